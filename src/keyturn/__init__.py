@@ -1,0 +1,3 @@
+"""Keyturn: one key turns every model."""
+
+__version__ = "0.1.0"
