@@ -1,0 +1,96 @@
+"""The text of a key: mint it, recognise it, show its first characters.
+
+``sk-`` + 26 random base62 (154 bits) + 6 base62 of the CRC-32 over those 26. The checksum refuses
+typos and random guesses without a look-up and lets a scanner recognise a leaked key offline.
+"""
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable
+from enum import StrEnum
+
+from keyturn.domain.base62 import ALPHABET, encode
+from keyturn.domain.secret import Secret
+
+RANDOM_LENGTH = 26
+CHECKSUM_LENGTH = 6
+LENGTH = 3 + RANDOM_LENGTH + CHECKSUM_LENGTH
+FOREIGN_MARK = "T3BlbkFJ"
+"""What marks an OpenAI key; scanners would take a key of ours that held it for one of theirs."""
+
+EXAMPLES = frozenset(
+    {
+        "sk-000000000000000000000000003vSKjy",
+        "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38",
+        "sk-Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2Rr4ME6hv",
+    }
+)
+"""Published as test vectors: well formed, and never valid."""
+
+_TEXT = re.compile(r"(sk|pk|ak|ck|cs|tk)-([0-9A-Za-z]{26})([0-9A-Za-z]{6})")
+
+
+class Kind(StrEnum):
+    """What a key is for; the value is what stands in the API."""
+
+    SECRET = "secret"  # noqa: S105 -- the name of a kind
+    PUBLISHABLE = "publishable"
+    MANAGEMENT = "management"
+
+
+PREFIXES = {Kind.SECRET: "sk-", Kind.PUBLISHABLE: "pk-", Kind.MANAGEMENT: "ak-"}
+
+
+def checksum(random_part: str) -> str:
+    """Return the six characters that follow ``random_part``."""
+    return encode(zlib.crc32(random_part.encode()), CHECKSUM_LENGTH)
+
+
+def is_well_formed(text: str) -> bool:
+    """Say whether ``text`` is a key by its prefix, length, alphabet and checksum."""
+    found = _TEXT.fullmatch(text)
+    return found is not None and checksum(found[2]) == found[3]
+
+
+def problem_with(text: str) -> str | None:
+    """Say why ``text`` can't be a key that works, without a look-up; never echoes it. ``None``: it may be one."""
+    if text in EXAMPLES:
+        return "this key is a published example"
+    if is_well_formed(text):
+        return None
+    bare = text.strip("\"' \t")
+    if bare != text and is_well_formed(bare):
+        return "quotes or white space around the key"
+    if len(text) == LENGTH - 3 and is_well_formed("sk-" + text):
+        return "missing prefix sk-"
+    if FOREIGN_MARK in text:
+        return "looks like an OpenAI key"
+    if text.startswith("sk-ant-"):
+        return "looks like an Anthropic key"
+    if text[:3] in {"sk-", "pk-", "ak-"}:
+        return "mistyped or cut short: the checksum does not match"
+    return "not a Keyturn key: those begin with sk-"
+
+
+def reference(secret: bytes) -> str:
+    """Return an opaque stand-in for the id of a key that is not known; can't be turned back."""
+    return "key_" + hashlib.sha256(b"keyturn-reference" + secret).hexdigest()[:20]
+
+
+def mint(kind: Kind, choose: Callable[[str], str]) -> Secret:
+    """Make a new secret.
+
+    Args:
+        kind: Decides the prefix.
+        choose: Draws one character of an alphabet, uniformly and unpredictably (``secrets.choice``).
+    """
+    while True:
+        random_part = "".join(choose(ALPHABET) for _ in range(RANDOM_LENGTH))
+        if FOREIGN_MARK not in random_part:
+            return Secret(PREFIXES[kind] + random_part + checksum(random_part))
+
+
+def display(secret: Secret) -> str:
+    """Return what may be shown of a secret: its prefix and first four characters, ``sk-AbCd…``."""
+    return secret.reveal()[:7] + "…"

@@ -1,0 +1,80 @@
+"""Amounts and prices."""
+
+import pytest
+
+from keyturn.domain.money import LARGEST_USD, Price, cost_nano_usd, format_usd, parse_usd
+
+DEMO = Price(150_000_000, 600_000_000, 75_000_000)
+
+
+def test_a_request_costs_its_tokens() -> None:
+    """0.15 and 0.60 dollars a million."""
+    assert cost_nano_usd(DEMO, input_tokens=1000, cached_tokens=0, output_tokens=500) == 150_000 + 300_000
+
+
+def test_cached_input_has_its_own_price() -> None:
+    """It is a part of the input, not on top of it."""
+    assert cost_nano_usd(DEMO, input_tokens=1000, cached_tokens=400, output_tokens=0) == 90_000 + 30_000
+
+
+def test_cached_input_costs_as_other_input_where_nothing_is_said() -> None:
+    """A missing price is not a price of nothing."""
+    price = Price(150_000_000, 600_000_000)
+
+    assert cost_nano_usd(price, input_tokens=10, cached_tokens=10, output_tokens=0) == 1500
+
+
+def test_a_fraction_of_a_nano_dollar_is_rounded_up() -> None:
+    """Rounding never gives anything away."""
+    assert cost_nano_usd(Price(1, 0), input_tokens=1, cached_tokens=0, output_tokens=0) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "nano_usd"),
+    [
+        ("0", 0),
+        ("-0", 0),
+        ("1", 10**9),
+        ("0.0125", 12_500_000),
+        ("0.000000001", 1),
+        ("1e-9", 1),
+        ("2.5E1", 25 * 10**9),
+        ("1.0000000000", 10**9),
+        (str(LARGEST_USD), LARGEST_USD * 10**9),
+    ],
+)
+def test_an_amount_is_read_exactly(text: str, nano_usd: int) -> None:
+    """No amount passes through a float."""
+    assert parse_usd(text) == nano_usd
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "1,5",
+        "-1",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "0.0000000001",
+        "1.0000000000000000000000000000000000001",
+        "1e999999999",
+        "1e99999",
+        "1e-99999",
+        f"{LARGEST_USD}.000000001",
+    ],
+)
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    """Nothing is rounded in silence, and an exponent can't make us count for hours."""
+    with pytest.raises(ValueError, match="not an amount in dollars"):
+        parse_usd(text)
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "text"), [(0, "0"), (1, "0.000000001"), (12_500_000, "0.0125"), (10**9, "1"), (10**10, "10")]
+)
+def test_an_amount_is_written_without_trailing_zeros(nano_usd: int, text: str) -> None:
+    """It is read by people."""
+    assert format_usd(nano_usd) == text
