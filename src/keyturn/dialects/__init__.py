@@ -1,0 +1,1 @@
+"""How clients and providers speak: bytes in, values out, no I/O."""

@@ -1,0 +1,71 @@
+"""What the gateway reads of an OpenAI-style request: the model, whether to stream, how much may come back."""
+
+import msgspec
+
+from keyturn.dialects.json_scan import Members
+from keyturn.domain.refusals import Reason, Refused
+
+DEFAULT_OUTPUT_TOKENS = 1024
+"""Reserved for a request that names no maximum."""
+
+_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_string = msgspec.json.Decoder(str)
+_integer: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
+
+
+class Call(msgspec.Struct, frozen=True):
+    """The facts of one request body."""
+
+    model: str
+    stream: bool
+    output_cap: int
+
+
+def read(found: Members, model: str = "") -> Call | Refused:
+    """Read the members the gateway acts on.
+
+    Args:
+        found: The body's top-level members.
+        model: The model named by the path, where the path names one; the body may then leave it out or agree.
+    """
+    raw = found.get("model")
+    if raw is None:
+        if not model:
+            return Refused(Reason.INVALID_MEMBER, "You must provide a model parameter", "model")
+        named = model
+    else:
+        try:
+            named = _string.decode(raw)
+        except msgspec.DecodeError:
+            return Refused(Reason.INVALID_MEMBER, "'model' must be a string", "model")
+    if model and named != model:
+        return Refused(
+            Reason.INVALID_MEMBER, f"'model' must be '{model}', as in the path, or left out", "model"
+        )
+    if not named:
+        return Refused(Reason.INVALID_MEMBER, "You must provide a model parameter", "model")
+    raw = found.get("stream")
+    stream = False
+    if raw is not None:
+        text = bytes(raw)
+        stream = text == b"true"
+        if not stream and text not in {b"false", b"null"}:
+            return Refused(Reason.INVALID_MEMBER, "'stream' must be true or false", "stream")
+    cap = _cap(found)
+    return cap if isinstance(cap, Refused) else Call(named, stream, cap)
+
+
+def _cap(found: Members) -> int | Refused:
+    for name in _CAPS:
+        raw = found.get(name)
+        if raw is None:
+            continue
+        try:
+            value = _integer.decode(raw)
+        except msgspec.DecodeError:
+            return Refused(Reason.INVALID_MEMBER, f"'{name}' must be an integer", name)
+        if value is not None:
+            if value < 0:
+                return Refused(Reason.INVALID_MEMBER, f"'{name}' must not be negative", name)
+            return min(value, 10**9)
+    return DEFAULT_OUTPUT_TOKENS

@@ -1,0 +1,1 @@
+"""Who runs models: what differs from one provider to the next. Pure: prepare a request, filter an answer."""

@@ -1,0 +1,75 @@
+"""What is read of an OpenAI-style request."""
+
+import pytest
+
+from keyturn.dialects import json_scan, openai_calls
+from keyturn.dialects.openai_calls import DEFAULT_OUTPUT_TOKENS, Call
+from keyturn.domain.refusals import Reason, Refused
+
+
+def read(body: str, model: str = "") -> Call | Refused:
+    """Read a body."""
+    found = json_scan.members(body.encode())
+    assert not isinstance(found, Refused)
+    return openai_calls.read(found, model)
+
+
+@pytest.mark.parametrize(
+    ("body", "call"),
+    [
+        ('{"model":"m"}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m\\u00e9","stream":true}', Call("mé", True, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m","stream":false}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m","stream":null}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m","max_tokens":5}', Call("m", False, 5)),
+        ('{"model":"m","max_output_tokens":0}', Call("m", False, 0)),
+        ('{"model":"m","max_tokens":5,"max_completion_tokens":7}', Call("m", False, 7)),
+        ('{"model":"m","max_tokens":null}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m","max_tokens":' + "9" * 40 + "}", Call("m", False, 10**9)),
+    ],
+)
+def test_model_stream_and_cap_are_read(body: str, call: Call) -> None:
+    """Everything else is between the client and the provider."""
+    assert read(body) == call
+
+
+@pytest.mark.parametrize(
+    ("body", "param", "message"),
+    [
+        ("{}", "model", "You must provide a model parameter"),
+        ('{"model":""}', "model", "You must provide a model parameter"),
+        ('{"model":null}', "model", "'model' must be a string"),
+        ('{"model":1}', "model", "'model' must be a string"),
+        ('{"model":"m","stream":1}', "stream", "'stream' must be true or false"),
+        ('{"model":"m","stream":"true"}', "stream", "'stream' must be true or false"),
+        ('{"model":"m","max_tokens":"5"}', "max_tokens", "'max_tokens' must be an integer"),
+        ('{"model":"m","max_tokens":1.5}', "max_tokens", "'max_tokens' must be an integer"),
+        ('{"model":"m","max_tokens":true}', "max_tokens", "'max_tokens' must be an integer"),
+        (
+            '{"model":"m","max_output_tokens":-1}',
+            "max_output_tokens",
+            "'max_output_tokens' must not be negative",
+        ),
+        (
+            '{"model":"m","max_completion_tokens":' + "9" * 5000 + "}",
+            "max_completion_tokens",
+            "'max_completion_tokens' must be an integer",
+        ),
+    ],
+)
+def test_a_wrong_value_is_refused_with_the_member_at_fault(body: str, param: str, message: str) -> None:
+    """Whoever wrote the request finds the member by `param`."""
+    assert read(body) == Refused(Reason.INVALID_MEMBER, message, param)
+
+
+@pytest.mark.parametrize("body", ["{}", '{"model":"davinci-codex"}'])
+def test_a_path_may_name_the_model(body: str) -> None:
+    """As the engines of old do."""
+    assert read(body, "davinci-codex") == Call("davinci-codex", False, DEFAULT_OUTPUT_TOKENS)
+
+
+def test_path_and_body_may_not_name_different_models() -> None:
+    """We would charge one and the provider run the other."""
+    message = "'model' must be 'davinci-codex', as in the path, or left out"
+
+    assert read('{"model":"gpt-4o"}', "davinci-codex") == Refused(Reason.INVALID_MEMBER, message, "model")
