@@ -1,0 +1,188 @@
+"""Frames between a worker and the control process.
+
+Over a unix socket: four bytes of length (big-endian), then a MessagePack array whose first element
+names the message. Both directions are ordered; the meaning of each message leans on that.
+
+Revocation rests on two rules. The control process sends ``Invalidate`` after the change is committed
+and answers its caller only when every live worker has sent ``Confirmed``. A worker that finds in a
+``Found`` a sequence older than the last invalidation it has seen asks again instead of remembering it.
+"""
+
+import asyncio
+import struct
+from typing import Generic, TypeVar
+
+import msgspec
+
+from keyturn.domain.keys import KeyRecord
+from keyturn.domain.models import Target
+
+_LENGTH = struct.Struct(">I")
+LARGEST_FRAME = 64 << 20
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """How to reach a provider."""
+
+    name: str
+    base_url: str
+    """``https://host[:port]/prefix`` without a trailing slash; operations are appended (``/chat/completions``)."""
+    credential: str = ""
+    """Sent as ``Authorization: Bearer``; empty for none. In the clear: the socket is private to the node."""
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """A worker introduces itself; the first message on a connection."""
+
+    worker: str
+    """Unique to this run of this worker; also the stem of its journal files."""
+    pid: int
+
+
+class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Who holds the secret with this SHA-256 digest?"""
+
+    call: int
+    digest: bytes
+
+
+class Confirmed(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """The worker has applied everything up to this sequence."""
+
+    sequence: int
+
+
+class Counted(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """The worker's counters since it started; each message replaces the last.
+
+    Attributes:
+        requests: ``[operation, status, count]``.
+        refusals: ``[reason, count]``.
+        tokens: ``[direction, count]``.
+        durations: Upper-bound index of ``telemetry.metrics.BUCKETS_S`` → count, cumulative within the worker only.
+        gauges: Name → value, now.
+    """
+
+    requests: list[tuple[str, int, int]]
+    refusals: list[tuple[str, int]]
+    tokens: list[tuple[str, int]]
+    durations: list[int]
+    duration_sum_s: float
+    gauges: dict[str, float]
+
+
+class Traced(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """The answer to ``Trace``: what the worker remembers of a refused request, or ``None``."""
+
+    call: int
+    found: "RefusalTrace | None"
+
+
+class RefusalTrace(msgspec.Struct, frozen=True, array_like=True):
+    """A refused request as its worker remembers it; never holds a credential."""
+
+    request_id: str
+    reason: str
+    status: int
+    at: float
+    """Seconds since 1970 UTC."""
+    operation: str
+    path: str
+    """Without the query."""
+    model: str
+    key_id: str
+    location: str
+    address: str
+    detail: str = ""
+    """Why, more closely than ``reason``: what the caller was told, or a hint."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
+    """The whole configuration a worker needs; sent after ``Hello`` and after every change.
+
+    A worker forgets every cached key when it gets one and answers ``Confirmed``.
+    """
+
+    sequence: int
+    models: dict[str, Target]
+    upstreams: dict[str, Upstream]
+    locations: frozenset[str]
+    """Where credentials are accepted: ``header``, ``query``, ``body``."""
+
+
+class Found(msgspec.Struct, frozen=True, array_like=True, tag=17):
+    """The answer to ``Look``."""
+
+    call: int
+    sequence: int
+    """The last invalidation sent before the store was asked."""
+    record: KeyRecord | None
+    failed: bool = False
+    """The store could not be asked: say 503, never 401."""
+
+
+class Invalidate(msgspec.Struct, frozen=True, array_like=True, tag=18):
+    """Forget these keys (by id) and every digest known as unknown; answer ``Confirmed``."""
+
+    sequence: int
+    key_ids: list[str]
+
+
+class Trace(msgspec.Struct, frozen=True, array_like=True, tag=19):
+    """Do you remember refusing this request?"""
+
+    call: int
+    request_id: str
+
+
+FromWorker = Hello | Look | Confirmed | Counted | Traced
+FromControl = Snapshot | Found | Invalidate | Trace
+
+T = TypeVar("T")
+_encoder = msgspec.msgpack.Encoder()
+
+
+def encode(message: FromWorker | FromControl) -> bytes:
+    """Return a message as one frame."""
+    payload = _encoder.encode(message)
+    return _LENGTH.pack(len(payload)) + payload
+
+
+class Frames(Generic[T]):
+    """Cuts a byte stream into messages; feed it what arrives."""
+
+    def __init__(self, message_type: type[T]) -> None:
+        self._decoder = msgspec.msgpack.Decoder(message_type)
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> list[T]:
+        """Take in bytes, return the messages they complete, in order.
+
+        Raises:
+            ValueError: A frame is larger than any message or not a message; the connection is lost.
+        """
+        buffer = self._buffer
+        buffer += data
+        messages, position = [], 0
+        while position + _LENGTH.size <= len(buffer):
+            (length,) = _LENGTH.unpack_from(buffer, position)
+            if length > LARGEST_FRAME:
+                raise ValueError(f"a frame of {length} bytes")
+            end = position + _LENGTH.size + length
+            if end > len(buffer):
+                break
+            messages.append(self._decoder.decode(bytes(buffer[position + _LENGTH.size : end])))
+            position = end
+        del buffer[:position]
+        return messages
+
+
+async def read_messages(reader: asyncio.StreamReader, frames: "Frames[T]") -> list[T]:
+    """Wait for bytes and return the messages they complete; an empty list at the end of the stream only."""
+    while True:
+        data = await reader.read(65536)
+        if not data:
+            return []
+        messages = frames.feed(data)
+        if messages:
+            return messages

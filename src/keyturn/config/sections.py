@@ -1,0 +1,105 @@
+"""Every setting, one struct per section. The docstring under a field is its reference entry."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Whole = Annotated[int, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Hidden = Annotated[str, Meta(extra={"secret": True})]
+"""Text that ``keyturn doctor`` does not show."""
+
+Location = Literal["header", "query", "body"]
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """The port that clients use and what is taken there."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Set ``0.0.0.0`` or ``::`` to serve the network."""
+    port: Port = 8080
+    """TCP port; 0 takes any that is free."""
+    workers: Annotated[int, Meta(ge=0, le=1024)] = 0
+    """Gateway workers; 0 starts one per core."""
+    tls_cert: str = ""
+    """PEM file with the certificate chain; empty for plain HTTP."""
+    tls_key: str = ""
+    """PEM file with the certificate's private key."""
+    max_head_bytes: Annotated[int, Meta(ge=1024)] = 65_536
+    """Largest request line and headers; above it 431."""
+    max_headers: Count = 100
+    """Most header fields in a request; above it 431."""
+    max_body_bytes: Count = 33_554_432
+    """Largest request body; above it 413."""
+    head_timeout_s: Seconds = 10.0
+    """How long a request's head may take to arrive, from its first byte; then 408."""
+    body_timeout_s: Seconds = 60.0
+    """How long a request's body may take to arrive; then 408."""
+    idle_timeout_s: Seconds = 75.0
+    """How long an idle keep-alive connection stays open."""
+    drain_s: Seconds = 4.0
+    """How long requests in flight may go on after SIGTERM or Ctrl-C."""
+
+
+class Auth(Struct, frozen=True, forbid_unknown_fields=True):
+    """How a key may be presented."""
+
+    locations: frozenset[Location] = frozenset({"header", "query", "body"})
+    """Where credentials are accepted: any of ``header``, ``query``, ``body``."""
+
+
+class Relay(Struct, frozen=True, forbid_unknown_fields=True):
+    """Connections to providers."""
+
+    connect_timeout_s: Seconds = 10.0
+    """How long connecting, TLS included, may take."""
+    first_byte_timeout_s: Seconds = 600.0
+    """How long a provider may take to begin its answer (the OpenAI SDK waits 600 s)."""
+    idle_timeout_s: Seconds = 300.0
+    """How long an answer may pause between two pieces."""
+    keepalive_s: Seconds = 55.0
+    """How long an unused connection to a provider is kept."""
+    max_idle: Whole = 512
+    """Unused connections kept per provider and worker."""
+    proxy: Hidden = ""
+    """``http://[user:password@]host:port`` of an HTTP proxy for ``https`` providers; defaults to HTTPS_PROXY."""
+    no_proxy: str = ""
+    """Hosts reached without the proxy, comma-separated; defaults to NO_PROXY."""
+
+
+class Journal(Struct, frozen=True, forbid_unknown_fields=True):
+    """The files in which workers note usage."""
+
+    segment_bytes: Annotated[int, Meta(ge=4096, le=1 << 30)] = 16_777_216
+    """Size of one journal file; allocated ahead, so that a full disk is noticed before a request is let in."""
+
+
+class Log(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the processes print on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """``debug``, ``info``, ``warning`` or ``error``."""
+    format: Literal["auto", "console", "json"] = "auto"
+    """``json``, ``console``, or ``auto``: console on a terminal, JSON elsewhere."""
+
+
+class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
+    """Prometheus metrics at ``/metrics``."""
+
+    token: Hidden = ""
+    """Bearer token that may read them from other machines; empty: loopback only."""
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything that can be set."""
+
+    data: str = ".keyturn"
+    """Data directory: database, journals, secrets and the control socket. Relative to the working directory."""
+    server: Server = Server()
+    auth: Auth = Auth()
+    relay: Relay = Relay()
+    journal: Journal = Journal()
+    log: Log = Log()
+    metrics: Metrics = Metrics()

@@ -1,0 +1,121 @@
+"""Frames between a worker and the control process."""
+
+import asyncio
+from typing import TypeAlias
+
+import msgspec
+import pytest
+
+from keyturn import bus
+from keyturn.domain.key_text import Kind
+from keyturn.domain.keys import KeyRecord
+from keyturn.domain.models import Target
+from keyturn.domain.money import Price
+from keyturn.domain.permissions import Permission
+
+KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), True, None, 1.5)
+TRACE = bus.RefusalTrace("req_1", "missing_api_key", 401, 1.5, "chat", "/v1", "m", "", "query", "::1")
+FROM_WORKER: list[bus.FromWorker] = [
+    bus.Hello("1-abc", 1),
+    bus.Look(1, b"d" * 32),
+    bus.Confirmed(7),
+    bus.Counted([("chat", 200, 3)], [("missing_api_key", 1)], [("input", 5)], [0, 1], 0.5, {"open": 1.0}),
+    bus.Traced(1, None),
+    bus.Traced(2, TRACE),
+]
+FROM_CONTROL: list[bus.FromControl] = [
+    bus.Snapshot(
+        1,
+        {"m": Target("demo", "demo-chat", Price(1, 2, None), 3)},
+        {"demo": bus.Upstream("demo", "http://127.0.0.1:1/v1", "k")},
+        frozenset({"header"}),
+    ),
+    bus.Found(1, 7, KEY),
+    bus.Found(2, 7, None, True),
+    bus.Invalidate(8, ["key_1"]),
+    bus.Trace(1, "req_1"),
+]
+Reading: TypeAlias = "bus.Frames[bus.FromWorker]"
+
+
+def from_worker() -> Reading:
+    """Make the reader of a worker's frames."""
+    return bus.Frames(bus.FromWorker)  # type: ignore[arg-type]
+
+
+def from_control() -> "bus.Frames[bus.FromControl]":
+    """Make the reader of the control process's frames."""
+    return bus.Frames(bus.FromControl)  # type: ignore[arg-type]
+
+
+def test_every_message_of_a_worker_arrives_as_it_was_sent() -> None:
+    """In order, and many in one read."""
+    assert from_worker().feed(b"".join(map(bus.encode, FROM_WORKER))) == FROM_WORKER
+
+
+def test_every_message_of_the_control_process_arrives_as_it_was_sent() -> None:
+    """In order, and many in one read."""
+    assert from_control().feed(b"".join(map(bus.encode, FROM_CONTROL))) == FROM_CONTROL
+
+
+def test_a_message_is_told_by_its_number_in_both_directions() -> None:
+    """A new message must not take the number of another."""
+    tags = [
+        type(one).__struct_config__.tag for one in (*FROM_WORKER[:-1], *FROM_CONTROL[:2], *FROM_CONTROL[3:])
+    ]
+
+    assert len(tags) == len(set(tags)) == len(bus.FromWorker.__args__) + len(bus.FromControl.__args__)
+
+
+def test_bytes_are_kept_until_a_message_is_whole() -> None:
+    """A socket cuts where it likes."""
+    frames = from_worker()
+    data = bus.encode(FROM_WORKER[0])
+
+    found = [frames.feed(data[place : place + 1]) for place in range(len(data))]
+
+    assert found == [[]] * (len(data) - 1) + [[FROM_WORKER[0]]]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        (bus.LARGEST_FRAME + 1).to_bytes(4, "big"),
+        b"\0\0\0\1\xc1",
+        b"\0\0\0\1\x90",
+        b"\0\0\0\2\x91\x63",
+        bus.encode(bus.Invalidate(1, [])),
+    ],
+)
+def test_what_is_no_message_loses_the_connection(data: bytes) -> None:
+    """The other side is of another version, or not who it should be; it must not be guessed at."""
+    with pytest.raises(ValueError):
+        from_worker().feed(data)
+
+
+def test_a_secret_is_no_message() -> None:
+    """Workers learn digests, never secrets."""
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"call": "x"}, bus.Look)
+
+
+async def test_messages_are_waited_for_until_one_is_whole() -> None:
+    """Half a message is not the end of the stream."""
+    reader, frames = asyncio.StreamReader(), from_worker()
+    data = bus.encode(FROM_WORKER[0])
+    reader.feed_data(data[:5])
+    waiting = asyncio.ensure_future(bus.read_messages(reader, frames))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+
+    reader.feed_data(data[5:] + bus.encode(FROM_WORKER[2]))
+
+    assert await waiting == [FROM_WORKER[0], FROM_WORKER[2]]
+
+
+async def test_the_end_of_the_stream_is_an_empty_list() -> None:
+    """The loop over messages ends with it."""
+    reader = asyncio.StreamReader()
+    reader.feed_eof()
+
+    assert await bus.read_messages(reader, from_worker()) == []
