@@ -1,0 +1,1 @@
+"""What operators do: use cases over the store, without a framework."""

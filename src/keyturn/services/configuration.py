@@ -1,0 +1,85 @@
+"""What workers need to know beside keys: where each model goes, and how to get there."""
+
+import structlog
+
+from keyturn import bus
+from keyturn.config.proxies import proxy_for
+from keyturn.config.sections import Relay
+from keyturn.domain.models import Target
+from keyturn.store import models, upstreams
+from keyturn.store.engine import Store
+from keyturn.store.upstreams import StoredUpstream
+from keyturn.store.vault import Vault, VaultError
+
+DEMO_URL = "demo://local"
+"""The demo upstream's address in the store: its port is another at every start."""
+
+
+def owner(upstream_id: str) -> str:
+    """Return what an upstream's sealed credential is bound to."""
+    return f"upstream:{upstream_id}"
+
+
+DIRECT = Relay()
+
+
+class Configuration:
+    """Reads the store for a snapshot."""
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        *,
+        demo_port: int,
+        relay: Relay = Relay(),  # noqa: B008 -- frozen
+    ) -> None:
+        """Take in where things are.
+
+        Args:
+            store: Models and upstreams.
+            vault: Opens credentials.
+            demo_port: Where the demo upstream listens on 127.0.0.1; 0 when it does not run.
+            relay: Which proxy leads to providers.
+        """
+        self._store = store
+        self._vault = vault
+        self._demo_port = demo_port
+        self._relay = relay
+
+    async def read(self) -> tuple[dict[str, Target], dict[str, bus.Upstream]]:
+        """Return models and upstreams by name; models whose upstream can't be used now are left out."""
+        async with self._store.reading() as connection:
+            stored_upstreams = await upstreams.everything(connection)
+            stored_models = await models.everything(connection)
+        usable = {}
+        for stored in stored_upstreams:
+            upstream = self.reach(stored)
+            if upstream is not None:
+                usable[stored.name] = upstream
+        targets = {
+            model.name: Target(model.upstream, model.upstream_model, model.price, model.created_at // 1000)
+            for model in stored_models
+            if model.upstream in usable
+        }
+        return targets, usable
+
+    def proxy_to(self, upstream: bus.Upstream) -> str:
+        """Return the proxy that leads to a provider, empty for none."""
+        return proxy_for(upstream.base_url, self._relay)
+
+    def reach(self, stored: StoredUpstream) -> bus.Upstream | None:
+        """Return an upstream with its credential in the clear, ``None`` when it can't be used now; that is logged."""
+        base_url = stored.base_url
+        if base_url == DEMO_URL:
+            if not self._demo_port:
+                return None
+            base_url = f"http://127.0.0.1:{self._demo_port}/v1"
+        if stored.sealed_credential is None:
+            return bus.Upstream(stored.name, base_url)
+        try:
+            credential = self._vault.unseal(owner(stored.id), stored.sealed_credential)
+        except VaultError as error:
+            structlog.get_logger().error("an upstream can't be used", upstream=stored.name, why=str(error))
+            return None
+        return bus.Upstream(stored.name, base_url, credential.reveal())

@@ -1,0 +1,102 @@
+"""Asks a provider which models it has: the one real call that shows whether an upstream works."""
+
+import asyncio
+import ssl
+
+import httpx
+import msgspec
+
+from keyturn import bus
+
+TIMEOUT_S = 5.0
+LARGEST_ANSWER = 8 << 20
+NAME_LENGTH = 200
+_TEXTS = {
+    401: "the provider refuses the credential",
+    403: "the provider refuses the credential",
+    404: "there is no /models under this base URL; is the path right (it often ends in /v1)?",
+    429: "the provider says to wait",
+}
+
+
+class Probe(msgspec.Struct, frozen=True):
+    """What came of it."""
+
+    ok: bool
+    latency_ms: float
+    """From the first byte sent to the whole answer read; up to the failure where there is none."""
+    models: list[str] = []
+    """In the provider's order."""
+    status: int | None = None
+    """The provider's status; ``None`` when it gave none."""
+    error: str = ""
+    """What went wrong, in one line; holds nothing that the provider sent."""
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Listing(msgspec.Struct):
+    data: list[_Listed]
+
+
+async def probe(upstream: bus.Upstream, *, proxy: str = "", within_s: float = TIMEOUT_S) -> Probe:
+    """Ask ``GET base_url/models``, through the HTTP proxy at ``proxy`` where there is one."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    status: int | None = None
+    models: list[str] = []
+    try:
+        async with asyncio.timeout(within_s), _client(proxy, within_s) as client:
+            status, body = await _get(client, upstream)
+        error = _explain(status)
+        if not error:
+            models = [one.id for one in msgspec.json.decode(body, type=_Listing).data if _is_name(one.id)]
+    except TimeoutError:
+        error = f"no answer within {within_s:g} s"
+    except httpx.HTTPError as failure:
+        error = f"can't be reached ({type(failure).__name__}: {_reason(failure)})"
+    except httpx.InvalidURL:
+        error = "the base URL is not valid"
+    except (msgspec.DecodeError, _TooLargeError):
+        error = "the answer is not a list of models"
+    return Probe(not error, (loop.time() - began) * 1000, models, status, error)
+
+
+def _client(proxy: str, within_s: float) -> httpx.AsyncClient:
+    # The settings say which proxy; httpx must not find one of its own. Trust is that of the relay.
+    return httpx.AsyncClient(
+        timeout=within_s, proxy=proxy or None, trust_env=False, verify=ssl.create_default_context()
+    )
+
+
+class _TooLargeError(Exception):
+    """The answer is larger than any list of models."""
+
+
+async def _get(client: httpx.AsyncClient, upstream: bus.Upstream) -> tuple[int, bytes]:
+    headers = {"accept": "application/json"}
+    if upstream.credential:
+        headers["authorization"] = f"Bearer {upstream.credential}"
+    body = bytearray()
+    async with client.stream("GET", f"{upstream.base_url}/models", headers=headers) as answer:
+        async for piece in answer.aiter_bytes():
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise _TooLargeError
+        return answer.status_code, bytes(body)
+
+
+def _explain(status: int) -> str:
+    if status == httpx.codes.OK:
+        return ""
+    return _TEXTS.get(status, f"the provider answers with status {status}")
+
+
+def _reason(failure: httpx.HTTPError) -> str:
+    return str(failure).partition("\n")[0] or "no reason given"
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= NAME_LENGTH and text.isprintable()

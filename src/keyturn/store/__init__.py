@@ -1,0 +1,1 @@
+"""The store: tables, one module of queries per noun, migrations, the vault."""

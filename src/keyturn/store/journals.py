@@ -1,0 +1,109 @@
+"""What ingest reads and writes.
+
+The only statements in Keyturn that run thousands of times a second together, so they are handed to
+the driver as text with plain tuples; everything else goes through the expression language.
+"""
+
+import msgspec
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn.domain.journal import Admitted
+from keyturn.store.tables import admissions, journals
+
+RollupRow = tuple[str, int, str, str, int, int, int, int, int, int, int, int, int]
+"""As the columns of ``rollups`` stand."""
+KeyUsageRow = tuple[str, int, int, int, int, int, str, bool]
+"""As the columns of ``key_usage`` stand."""
+
+_ADMISSIONS = "INSERT OR REPLACE INTO admissions (request_id, journal, record) VALUES (?, ?, ?)"
+_SETTLED = "DELETE FROM admissions WHERE request_id = ?"
+_BLOCKS = "INSERT OR REPLACE INTO request_blocks (first_id, last_id, records) VALUES (?, ?, ?)"
+_ROLLUPS = """
+INSERT INTO rollups (period, start, key_id, model, status, requests, input_tokens, output_tokens, cached_tokens,
+    cost_nano_usd, estimated, recovered, unpriced)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (period, start, key_id, model, status) DO UPDATE SET
+    requests = requests + excluded.requests,
+    input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    cached_tokens = cached_tokens + excluded.cached_tokens,
+    cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
+    estimated = estimated + excluded.estimated,
+    recovered = recovered + excluded.recovered,
+    unpriced = unpriced + excluded.unpriced
+"""
+_KEY_USAGE = """
+INSERT INTO key_usage (key_id, requests, input_tokens, output_tokens, cost_nano_usd, last_used_at, last_address,
+    seen_in_url)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key_id) DO UPDATE SET
+    requests = requests + excluded.requests,
+    input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
+    last_address = iif(excluded.last_used_at >= last_used_at, excluded.last_address, last_address),
+    last_used_at = max(last_used_at, excluded.last_used_at),
+    seen_in_url = max(seen_in_url, excluded.seen_in_url)
+"""
+_POSITION = """
+INSERT INTO journals (name, position, finished) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET position = excluded.position, finished = excluded.finished
+"""
+
+
+class Batch(msgspec.Struct):
+    """What one stretch of a journal adds to the store. Written whole or not at all."""
+
+    journal: str
+    """File name; empty when the rows come from no file."""
+    position: int
+    """Bytes of the file that are in the store once this batch is."""
+    finished: bool
+    """Everything in the file is in: it may go."""
+    admitted: list[tuple[str, str, bytes]]
+    """``(request_id, worker, record)`` of requests under way."""
+    settled: list[tuple[str]]
+    """Requests of earlier batches that have ended now."""
+    blocks: list[tuple[str, str, bytes]]
+    rollups: list[RollupRow]
+    keys: list[KeyUsageRow]
+
+
+async def write(connection: AsyncConnection, batch: Batch) -> None:
+    """Add a batch; belongs in one transaction with nothing else."""
+    for statement, rows in (
+        (_ADMISSIONS, batch.admitted),
+        (_SETTLED, batch.settled),
+        (_BLOCKS, batch.blocks),
+        (_ROLLUPS, batch.rollups),
+        (_KEY_USAGE, batch.keys),
+    ):
+        if rows:
+            await connection.exec_driver_sql(statement, rows)
+    if batch.journal:
+        await connection.exec_driver_sql(_POSITION, (batch.journal, batch.position, batch.finished))
+
+
+async def positions(connection: AsyncConnection) -> dict[str, tuple[int, bool]]:
+    """Return for each journal known how many bytes are in, and whether that is all."""
+    return {row.name: (row.position, row.finished) for row in await connection.execute(select(journals))}
+
+
+async def forget(connection: AsyncConnection, name: str) -> None:
+    """Drop the row of a journal whose file is gone."""
+    await connection.execute(delete(journals).where(journals.c.name == name))
+
+
+async def under_way(connection: AsyncConnection, worker: str) -> list[Admitted]:
+    """Return what a worker let in and has not ended, oldest first."""
+    query = (
+        select(admissions.c.record).where(admissions.c.journal == worker).order_by(admissions.c.request_id)
+    )
+    decode = msgspec.msgpack.Decoder(Admitted).decode
+    return [decode(record) for record in await connection.scalars(query)]
+
+
+async def workers_under_way(connection: AsyncConnection) -> set[str]:
+    """Return the names of the workers that have let in what has not ended."""
+    return set(await connection.scalars(select(admissions.c.journal).distinct()))

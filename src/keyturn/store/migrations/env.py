@@ -1,0 +1,14 @@
+"""Run by Alembic for every command: works on the connection it was given."""
+
+from alembic import context
+
+from keyturn.store.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    compare_server_default=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,109 @@
+"""Naming and pricing models."""
+
+import pytest
+
+from fakes.heard import Heard
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.services.models import ModelChange, Models
+from keyturn.store.models import StoredModel
+
+PRICED = ModelChange(upstream="demo", upstream_model="demo-chat", input_nano_usd=150, output_nano_usd=600)
+
+
+async def test_a_name_leads_where_it_was_sent(models: Models, workers: Heard) -> None:
+    """An alias is how an application changes its model without a release."""
+    added = await models.add("org/fast", PRICED)
+    shown = await models.show("org/fast")
+
+    assert isinstance(added, StoredModel)
+    assert added == shown
+    assert (added.upstream, added.upstream_model, added.input_nano_usd) == ("demo", "demo-chat", 150)
+    assert workers.changes == [None]
+
+
+async def test_without_a_name_there_the_name_is_the_same(models: Models) -> None:
+    """The common case."""
+    added = await models.add("fast", ModelChange(upstream="demo"))
+
+    assert isinstance(added, StoredModel)
+    assert (added.upstream_model, added.price) == ("fast", None)
+
+
+async def test_a_price_is_changed_and_taken_away(models: Models) -> None:
+    """An edit that names no upstream leaves it."""
+    await models.add("fast", PRICED)
+
+    changed = await models.edit("fast", ModelChange(input_nano_usd=1, cached_input_nano_usd=0))
+    gone = await models.edit(
+        "fast", ModelChange(input_nano_usd=None, output_nano_usd=None, cached_input_nano_usd=None)
+    )
+
+    assert isinstance(changed, StoredModel)
+    assert isinstance(gone, StoredModel)
+    assert (changed.input_nano_usd, changed.output_nano_usd, changed.cached_input_nano_usd) == (1, 600, 0)
+    assert (gone.price, gone.upstream_model) == (None, "demo-chat")
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        (ModelChange(upstream="nobody"), "upstream"),
+        (ModelChange(upstream="demo", upstream_model=""), "upstream_model"),
+        (ModelChange(upstream="demo", input_nano_usd=1), "output_usd_per_million"),
+        (ModelChange(upstream="demo", output_nano_usd=1), "input_usd_per_million"),
+        (ModelChange(upstream="demo", cached_input_nano_usd=1), "cached_input_usd_per_million"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused_by_its_member(
+    models: Models, change: ModelChange, param: str
+) -> None:
+    """Half a price would bill half a request."""
+    refused = await models.add("fast", change)
+
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, param)
+
+
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\tb", "/x"])
+async def test_a_bad_name_is_refused(models: Models, name: str) -> None:
+    """It stands in paths and lists."""
+    refused = await models.add(name, PRICED)
+
+    assert isinstance(refused, Refused)
+    assert refused.param == "name"
+
+
+async def test_a_taken_name_is_a_conflict(models: Models) -> None:
+    """Silently rerouting somebody's model is no way to add one."""
+    refused = await models.add("demo-chat", PRICED)
+
+    assert isinstance(refused, Refused)
+    assert refused.reason is Reason.CONFLICT
+
+
+async def test_a_removed_name_is_unknown(models: Models, workers: Heard) -> None:
+    """To people and to workers."""
+    await models.add("fast", PRICED)
+    workers.changes.clear()
+
+    removed = await models.remove("fast")
+
+    assert isinstance(removed, StoredModel)
+    assert workers.changes == [None]
+    for refused in (
+        await models.show("fast"),
+        await models.edit("fast", PRICED),
+        await models.remove("fast"),
+    ):
+        assert isinstance(refused, Refused)
+        assert refused.reason is Reason.RESOURCE_NOT_FOUND
+
+
+async def test_an_edit_to_an_unknown_upstream_changes_nothing(models: Models) -> None:
+    """No half-applied change."""
+    refused = await models.edit("demo-chat", ModelChange(upstream="nobody"))
+    shown = await models.show("demo-chat")
+
+    assert isinstance(refused, Refused)
+    assert isinstance(shown, StoredModel)
+    assert shown.upstream == "demo"
