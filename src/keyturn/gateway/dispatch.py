@@ -1,0 +1,76 @@
+"""Which way a whole request goes: to a model, to the control process, or to an answer of our own."""
+
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.gateway import answers, paths
+from keyturn.gateway.exchange import Exchange
+from keyturn.gateway.forward import Forward
+from keyturn.gateway.models_list import ModelsList
+from keyturn.gateway.paths import OPERATIONS, Operation
+from keyturn.gateway.plane import Plane
+from keyturn.gateway.request import Request
+
+
+class Dispatch:
+    """The worker's request handler."""
+
+    def __init__(self, plane: Plane, *, secure: bool) -> None:
+        """Take in the worker's state; ``secure`` says whether the port speaks TLS."""
+        self._plane = plane
+        self._secure = secure
+
+    def handle(self, request: Request) -> None:
+        """Answer a request, now or later."""
+        plan = request.plan
+        if plan is not None:
+            Exchange(self._plane, request, plan.operation, b"").start_as_before(plan)
+            return
+        operation, model = OPERATIONS.get(request.path), b""
+        if operation is None:
+            operation, model = paths.find(request.path)
+            if operation is None:
+                Forward(self._plane, request, secure=self._secure).start()
+                return
+        if request.method in operation.methods:
+            if operation.shape <= paths.GENERATE:
+                Exchange(self._plane, request, operation, model).start()
+            elif operation.shape == paths.MODELS:
+                ModelsList(self._plane, request, operation, model).start()
+            else:
+                self._answer_health(request, operation)
+        else:
+            self._refuse_method(request, operation)
+
+    def _refuse_method(self, request: Request, operation: Operation) -> None:
+        exchange = Exchange(self._plane, request, operation, b"")
+        if operation is paths.UNKNOWN:
+            path = request.path[:100].decode("latin-1")
+            exchange.refuse(Refused(Reason.PATH_NOT_FOUND, f"There is nothing at {path}"))
+        elif request.method == b"OPTIONS":
+            allow = b"allow: " + ", ".join(_names(operation)).encode() + b", OPTIONS\r\n"
+            self._answer(request, answers.empty(204, headers=allow, keep_alive=request.keep_alive))
+        else:
+            exchange.refuse(Refused(Reason.METHOD_NOT_ALLOWED, allow=", ".join(_names(operation))))
+
+    def _answer_health(self, request: Request, operation: Operation) -> None:
+        ready = operation.shape == paths.HEALTH or self._plane.ready
+        status, word = (200, b"ok") if ready else (503, b"starting")
+        body = b'{"status":"%b"}' % word
+        self._answer(request, answers.document(status, body, keep_alive=request.keep_alive))
+
+    @staticmethod
+    def _answer(request: Request, answer: bytes) -> None:
+        request.client.write(answers.without_body(answer) if request.method == b"HEAD" else answer)
+        request.client.finish(request.keep_alive)
+
+    def refuse(self, refused: Refused, path: bytes) -> bytes:
+        """Render a refusal that came before there was a request; the connection closes after it."""
+        operation = OPERATIONS.get(path) or paths.find(path)[0]
+        native = operation.native if operation is not None else path.startswith(b"/api/")
+        self._plane.counters.refuse(refused.reason.value)
+        return answers.error(
+            refused, native=native, request_id=self._plane.next_request_id(), keep_alive=False
+        )
+
+
+def _names(operation: Operation) -> list[str]:
+    return sorted(method.decode() for method in operation.methods)

@@ -1,0 +1,317 @@
+"""The HTTP/1.1 server: a client's connection, its phases, time-outs and the order of answers.
+
+Theory. A connection is in one of four phases. A request in flight holds what arrives behind it, unparsed, so that
+pipelined requests are answered in order and cost bounded memory; only those that came in the same read as the
+request before them are parsed already, and wait in a queue.
+
+| phase  | waits for              | ends with                                             | when too slow |
+|--------|------------------------|-------------------------------------------------------|---------------|
+| IDLE   | the first byte         | HEAD                                                  | closed        |
+| HEAD   | the empty line         | BODY, or a refusal and LINGER                         | 408, LINGER   |
+| BODY   | the last byte          | IDLE with a request in flight, or a refusal and LINGER | 408, LINGER   |
+| LINGER | the client to go away  | closed                                                | closed        |
+
+LINGER reads and drops what the client is still sending, so that it can read the refusal before the reset.
+One sweep over all connections twice a second does for timers.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from keyturn import system
+from keyturn.config.sections import Server
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.gateway.head_memo import HeadMemo
+from keyturn.gateway.request import Request
+from keyturn.gateway.request_reader import BODY, HEAD, IDLE, LINGER, RequestReader
+
+HELD_LIMIT = 65_536
+"""Bytes of pipelined requests taken in while one is in flight; beyond it reading stops."""
+WRITE_HIGH = 4_096
+"""Unsent bytes at which the other side is paused. One read of the other side (uvloop: 250 KiB) may come on top."""
+LINGER_S = 2.0
+BODY_BYTES_PER_S = 65_536
+"""A body may take ``body_timeout_s`` and a second more for each of these many bytes."""
+STALLED_S = 60.0
+"""How long a client may take nothing of an answer before it is cut off."""
+DRAIN_IDLE_S = 0.3
+"""How long idle connections stay during a drain, so that a request on its way is answered and not reset."""
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Edge:
+    """What all connections of a worker share."""
+
+    def __init__(
+        self,
+        settings: Server,
+        handle: Callable[[Request], None],
+        refuse: Callable[[Refused, bytes], bytes],
+    ) -> None:
+        """Take in what a connection needs.
+
+        Args:
+            settings: Limits and time-outs.
+            handle: Answers a whole request, now or later.
+            refuse: Renders a refusal that comes before there is a request; takes the path as far as it is known.
+        """
+        self.settings = settings
+        self.handle = handle
+        self.refuse = refuse
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.memo = HeadMemo(settings.max_body_bytes)
+
+    def accept(self) -> asyncio.Protocol:
+        """Make the protocol of a new connection."""
+        return cast("asyncio.Protocol", Connection(self))
+
+    def sweep(self, now: float) -> None:
+        """End what takes too long; called about twice a second with the loop's time."""
+        for connection in list(self.connections):
+            connection.sweep(now)
+
+    def drain(self, now: float) -> None:
+        """Answer what is in flight with ``connection: close``; idle connections end within ``DRAIN_IDLE_S``."""
+        self.draining = True
+        for connection in self.connections:
+            connection.hurry(now + DRAIN_IDLE_S)
+
+    def close(self) -> None:
+        """Cut every connection."""
+        for connection in list(self.connections):
+            connection.abort()
+
+
+class Connection(RequestReader):
+    """One client connection: an ``asyncio.Protocol`` and a ``Transmitter``."""
+
+    __slots__ = (
+        "_address",
+        "_deadline",
+        "_edge",
+        "_feeding",
+        "_held",
+        "_loop",
+        "_only",
+        "_paused",
+        "_queue",
+        "_stalled_since",
+        "_timed",
+        "_transport",
+        "current",
+        "write",
+    )
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(edge.settings)
+        self._edge = edge
+        self.current: Request | None = None
+        self._queue: deque[Request] | None = None
+        self._held = b""
+        self._paused = self._feeding = False
+        self._stalled_since = 0.0
+        self._only: Request | None = None
+        self._timed: dict[bytes, bytes] | None = None
+        """The headers, perhaps still coming, of the head whose clock runs."""
+
+    # ── called by the transport ─────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """Take up a new connection."""
+        self._transport = transport
+        self.write: Callable[[bytes], None] = transport.write
+        transport.set_write_buffer_limits(high=WRITE_HIGH)
+        peer = transport.get_extra_info("peername")
+        self._address: str = peer[0] if isinstance(peer, tuple) else "unix"
+        self._loop = asyncio.get_running_loop()
+        self._deadline = self._loop.time() + self._edge.settings.idle_timeout_s
+        self._edge.connections.add(self)
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """Tell whoever is answering, and forget the connection."""
+        self._edge.connections.discard(self)
+        self.phase = LINGER
+        request, self.current = self.current, None
+        self._queue = None
+        self._held = b""
+        self._parser = None
+        if request is not None and request.handling is not None:
+            request.handling.client_left()
+
+    def eof_received(self) -> None:
+        """Close: a client that has stopped sending is taken to have left, as nginx does."""
+
+    def pause_writing(self) -> None:
+        """Pass on that the client reads slowly."""
+        self._stalled_since = self._loop.time()
+        if self.current is not None and self.current.handling is not None:
+            self.current.handling.client_slow()
+
+    def resume_writing(self) -> None:
+        """Pass on that the client reads again."""
+        self._stalled_since = 0.0
+        if self.phase == LINGER:
+            self._deadline = self._loop.time() + LINGER_S
+        if self.current is None:
+            return
+        if self.current.handling is not None:
+            self.current.handling.client_ready()
+        else:  # its answer was complete before the client had taken it
+            self.finish(self.current.keep_alive)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, or hold while a request is in flight."""
+        if self.current is not None:
+            self._hold(data)
+        elif self.phase == IDLE and (request := self._edge.memo.recall(data)) is not None:
+            self.completed(request)
+        elif self.phase != LINGER:
+            self._parse(data)
+
+    def _parse(self, data: bytes) -> None:
+        was_idle = self.phase == IDLE
+        self._feeding = True
+        self.feed(data)
+        self._feeding = False
+        only, self._only = self._only, None
+        if self.phase != IDLE:
+            self._give_time()
+        elif was_idle and only is not None and only.plan is not None:
+            self._edge.memo.learn(data, only.plan)
+        if self.current is None and (self.refusal is not None or self._queue or self._held):
+            self._advance()
+
+    def _hold(self, data: bytes) -> None:
+        if self.phase == LINGER:
+            return
+        self._held += data
+        if len(self._held) > HELD_LIMIT and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def _give_time(self) -> None:
+        """Start the clock of what has not arrived whole, when its turn comes; what comes in one read never needs one."""
+        if self.current is not None:
+            return
+        if self.phase == HEAD:
+            if self._timed is not self._headers:
+                self._timed = self._headers
+                self._deadline = self._loop.time() + self._settings.head_timeout_s
+        elif self.phase == BODY and not self.body_announced:
+            self.body_announced = True
+            allowed = self._settings.body_timeout_s + self.body_expected / BODY_BYTES_PER_S
+            self._deadline = self._loop.time() + allowed
+            if self.wants_continue and self.refusal is None:
+                self._transport.write(_CONTINUE)
+
+    # ── called by the reader ────────────────────────────────────────────────
+
+    def completed(self, request: Request) -> None:
+        """Start the request, or queue it behind the one in flight."""
+        request.client = self
+        request.address = self._address
+        request.handling = None
+        if self._edge.draining:
+            request.keep_alive = False
+        if self.current is None and not self._queue:
+            self.current = self._only = request
+            request.received = system.monotonic()
+            self._edge.handle(request)
+        elif self._queue is None:
+            self._queue = deque((request,))
+        else:
+            self._queue.append(request)
+        if self.current is not request:
+            self._only = None
+
+    # ── answering ───────────────────────────────────────────────────────────
+
+    def _start(self, request: Request) -> None:
+        self.current = request
+        request.received = system.monotonic()
+        self._edge.handle(request)
+
+    def finish(self, keep_alive: bool) -> None:  # noqa: FBT001 -- see ``Transmitter``
+        """End the answer to the current request and go on to the next, once the client has taken enough of it."""
+        if self._stalled_since and keep_alive and self.current is not None:
+            self.current.handling = None
+            return
+        self.current = None
+        if not keep_alive:
+            self._linger()
+            return
+        idle_s = DRAIN_IDLE_S if self._edge.draining else self._settings.idle_timeout_s
+        self._deadline = self._loop.time() + idle_s
+        if not self._feeding and (self._queue or self._held or self.phase or self.refusal is not None):
+            self._advance()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self._transport.abort()
+
+    def _advance(self) -> None:
+        # What is answered at once comes back to this loop: inside of one another, a few hundred would be too many.
+        self._feeding = True
+        while self.current is None and self.phase != LINGER:
+            if self._queue:
+                self._start(self._queue.popleft())
+            elif self.refusal is not None:
+                self._refuse_and_linger(self.refusal)
+            elif self._held:
+                data, self._held = self._held, b""
+                if self._paused:
+                    self._paused = False
+                    self._transport.resume_reading()
+                self.data_received(data)
+            else:
+                self._give_time()
+                break
+        self._feeding = False
+
+    def _refuse_and_linger(self, refused: Refused) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(self._edge.refuse(refused, self.path))
+        self._linger()
+
+    def _linger(self) -> None:
+        self.phase = LINGER
+        self._held = b""
+        self._queue = None
+        if self._transport.is_closing():
+            return
+        if self._paused:
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._deadline = self._loop.time() + LINGER_S
+        else:  # TLS has no half-close
+            self._transport.close()
+
+    # ── time ────────────────────────────────────────────────────────────────
+
+    def hurry(self, deadline: float) -> None:
+        """Bring an idle connection's end forward, and announce that of any other in the next head it sends."""
+        if self.current is not None:
+            if self.current.handling is not None and not self.current.handling.answering():
+                self.current.keep_alive = False
+        elif self.phase == IDLE:
+            self._deadline = min(self._deadline, deadline)
+
+    def sweep(self, now: float) -> None:
+        """End the connection if it has taken too long."""
+        if self._stalled_since:
+            if now - self._stalled_since > STALLED_S:
+                self._transport.abort()
+        elif self.current is not None or now < self._deadline:
+            return
+        elif self.phase in {IDLE, LINGER}:
+            self._transport.abort() if self.phase == LINGER else self._transport.close()
+        else:
+            part = "head" if self.phase == HEAD else "body"
+            self._refuse_and_linger(
+                Refused(Reason.REQUEST_TIMEOUT, f"The request's {part} did not arrive in time")
+            )

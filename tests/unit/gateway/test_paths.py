@@ -1,0 +1,67 @@
+"""Which operation a path is."""
+
+import pytest
+
+from keyturn.domain.permissions import Permission
+from keyturn.gateway import paths
+from keyturn.gateway.paths import OPERATIONS, UNKNOWN, Operation, find
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "upstream_path"),
+    [
+        (b"/v1/chat/completions", "chat", "/chat/completions"),
+        (b"/v1/completions", "completions", "/completions"),
+        (b"/v1/responses", "responses", "/responses"),
+        (b"/v1/embeddings", "embeddings", "/embeddings"),
+        (b"/v1/generate", "generate", "/chat/completions"),
+    ],
+)
+def test_a_call_of_a_model_is_a_post_that_needs_read(path: bytes, name: str, upstream_path: str) -> None:
+    """Generating content is reading; a permission belongs to the operation."""
+    operation = OPERATIONS[path]
+
+    assert (operation.name, operation.upstream_path) == (name, upstream_path)
+    assert operation.methods == {b"POST"}
+    assert operation.needs is Permission.READ
+
+
+def test_only_what_is_keyturns_own_speaks_the_envelope() -> None:
+    """OpenAI's paths answer as OpenAI does."""
+    native = {path for path, operation in OPERATIONS.items() if operation.native}
+
+    assert native == {b"/v1/generate", b"/healthz", b"/readyz"}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (b"/v1/engines/davinci-codex/completions", (paths.ENGINE_OPERATION, b"davinci-codex")),
+        (b"/v1/engines/a%2Fb/completions", (paths.ENGINE_OPERATION, b"a%2Fb")),
+        (b"/v1/engines/a/b/completions", (paths.ENGINE_OPERATION, b"a/b")),
+        (b"/v1/engines//completions", (UNKNOWN, b"")),
+        (b"/v1/engines/completions", (UNKNOWN, b"")),
+        (b"/v1/models/gpt-4o", (paths.MODEL_OPERATION, b"gpt-4o")),
+        (b"/v1/models/org/model", (paths.MODEL_OPERATION, b"org/model")),
+        (b"/v1/models/", (UNKNOWN, b"")),
+        (b"/v1", (UNKNOWN, b"")),
+        (b"/v1/", (UNKNOWN, b"")),
+        (b"/v1/nothing", (UNKNOWN, b"")),
+        (b"/v1beta/models", (UNKNOWN, b"")),
+        (b"/mj/submit", (UNKNOWN, b"")),
+        (b"/suno/submit", (UNKNOWN, b"")),
+        (b"/auth", (UNKNOWN, b"")),
+        (b"/", (None, b"")),
+        (b"", (None, b"")),
+        (b"*", (None, b"")),
+        (b"/v10/x", (None, b"")),
+        (b"/authx", (None, b"")),
+        (b"/api/v1/keys", (None, b"")),
+        (b"/docs", (None, b"")),
+    ],
+)
+def test_a_path_leads_to_a_model_to_nowhere_or_to_the_control_process(
+    path: bytes, expected: tuple[Operation | None, bytes]
+) -> None:
+    """Nothing below /v1 ever reaches management, and nothing of management a provider."""
+    assert find(path) == expected
