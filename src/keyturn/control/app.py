@@ -1,0 +1,102 @@
+"""The management API as one application, for both doors."""
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, License, Reference, SecurityScheme, Server, Tag
+from litestar.types import ControllerRouterHandler, Method
+from litestar.types.internal_types import PathParameterDefinition
+
+from keyturn import __version__
+from keyturn.control.auth import require_manager
+from keyturn.control.bodies import StrictRequest
+from keyturn.control.documentation import pages
+from keyturn.control.documentation.description import Description
+from keyturn.control.errors import HANDLERS
+from keyturn.control.management import Management
+from keyturn.control.resources import keys, models, node, probes, requests, upstreams, usage
+from keyturn.control.wire import REQUEST_ID_HEADER
+
+LARGEST_BODY = 1 << 20
+"""Bytes; ten thousand names of models fit."""
+
+DESCRIPTION = """
+Manage the node: keys, upstreams, models, usage. Applications call models under `/v1` at the same address, the way they
+call OpenAI.
+
+Send a management key (`ak-…`) or a secret key with the permission `admin` as `Authorization: Bearer KEY` or
+`X-API-Key: KEY`. On the machine itself the `keyturn` command needs no key: it uses the control socket.
+
+Every answer has `success`. When it is false, `error.code` says why and never changes, `error.message` is for people,
+and `error.details.param` names the member of the request that is at fault. `x-request-id` finds the call in the logs.
+When a call that takes rights away has returned, every worker already refuses.
+""".strip()
+
+
+def create_app(management: Management) -> Litestar:
+    """Put the application together; ``Door`` lets requests in."""
+
+    def provide() -> Management:
+        return management
+
+    dependencies = {"management": Provide(provide, sync_to_thread=False, use_cache=True)}
+    description = Description(_routes(), dependencies, _openapi())
+    return Litestar(
+        route_handlers=[*_routes(), *pages.HANDLERS],
+        dependencies=dependencies,
+        exception_handlers=HANDLERS,
+        request_class=StrictRequest,
+        request_max_body_size=LARGEST_BODY,
+        openapi_config=None,
+        logging_config=None,
+        state=State({"management": management, "description": description}),
+    )
+
+
+def _routes() -> list[ControllerRouterHandler]:
+    nouns = (keys, upstreams, models, usage, requests, node)
+    api = Router(
+        "/api/v1",
+        guards=[require_manager],
+        response_headers=[REQUEST_ID_HEADER],
+        route_handlers=[noun.router for noun in nouns],
+    )
+    return [api, probes.health, probes.ready, probes.show_metrics]
+
+
+def _openapi() -> OpenAPIConfig:
+    schemes: dict[str, SecurityScheme | Reference] = {
+        "bearer": SecurityScheme(type="http", scheme="bearer", description="`Authorization: Bearer ak-…`"),
+        "header": SecurityScheme(
+            type="apiKey", name="X-API-Key", security_scheme_in="header", description="`X-API-Key: ak-…`"
+        ),
+    }
+    return OpenAPIConfig(
+        title="Keyturn management API",
+        version=__version__,
+        description=DESCRIPTION,
+        summary="One key turns every model.",
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        servers=[Server(url="/")],
+        tags=[
+            Tag("Keys", "What applications hold. A key lives on while its secrets change."),
+            Tag("Upstreams", "Connections to the providers that run models."),
+            Tag("Models", "The names that clients use, where each goes, and what it costs."),
+            Tag("Usage", "Requests, tokens and cost."),
+            Tag("Requests", "Why one request was answered as it was."),
+            Tag("Node", "How this node is doing."),
+            Tag("Probes", "For load balancers and Prometheus."),
+        ],
+        security=[{"bearer": []}, {"header": []}],
+        components=Components(security_schemes=schemes),
+        use_handler_docstrings=True,
+        operation_id_creator=_operation_id,
+    )
+
+
+def _operation_id(
+    handler: HTTPRouteHandler, _method: Method, _path: list[str | PathParameterDefinition]
+) -> str:
+    return handler.handler_name

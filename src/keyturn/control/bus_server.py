@@ -1,0 +1,282 @@
+"""The control process's end of the bus: answers look-ups, hands out snapshots, and makes sure that revoked means revoked.
+
+Every change gets the next sequence number. It has reached a worker when that worker has confirmed a number at
+least as high, and it has been made when it has reached every worker that lives, connected or not: one that lost
+the bus still serves from its cache. A worker that does not confirm in time is killed, because then, too, it
+accepts the key no more.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from keyturn import bus, system
+from keyturn.control.counts import Counts
+from keyturn.control.journal_files import living_workers, pid_of
+from keyturn.domain.faults import Fault
+from keyturn.domain.keys import KeyRecord
+from keyturn.domain.models import Target
+from keyturn.domain.refusals import Reason
+
+Configuration = tuple[dict[str, Target], dict[str, bus.Upstream]]
+_LARGEST_BACKLOG = 64 << 20
+
+
+class Patience:
+    """How long workers are waited for, in seconds."""
+
+    def __init__(
+        self, *, kill_after: float = 5.0, give_up_after: float = 8.0, look_every: float = 0.05
+    ) -> None:
+        self.kill_after = kill_after
+        self.give_up_after = give_up_after
+        self.look_every = look_every
+
+
+class WorkerLink:
+    """A connected worker.
+
+    Attributes:
+        confirmed: The last sequence it has confirmed; -1 before its first snapshot.
+        ready: It has been sent a snapshot, so that changes are sent to it too.
+    """
+
+    def __init__(self, worker: str, pid: int, writer: asyncio.StreamWriter) -> None:
+        self.worker = worker
+        self.pid = pid
+        self.writer = writer
+        self.confirmed = -1
+        self.ready = False
+        self.counted: bus.Counted | None = None
+
+    def send(self, message: bus.FromControl) -> None:
+        """Queue a message; a worker that has stopped reading is cut off before the queue grows large."""
+        if self.writer.transport.get_write_buffer_size() > _LARGEST_BACKLOG:
+            self.writer.transport.abort()
+            return
+        self.writer.write(bus.encode(message))
+
+
+class BusServer:
+    """Serves the bus socket; see the module. ``listen`` before anything else, ``close`` at the end."""
+
+    def __init__(
+        self,
+        *,
+        journals: Path,
+        locations: frozenset[str],
+        look: Callable[[bytes], Awaitable[KeyRecord | None]],
+        configuration: Callable[[], Awaitable[Configuration]],
+        patience: Patience | None = None,
+    ) -> None:
+        """Wire it up.
+
+        Args:
+            journals: Folder whose locked files say which workers live.
+            locations: Where workers accept credentials.
+            look: Finds who holds the secret with a digest.
+            configuration: Reads models and upstreams from the store.
+            patience: How long workers are waited for.
+        """
+        self._journals = journals
+        self._locations = locations
+        self._look = look
+        self._configuration = configuration
+        self._patience = patience or Patience()
+        self._tasks = system.Tasks()
+        self._links: dict[str, WorkerLink] = {}
+        self._changed = asyncio.Event()
+        self._snapshots = asyncio.Lock()
+        self._traces: dict[int, asyncio.Future[bus.RefusalTrace | None]] = {}
+        self._next_trace = 0
+        self._server: asyncio.Server | None = None
+        # Higher than whatever an earlier run of this process has handed out.
+        self.sequence = system.now_ms()
+        self.counts = Counts()
+
+    @property
+    def links(self) -> list[WorkerLink]:
+        """The connected workers, by name."""
+        return [self._links[name] for name in sorted(self._links)]
+
+    async def listen(self, path: Path) -> None:
+        """Start to serve; the socket is for this user only."""
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._connected, path)
+        finally:
+            os.umask(before)
+
+    async def close(self) -> None:
+        """Stop serving and hang up."""
+        if self._server is not None:
+            self._server.close()
+        await self._tasks.cancel()
+
+    async def invalidate(self, key_ids: Sequence[str]) -> None:
+        """Have every live worker forget these keys; see ``services.workers``."""
+        self.sequence += 1
+        message = bus.Invalidate(self.sequence, list(key_ids))
+        self._send_to_ready(message)
+        await self._reached_everyone(self.sequence)
+
+    async def publish(self) -> None:
+        """Give every live worker a new snapshot; see ``services.workers``."""
+        async with self._snapshots:
+            models, upstreams = await self._configuration()
+            self.sequence += 1
+            sequence = self.sequence
+            self._send_to_ready(bus.Snapshot(sequence, models, upstreams, self._locations))
+        await self._reached_everyone(sequence)
+
+    async def trace(self, request_id: str, *, within_s: float = 1.0) -> bus.RefusalTrace | None:
+        """Ask all workers whether they remember refusing a request."""
+        waiting = []
+        for link in self.links:
+            self._next_trace += 1
+            future: asyncio.Future[bus.RefusalTrace | None] = asyncio.get_running_loop().create_future()
+            self._traces[self._next_trace] = future
+            waiting.append((self._next_trace, future))
+            link.send(bus.Trace(self._next_trace, request_id))
+        try:
+            async with asyncio.timeout(within_s):
+                for answer in asyncio.as_completed([future for _, future in waiting]):
+                    found = await answer
+                    if found is not None:
+                        return found
+        except TimeoutError:
+            pass
+        finally:
+            for call, future in waiting:
+                self._traces.pop(call, None)
+                future.cancel()
+        return None
+
+    def _send_to_ready(self, message: bus.FromControl) -> None:
+        for link in self._links.values():
+            if link.ready:
+                link.send(message)
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.spawn(self._converse(reader, writer), name="bus connection")
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link: WorkerLink | None = None
+        frames: bus.Frames[bus.FromWorker] = bus.Frames(bus.FromWorker)  # type: ignore[arg-type]  # a union is no class
+        try:
+            while messages := await bus.read_messages(reader, frames):
+                for message in messages:
+                    if isinstance(message, bus.Hello):
+                        link = self._welcome(message, link, writer)
+                    else:
+                        self._take(message, link)
+        except ValueError as error:
+            structlog.get_logger().warning(
+                "bus connection dropped", worker=link and link.worker, why=str(error)
+            )
+        except OSError as error:
+            structlog.get_logger().info("bus connection lost", worker=link and link.worker, why=str(error))
+        finally:
+            writer.close()
+            if link is not None and self._links.get(link.worker) is link:
+                del self._links[link.worker]
+                self._changed.set()
+
+    def _welcome(
+        self, hello: bus.Hello, known: WorkerLink | None, writer: asyncio.StreamWriter
+    ) -> WorkerLink:
+        if known is not None:
+            raise ValueError("a second Hello")
+        link = WorkerLink(hello.worker, hello.pid, writer)
+        earlier = self._links.get(hello.worker)
+        if earlier is not None:
+            earlier.writer.transport.abort()
+        self._links[hello.worker] = link
+        self._tasks.spawn(self._send_first_snapshot(link), name="first snapshot")
+        return link
+
+    async def _send_first_snapshot(self, link: WorkerLink) -> None:
+        # Under the lock, so that no publication falls between reading the configuration and being ready for the next.
+        try:
+            async with self._snapshots:
+                models, upstreams = await self._configuration()
+                link.send(bus.Snapshot(self.sequence, models, upstreams, self._locations))
+                link.ready = True
+        except BaseException:
+            link.writer.transport.abort()  # it comes back and asks again
+            raise
+
+    def _take(
+        self, message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced, link: WorkerLink | None
+    ) -> None:
+        if link is None:
+            raise ValueError("a message before Hello")
+        match message:
+            case bus.Look():
+                self._tasks.spawn(self._answer(message, link), name="look-up")
+            case bus.Confirmed():
+                link.confirmed = max(link.confirmed, message.sequence)
+                self._changed.set()
+            case bus.Counted():
+                link.counted = message
+                self.counts.take(link.worker, message)
+            case bus.Traced():
+                future = self._traces.get(message.call)
+                if future is not None and not future.done():
+                    future.set_result(message.found)
+
+    async def _answer(self, look: bus.Look, link: WorkerLink) -> None:
+        sequence = self.sequence
+        try:
+            found = bus.Found(look.call, sequence, await self._look(look.digest))
+        except Exception:  # noqa: BLE001 -- whatever it is, the worker must hear that there is no answer
+            structlog.get_logger().exception("key look-up failed")
+            found = bus.Found(look.call, sequence, None, failed=True)
+        link.send(found)
+
+    async def _reached_everyone(self, sequence: int) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        killed: set[str] = set()
+        while True:
+            self._changed.clear()
+            pending = self._unconfirmed(sequence)
+            if not pending:
+                return
+            waited = loop.time() - began
+            if waited > self._patience.give_up_after:
+                raise Fault(Reason.NOT_CONFIRMED, f"not confirmed by {', '.join(sorted(pending))}")
+            if waited > self._patience.kill_after:
+                for worker in pending - killed:
+                    self._kill(worker)
+                killed |= pending
+            try:
+                async with asyncio.timeout(self._patience.look_every):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    def _unconfirmed(self, sequence: int) -> set[str]:
+        """Return the workers that live and have not confirmed ``sequence``."""
+        confirmed = {name for name, link in self._links.items() if link.confirmed >= sequence}
+        return (set(self._links) | living_workers(self._journals)) - confirmed
+
+    def _kill(self, worker: str) -> None:
+        link = self._links.get(worker)
+        pid = link.pid if link is not None else pid_of(worker)
+        log = structlog.get_logger().bind(worker=worker, pid=pid)
+        if link is not None:
+            link.writer.transport.abort()
+        if pid is None or pid <= 1 or pid == os.getpid():
+            log.error("a worker does not confirm a change and has no process id to end")
+            return
+        log.error("a worker does not confirm a change in time: killed, so that it can't go by what it knew")
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            log.info("it had ended already")

@@ -1,0 +1,1 @@
+"""The reference at ``/docs``, rendered from the OpenAPI description."""

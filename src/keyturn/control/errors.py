@@ -1,0 +1,140 @@
+"""Every answer of the management API that says no: one shape, from one table."""
+
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import (
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    ValidationException,
+)
+from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import SQLAlchemyError
+
+from keyturn.control.door import visit_of
+from keyturn.dialects import envelope
+from keyturn.domain.faults import Fault
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.telemetry.redact import redact
+
+T = TypeVar("T")
+AnyRequest = Request[Any, Any, Any]
+AnyResponse = Response[Any]
+
+
+class RefusedError(Exception):
+    """Carries a refusal out of a handler; the application's edge turns it into the answer."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(refused.reason.value)
+        self.refused = refused
+
+
+def refuse(reason: Reason, message: str = "", param: str | None = None) -> NoReturn:
+    """End the request with a refusal.
+
+    Raises:
+        RefusedError: Always.
+    """
+    raise RefusedError(Refused(reason, message, param))
+
+
+def granted(result: T | Refused) -> T:
+    """Return what a use case gave, unless it is a refusal.
+
+    Raises:
+        RefusedError: It is.
+    """
+    if isinstance(result, Refused):
+        raise RefusedError(result)
+    return result
+
+
+def respond(refused: Refused) -> AnyResponse:
+    """Return the answer for a refusal."""
+    rule = refused.rule
+    headers = {}
+    challenge = refused.challenge
+    if challenge is not None:
+        headers["www-authenticate"] = challenge
+    if rule.hopeless:
+        headers["x-should-retry"] = "false"
+    if rule.retry_after_s is not None:
+        headers["retry-after"] = str(rule.retry_after_s)
+        headers["retry-after-ms"] = str(rule.retry_after_s * 1000)
+    if refused.allow:
+        headers["allow"] = refused.allow
+    # What was not accepted may be quoted, and a key may stand anywhere, by mistake.
+    shown = msgspec.structs.replace(
+        refused, message=redact(refused.message), param=refused.param and redact(refused.param)
+    )
+    return Response(
+        envelope.render(shown), status_code=rule.status, headers=headers, media_type="application/json"
+    )
+
+
+def _on_refused(_request: AnyRequest, error: RefusedError) -> AnyResponse:
+    return respond(error.refused)
+
+
+def _on_fault(request: AnyRequest, error: Fault) -> AnyResponse:
+    _log(request).error("management request failed", reason=error.reason.value, why=error.detail)
+    return respond(Refused(error.reason))
+
+
+def _on_store_error(request: AnyRequest, error: SQLAlchemyError) -> AnyResponse:
+    _log(request).error("the database can't be used", why=str(error).partition("\n")[0])
+    message = "The database can't be used at the moment; model traffic goes on"
+    return respond(Refused(Reason.CONTROL_UNAVAILABLE, message))
+
+
+def _on_validation(_request: AnyRequest, error: ValidationException) -> AnyResponse:
+    problems = error.extra if isinstance(error.extra, list) else []
+    first = problems[0] if problems and isinstance(problems[0], dict) else {}
+    param = str(first["key"]) if "key" in first else None
+    if param == "data":  # the framework's name for the body, of which there was nothing to decode
+        return respond(Refused(Reason.INVALID_JSON, "The request needs a body: a JSON object"))
+    return respond(Refused(Reason.INVALID_MEMBER, str(first.get("message") or error.detail), param))
+
+
+def _on_http(request: AnyRequest, error: HTTPException) -> AnyResponse:
+    if isinstance(error, NotFoundException):
+        return respond(Refused(Reason.PATH_NOT_FOUND))
+    if isinstance(error, MethodNotAllowedException):
+        allow = (error.headers or {}).get("allow", "")
+        return respond(Refused(Reason.METHOD_NOT_ALLOWED, allow=_with_head(allow)))
+    if error.status_code == 413:
+        return respond(Refused(Reason.BODY_TOO_LARGE))
+    if error.status_code < 500:
+        return respond(Refused(Reason.MALFORMED_REQUEST, error.detail))
+    return _on_anything(request, error)
+
+
+def _on_anything(request: AnyRequest, error: Exception) -> AnyResponse:
+    _log(request).error("management request failed", exc_info=error)
+    return respond(Refused(Reason.INTERNAL))
+
+
+def _with_head(allow: str) -> str:
+    methods = {method.strip() for method in allow.split(",") if method.strip()}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _log(request: AnyRequest) -> Any:  # noqa: ANN401 -- structlog's loggers have no common type
+    return structlog.get_logger().bind(
+        request_id=visit_of(request.scope).request_id, method=request.method, path=request.scope["path"]
+    )
+
+
+HANDLERS: ExceptionHandlersMap = {
+    RefusedError: _on_refused,
+    Fault: _on_fault,
+    SQLAlchemyError: _on_store_error,
+    ValidationException: _on_validation,
+    HTTPException: _on_http,
+    Exception: _on_anything,
+}
+"""Whatever a handler raises → the answer."""

@@ -1,0 +1,1 @@
+"""The nouns of the management API, one module each."""

@@ -1,0 +1,176 @@
+"""``/api/v1/models``: the names clients use, where they go and what they cost."""
+
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from litestar import Router, delete, get, patch, post
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter
+
+from keyturn.control.errors import granted, refuse
+from keyturn.control.management import Managed
+from keyturn.control.wire import Answer, Moment, Money, Page, Usd, moment, optional_usd, refusals
+from keyturn.domain.money import parse_usd
+from keyturn.domain.refusals import Reason
+from keyturn.services.models import ModelChange
+from keyturn.store.models import StoredModel
+
+Name = Annotated[
+    str,
+    PathParameter(description="The name that clients use; may hold '/'.", examples=[Example(value="gpt-4o")]),
+]
+Price = Money | msgspec.UnsetType | None
+
+
+class ModelObject(msgspec.Struct):
+    """A name that clients use. Prices are per million tokens; null where nobody has said."""
+
+    name: Annotated[str, msgspec.Meta(examples=["gpt-4o"])]
+    upstream: Annotated[str, msgspec.Meta(examples=["openai"])]
+    upstream_model: Annotated[str, msgspec.Meta(description="Its name there.", examples=["gpt-4o"])]
+    input_usd_per_million: Usd | None
+    output_usd_per_million: Usd | None
+    cached_input_usd_per_million: Annotated[
+        Usd | None, msgspec.Meta(description="null: cached input costs what other input does.")
+    ]
+    created_at: Moment
+
+
+class ChangeModel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to be different; a member left out stays as it is, a price of null is taken away."""
+
+    upstream: str | msgspec.UnsetType = msgspec.UNSET
+    upstream_model: str | msgspec.UnsetType = msgspec.UNSET
+    input_usd_per_million: Price = msgspec.UNSET
+    output_usd_per_million: Price = msgspec.UNSET
+    cached_input_usd_per_million: Price = msgspec.UNSET
+
+
+class CreateModel(ChangeModel, forbid_unknown_fields=True, kw_only=True):
+    """A name to add."""
+
+    name: Annotated[str, msgspec.Meta(examples=["fast"])]
+    upstream: Annotated[str, msgspec.Meta(examples=["openai"])]
+
+
+@get("/", summary="List models", responses=refusals())
+async def list_models(management: Managed) -> Page[ModelObject]:
+    """By name, all on one page."""
+    return Page(data=[_show(model) for model in await management.models.everything()])
+
+
+@post(
+    "/",
+    summary="Add a model",
+    responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.CONFLICT, Reason.NOT_CONFIRMED),
+)
+async def add_model(
+    management: Managed,
+    data: Annotated[
+        CreateModel,
+        Body(
+            examples=[
+                Example(
+                    summary="An alias with a price",
+                    id="alias",
+                    value={
+                        "name": "fast",
+                        "upstream": "openai",
+                        "upstream_model": "gpt-4o-mini",
+                        "input_usd_per_million": "0.15",
+                        "output_usd_per_million": "0.60",
+                    },
+                )
+            ]
+        ),
+    ],
+) -> Answer[ModelObject]:
+    """Clients can use the name when the call returns."""
+    return Answer(data=_show(granted(await management.models.add(data.name, _change(data)))))
+
+
+@get("/{name:path}", summary="Show a model", responses=refusals(Reason.RESOURCE_NOT_FOUND))
+async def show_model(management: Managed, name: Name) -> Answer[ModelObject]:
+    """Where a name goes and what it costs."""
+    return Answer(data=_show(granted(await management.models.show(_bare(name)))))
+
+
+@patch(
+    "/{name:path}",
+    summary="Change a model",
+    responses=refusals(
+        Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED
+    ),
+)
+async def change_model(
+    management: Managed,
+    name: Name,
+    data: Annotated[
+        ChangeModel,
+        Body(
+            examples=[
+                Example(
+                    summary="Set its price",
+                    id="price",
+                    value={"input_usd_per_million": "0.15", "output_usd_per_million": "0.60"},
+                )
+            ]
+        ),
+    ],
+) -> Answer[ModelObject]:
+    """In force when the call returns; usage so far keeps the price it was counted at."""
+    return Answer(data=_show(granted(await management.models.edit(_bare(name), _change(data)))))
+
+
+@delete(
+    "/{name:path}",
+    summary="Remove a model",
+    status_code=200,
+    responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED),
+)
+async def remove_model(management: Managed, name: Name) -> Answer[ModelObject]:
+    """Clients that use the name are told that there is no such model."""
+    return Answer(data=_show(granted(await management.models.remove(_bare(name)))))
+
+
+router = Router(
+    "/models",
+    tags=["Models"],
+    route_handlers=[list_models, add_model, show_model, change_model, remove_model],
+)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix("/")
+
+
+def _change(data: ChangeModel) -> ModelChange:
+    return ModelChange(
+        data.upstream,
+        data.upstream_model,
+        _nano(data.input_usd_per_million, "input_usd_per_million"),
+        _nano(data.output_usd_per_million, "output_usd_per_million"),
+        _nano(data.cached_input_usd_per_million, "cached_input_usd_per_million"),
+    )
+
+
+def _nano(amount: Decimal | msgspec.UnsetType | None, member: str) -> int | msgspec.UnsetType | None:
+    if not isinstance(amount, Decimal):
+        return amount
+    try:
+        return parse_usd(str(amount))
+    except ValueError as error:
+        refuse(Reason.INVALID_MEMBER, str(error), member)
+
+
+def _show(model: StoredModel) -> ModelObject:
+    return ModelObject(
+        name=model.name,
+        upstream=model.upstream,
+        upstream_model=model.upstream_model,
+        input_usd_per_million=optional_usd(model.input_nano_usd),
+        output_usd_per_million=optional_usd(model.output_nano_usd),
+        cached_input_usd_per_million=optional_usd(model.cached_input_nano_usd),
+        created_at=moment(model.created_at),
+    )

@@ -1,0 +1,58 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``: for those who watch the node."""
+
+import hmac
+import ipaddress
+from typing import Any
+
+from litestar import Request, Response, get
+
+from keyturn.control import metrics
+from keyturn.control.door import visit_of
+from keyturn.control.errors import refuse
+from keyturn.control.management import Managed
+from keyturn.domain.refusals import Reason
+
+
+@get("/healthz", tags=["Probes"], summary="Is it up?", media_type="text/plain", security=[{}])
+async def health() -> str:
+    """Answers when the process does. Clients of the gateway are answered by the worker that took the connection."""
+    return "ok\n"
+
+
+@get("/readyz", tags=["Probes"], summary="Can it admit requests?", media_type="text/plain", security=[{}])
+async def ready(management: Managed) -> Response[str]:
+    """503 while no worker is connected. Clients of the gateway are answered by the worker itself."""
+    if any(link.ready for link in management.bus.links):
+        return Response("ok\n", media_type="text/plain")
+    return Response("no worker is connected\n", status_code=503, media_type="text/plain")
+
+
+@get(
+    "/metrics", tags=["Probes"], summary="Prometheus metrics", media_type=metrics.CONTENT_TYPE, security=[{}]
+)
+async def show_metrics(request: Request[Any, Any, Any], management: Managed) -> Response[bytes]:
+    """For callers on the machine itself, and for holders of the token in `metrics.token`."""
+    if not _may_read(request, management.settings.metrics.token):
+        refuse(Reason.LOOPBACK_ONLY)
+    return Response(metrics.render(management.bus), media_type=metrics.CONTENT_TYPE)
+
+
+def _may_read(request: Request[Any, Any, Any], token: str) -> bool:
+    visit = visit_of(request.scope)
+    scheme, _, presented = request.headers.get("authorization", "").partition(" ")
+    if (
+        token
+        and scheme.lower() == "bearer"
+        and hmac.compare_digest(presented.strip().encode(), token.encode())
+    ):
+        return True
+    return visit.local or _is_loopback(visit.address)
+
+
+def _is_loopback(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback

@@ -1,0 +1,141 @@
+"""``/api/v1/upstreams``: connect providers."""
+
+from typing import Annotated
+
+import msgspec
+from litestar import Router, delete, get, post
+from litestar.openapi.spec import Example
+from litestar.params import Body, PathParameter
+
+from keyturn.control.errors import granted
+from keyturn.control.management import Managed
+from keyturn.control.wire import Answer, Moment, Page, moment, refusals
+from keyturn.domain.refusals import Reason
+from keyturn.domain.secret import Secret
+from keyturn.services.probe import Probe
+from keyturn.services.upstreams import NewUpstream, Upstream
+
+Name = Annotated[str, PathParameter(description="The upstream's name.", examples=[Example(value="openai")])]
+
+
+class UpstreamObject(msgspec.Struct):
+    """A configured connection to a provider."""
+
+    name: Annotated[str, msgspec.Meta(examples=["openai"])]
+    base_url: Annotated[str, msgspec.Meta(examples=["https://api.openai.com/v1"])]
+    has_credential: bool
+    models: Annotated[
+        list[str], msgspec.Meta(description="The names that clients use.", examples=[["gpt-4o"]])
+    ]
+    created_at: Moment
+    note: Annotated[
+        str | None, msgspec.Meta(description="When just added: why its models could not be listed.")
+    ] = None
+
+
+class CreateUpstream(msgspec.Struct, forbid_unknown_fields=True):
+    """A provider to connect."""
+
+    name: Annotated[str, msgspec.Meta(description="1 to 40 of a-z, 0-9 and '-'.", examples=["openai"])]
+    base_url: Annotated[
+        str,
+        msgspec.Meta(
+            description="Where its OpenAI-compatible API begins; operations are appended (`/chat/completions`).",
+            examples=["https://api.openai.com/v1"],
+        ),
+    ]
+    api_key: Annotated[
+        str | None, msgspec.Meta(description="The provider's credential. Kept encrypted, never shown again.")
+    ] = None
+    models: Annotated[
+        list[str],
+        msgspec.Meta(description="Its models; without any, the provider is asked.", max_length=10_000),
+    ] = []
+
+
+@get("/", summary="List upstreams", responses=refusals())
+async def list_upstreams(management: Managed) -> Page[UpstreamObject]:
+    """By name, all on one page."""
+    return Page(data=[_show(upstream) for upstream in await management.upstreams.everything()])
+
+
+@post(
+    "/",
+    summary="Add an upstream",
+    responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.CONFLICT, Reason.NOT_CONFIRMED),
+)
+async def add_upstream(
+    management: Managed,
+    data: Annotated[
+        CreateUpstream,
+        Body(
+            examples=[
+                Example(
+                    summary="A provider",
+                    id="provider",
+                    value={
+                        "name": "openai",
+                        "base_url": "https://api.openai.com/v1",
+                        "api_key": "YOUR_PROVIDER_KEY",
+                    },
+                ),
+                Example(
+                    summary="A server on this machine",
+                    id="local",
+                    value={"name": "local", "base_url": "http://127.0.0.1:11434/v1", "models": ["llama3.2"]},
+                ),
+            ]
+        ),
+    ],
+) -> Answer[UpstreamObject]:
+    """Without `models` the provider is asked which it has.
+
+    A name that another upstream has already is added as `UPSTREAM/model`.
+    """
+    credential = Secret(data.api_key.strip()) if data.api_key else None
+    added = granted(
+        await management.upstreams.add(NewUpstream(data.name, data.base_url, credential, data.models))
+    )
+    shown = _show(added.upstream)
+    shown.note = added.problem or None
+    return Answer(data=shown)
+
+
+@delete(
+    "/{name:str}",
+    summary="Remove an upstream",
+    status_code=200,
+    responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED),
+)
+async def remove_upstream(management: Managed, name: Name) -> Answer[UpstreamObject]:
+    """Its models go with it; its usage stays in reports."""
+    return Answer(data=_show(granted(await management.upstreams.remove(name))))
+
+
+@post(
+    "/{name:str}/test",
+    summary="Test an upstream",
+    status_code=200,
+    responses=refusals(Reason.RESOURCE_NOT_FOUND),
+)
+async def test_upstream(management: Managed, name: Name) -> Answer[Probe]:
+    """Makes a real call: asks the provider for its models."""
+    return Answer(data=granted(await management.upstreams.test(name)))
+
+
+router = Router(
+    "/upstreams",
+    tags=["Upstreams"],
+    route_handlers=[list_upstreams, add_upstream, remove_upstream, test_upstream],
+)
+
+
+def _show(upstream: Upstream) -> UpstreamObject:
+    stored = upstream.stored
+    return UpstreamObject(
+        name=stored.name,
+        base_url=stored.base_url,
+        has_credential=stored.sealed_credential is not None,
+        models=upstream.models,
+        created_at=moment(stored.created_at),
+    )

@@ -1,0 +1,120 @@
+"""Shapes that all resources of the management API share."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Generic, Literal, TypeVar
+
+import msgspec
+from litestar.datastructures import ResponseHeader
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Example
+from litestar.params import QueryParameter
+
+from keyturn.dialects import envelope
+from keyturn.domain.money import format_usd
+from keyturn.domain.refusals import RULES, Reason, Refused
+
+T = TypeVar("T")
+
+Moment = Annotated[datetime, msgspec.Meta(description="RFC 3339, UTC.", examples=["2026-11-20T18:36:00Z"])]
+Usd = Annotated[str, msgspec.Meta(description="US dollars, a decimal string.", examples=["0.0125"])]
+
+Limit = Annotated[
+    int, QueryParameter(ge=1, le=1000, description="How many at most.", examples=[Example(value=100)])
+]
+Cursor = Annotated[
+    str | None,
+    QueryParameter(description="`next_cursor` of the page before.", examples=[Example(value=None)]),
+]
+
+
+class Answer(msgspec.Struct, Generic[T], kw_only=True):
+    """What a successful call answers."""
+
+    success: Literal[True] = True
+    data: T
+
+
+class Page(msgspec.Struct, Generic[T], kw_only=True):
+    """One page of a list."""
+
+    success: Literal[True] = True
+    data: list[T]
+    next_cursor: Annotated[
+        str | None, msgspec.Meta(description="Ask with `cursor=` for the next page; null on the last.")
+    ] = None
+
+
+class ProblemDetail(msgspec.Struct):
+    """What went wrong."""
+
+    code: Annotated[str, msgspec.Meta(description="Stable; decide by it.", examples=["RESOURCE_NOT_FOUND"])]
+    message: Annotated[str, msgspec.Meta(description="For people.", examples=["There is no such key"])]
+    details: Annotated[
+        dict[str, str], msgspec.Meta(description="Further facts, such as `param`: the member at fault.")
+    ]
+
+
+class Problem(msgspec.Struct):
+    """What a refused call answers."""
+
+    success: Literal[False]
+    error: ProblemDetail
+
+
+REQUEST_ID_HEADER = ResponseHeader(
+    name="x-request-id",
+    description="Finds the request in logs and in `keyturn explain`.",
+    documentation_only=True,
+)
+
+
+def refusals(*reasons: Reason) -> dict[int, ResponseSpec]:
+    """Return the refusals an operation may answer with, by status, an example for each reason."""
+    always = (
+        Reason.MISSING_API_KEY,
+        Reason.UNKNOWN_API_KEY,
+        Reason.DISABLED_API_KEY,
+        Reason.EXPIRED_API_KEY,
+        Reason.INSUFFICIENT_PERMISSIONS,
+        Reason.CONTROL_UNAVAILABLE,
+    )
+    found: dict[int, ResponseSpec] = {}
+    for reason in always + reasons:
+        rule = RULES[reason]
+        example = Example(summary=rule.message, id=reason.value, value=_example(reason))
+        known = found.get(rule.status)
+        if known is None or known.examples is None:
+            found[rule.status] = ResponseSpec(
+                Problem, generate_examples=False, description=rule.message, examples=[example]
+            )
+        else:
+            known.examples.append(example)
+    return found
+
+
+def _example(reason: Reason) -> object:
+    param = {Reason.INVALID_MEMBER: "name"}.get(reason)
+    example: object = msgspec.json.decode(envelope.render(Refused(reason, param=param)))
+    return example
+
+
+def moment(ms: int) -> datetime:
+    """Return milliseconds since 1970 UTC as a time, cut to the second."""
+    return datetime.fromtimestamp(ms // 1000, UTC)
+
+
+def optional_moment(ms: int | None) -> datetime | None:
+    """Return milliseconds since 1970 UTC as a time, where there are any."""
+    return None if ms is None else moment(ms)
+
+
+def optional_usd(nano_usd: int | None) -> str | None:
+    """Return nano-dollars as decimal dollars, where there are any."""
+    return None if nano_usd is None else format_usd(nano_usd)
+
+
+Money = Annotated[
+    Decimal,
+    msgspec.Meta(description="US dollars, up to nine decimals; better sent as a string.", examples=["0.15"]),
+]
