@@ -1,0 +1,178 @@
+"""What the management API answers, as far as commands show it; members that are not named here are let be."""
+
+import msgspec
+
+
+class KeyUsage(msgspec.Struct, frozen=True):
+    """What a key has used since it was made."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: str = "0"
+    last_used_at: str | None = None
+    last_ip: str | None = None
+    seen_in_url: bool = False
+
+
+class KeySecret(msgspec.Struct, frozen=True):
+    """One secret of a key, without its text."""
+
+    id: str
+    display: str
+    state: str
+    created_at: str
+
+
+class Key(msgspec.Struct, frozen=True):
+    """An API key."""
+
+    id: str
+    name: str
+    status: str
+    display: str
+    created_at: str
+    description: str | None = None
+    kind: str = ""
+    preset: str | None = None
+    permissions: list[str] = []
+    expires_at: str | None = None
+    secrets: list[KeySecret] = []
+    usage: KeyUsage = KeyUsage()
+    created_by: str | None = None
+
+
+class Upstream(msgspec.Struct, frozen=True):
+    """A configured connection to a provider."""
+
+    name: str
+    base_url: str
+    has_credential: bool = False
+    models: list[str] = []
+    created_at: str | None = None
+    note: str | None = None
+    """What was not as expected when it was added."""
+
+
+class UpstreamTest(msgspec.Struct, frozen=True):
+    """What a call to a provider came to."""
+
+    ok: bool
+    latency_ms: float | None = None
+    models: list[str] = []
+    status: int | None = None
+    error: str | None = None
+
+
+class Model(msgspec.Struct, frozen=True):
+    """A name that clients may use."""
+
+    name: str
+    upstream: str
+    upstream_model: str = ""
+    input_usd_per_million: str | None = None
+    output_usd_per_million: str | None = None
+    cached_input_usd_per_million: str | None = None
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    """What one key, model or day used."""
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: str
+    key_id: str | None = None
+    key_name: str | None = None
+    model: str | None = None
+    day: str | None = None
+    estimated: int = 0
+    recovered: int = 0
+    unpriced: int = 0
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Usage, grouped."""
+
+    rows: list[UsageRow]
+    total: UsageRow
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check of a request; ``passed`` is ``None`` when it was never reached."""
+
+    name: str
+    passed: bool | None
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request. Of a refused one, nothing from ``upstream`` on is known."""
+
+    request_id: str
+    source: str
+    status: int
+    checks: list[Check] = []
+    reason: str = ""
+    detail: str = ""
+    operation: str = ""
+    path: str = ""
+    model: str = ""
+    key_id: str = ""
+    key_name: str | None = None
+    location: str = ""
+    address: str = ""
+    started_at: str | None = None
+    upstream: str = ""
+    upstream_model: str = ""
+    auth_us: int = 0
+    sent_us: int = 0
+    first_byte_us: int = 0
+    total_us: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_usd: str | None = None
+    priced: bool = True
+    usage_source: str = ""
+    streamed: bool = False
+    outcome: str = ""
+
+
+class ControlState(msgspec.Struct, frozen=True):
+    """The control process."""
+
+    pid: int
+    resident_bytes: int = 0
+
+
+class WorkerState(msgspec.Struct, frozen=True):
+    """A gateway worker."""
+
+    name: str
+    pid: int
+    connected: bool
+    confirmed_sequence: int = 0
+    requests: int = 0
+    open_connections: int = 0
+    resident_bytes: int = 0
+    journal_bytes_behind: int = 0
+
+
+class SettingState(msgspec.Struct, frozen=True):
+    """A setting as the node runs with it."""
+
+    path: str
+    value: str
+    origin: str
+
+
+class NodeState(msgspec.Struct, frozen=True):
+    """A node and its processes."""
+
+    version: str
+    started_at: str
+    control: ControlState
+    workers: list[WorkerState] = []
+    settings: list[SettingState] = []
+    problems: list[str] = []

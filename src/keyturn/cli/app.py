@@ -1,0 +1,84 @@
+"""The program's commands, each loaded when it is called, so that none pays for the others."""
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from keyturn import __version__
+from keyturn.cli.failure import CommandFailed
+from keyturn.config.load import SettingsError
+
+COMMANDS = {
+    "serve": "Start a node and keep it running until Ctrl-C or SIGTERM.",
+    "init": "Create the data directory and a keyturn.toml with every setting explained.",
+    "keys": "Create, list and change the API keys that clients use.",
+    "upstreams": "Connect the node to the providers that run models.",
+    "models": "Say which names clients may use, where they go and what they cost.",
+    "usage": "Show requests, tokens and cost, grouped by key, model or day.",
+    "explain": "Show what happened to a recent request, and why.",
+    "doctor": "Show the settings, the state of each process, and what is wrong.",
+    "version": "Print the version of Keyturn and of the Python it runs on.",
+}
+"""Name → what stands beside it in ``keyturn --help``; the module ``keyturn.cli.NAME`` holds its ``app``."""
+
+
+class _Commands(TyperGroup):
+    """Knows the commands by name and loads the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 -- Typer's own type is private
+        if args and args[0] in COMMANDS:
+            command = get_command(importlib.import_module(f"keyturn.cli.{args[0]}").app)
+            command.name = args[0]
+            return args[0], command, args[1:]
+        return super().resolve_command(ctx, args)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"keyturn {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=lambda value: _version(wanted=value), is_eager=True)
+    ] = False,
+) -> None:
+    """Run and manage Keyturn, an AI gateway: one key turns every model.
+
+    Start with `keyturn serve --demo`, and paste the line it prints.
+    """
+
+
+def build() -> TyperGroup:
+    """Return the program."""
+    app = typer.Typer(
+        cls=_Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+    app.callback()(_root)
+    group = get_command(app)
+    if not isinstance(group, TyperGroup):
+        raise TypeError("the root is a group")
+    for name, text in COMMANDS.items():
+        group.add_command(TyperCommand(name=name, help=text), name)
+    return group
+
+
+def main() -> None:
+    """Run the command that the process's arguments name, and end the process.
+
+    The exit status is 0 when it is done, 1 when it was refused or failed (the reason is one line on
+    stderr), 2 when the command line can't be understood.
+    """
+    try:
+        build().main(prog_name="keyturn")
+    except (CommandFailed, SettingsError) as error:
+        # Names that others chose may stand in it: it stays one line and moves no cursor.
+        line = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(error))
+        sys.stderr.write(f"keyturn: {line}\n")
+        sys.exit(1)

@@ -1,0 +1,131 @@
+"""``keyturn explain``: what happened to one request."""
+
+from typing import Annotated
+
+import typer
+from rich.console import RenderableType
+from rich.text import Text
+
+from keyturn.cli import screen
+from keyturn.cli.answers import Request
+from keyturn.cli.connection import Node, on_node, segment
+from keyturn.system import now
+
+BAR_WIDTH = 40
+COLOURS = {"key check": "green", "to upstream": "cyan", "first byte": "yellow", "answer": "blue"}
+SOURCES = {
+    "reported": "as the upstream reported",
+    "estimated": "estimated from the size: the upstream did not report it",
+    "recovered": "a process died in mid-request: its reservation stands in",
+}
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+@app.command()
+@on_node
+def explain(
+    node: Node,
+    request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="`x-request-id` of the answer.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what happened to a recent request, and why.
+
+    That is each check, where it went, how long it took, what it used and cost.
+
+    Example: `keyturn explain req_1MtO0kW2bXyZ4cQe8RfA`
+    """
+    answer = node.get(f"/api/v1/requests/{segment(request_id)}")
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    request = answer.read(Request)
+    console = screen.out()
+    console.print(screen.facts(_facts(request)))
+    console.print(screen.facts(_checks(request)))
+    if request.total_us:
+        console.print(_timing(request))
+
+
+def _facts(request: Request) -> list[tuple[str, RenderableType]]:
+    colour = "green" if request.status < 400 else "red"
+    outcome = (request.outcome or request.reason).replace("_", " ")
+    rows: list[tuple[str, RenderableType]] = [
+        ("request", screen.clean(request.request_id)),
+        (
+            "status",
+            Text.assemble(
+                (str(request.status or ""), colour), " " if request.status else "", screen.clean(outcome)
+            ),
+        ),
+    ]
+    optional = (
+        ("why", request.detail),
+        ("when", _when(request.started_at)),
+        ("operation", f"{request.operation} {request.path}".strip()),
+        ("key", _who(request)),
+        ("sent in", request.location),
+        ("from", request.address),
+        ("model", request.model),
+        ("target", _target(request)),
+    )
+    rows += [(name, screen.clean(text)) for name, text in optional if text]
+    if request.usage_source:
+        rows += _use(request)
+    return rows
+
+
+def _use(request: Request) -> list[tuple[str, RenderableType]]:
+    tokens = f"{request.input_tokens:,} in, {request.output_tokens:,} out"
+    cached = f", {request.cached_tokens:,} of the input cached" if request.cached_tokens else ""
+    thought = f", {request.reasoning_tokens:,} of the output reasoning" if request.reasoning_tokens else ""
+    source = SOURCES.get(request.usage_source, "")
+    note = f" ({source})" if source else ""
+    cost = screen.dollars(request.cost_usd or "0") if request.priced else "the model has no price"
+    return [("tokens", tokens + cached + thought + note), ("cost", cost)]
+
+
+def _checks(request: Request) -> list[tuple[str, RenderableType]]:
+    rows: list[tuple[str, RenderableType]] = []
+    for number, check in enumerate(request.checks):
+        name = screen.clean(check.name)
+        rows.append(("" if number else "checks", Text.assemble(screen.mark(passed=check.passed), " ", name)))
+    return rows
+
+
+def _timing(request: Request) -> Text:
+    """Draw how the time was spent; a phase that never came has no part."""
+    marks = [0, request.auth_us, request.sent_us, request.first_byte_us, request.total_us]
+    phases = []
+    since = 0
+    for name, until in zip(COLOURS, marks[1:], strict=True):
+        if until > since or name == "key check":
+            phases.append((name, max(0, until - since)))
+            since = max(since, until)
+    text = Text()
+    for name, spent in phases:
+        cells = max(1, round(BAR_WIDTH * spent / request.total_us))
+        text.append("█" * cells, COLOURS[name])
+    text.append(f"  {screen.duration(request.total_us)}\n", "bold")
+    for name, spent in phases:
+        text.append("■ ", COLOURS[name])
+        text.append(f"{name} {screen.duration(spent)}   ")
+    return text
+
+
+def _when(moment: str | None) -> str:
+    return f"{moment} ({screen.ago(moment, now())})" if moment else ""
+
+
+def _who(request: Request) -> str:
+    if not request.key_id:
+        return ""
+    return f"{request.key_name} ({request.key_id})" if request.key_name else request.key_id
+
+
+def _target(request: Request) -> str:
+    if not request.upstream:
+        return ""
+    streamed = ", streamed" if request.streamed else ""
+    return f"{request.upstream}: {request.upstream_model}{streamed}"

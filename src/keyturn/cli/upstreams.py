@@ -1,0 +1,135 @@
+"""``keyturn upstreams``: connections to the providers that run models."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from keyturn.cli import screen
+from keyturn.cli.answers import Upstream, UpstreamTest
+from keyturn.cli.connection import Node, on_node, segment
+from keyturn.cli.failure import CommandFailed
+from keyturn.config.load import variable
+from keyturn.system import now
+
+PATH = "/api/v1/upstreams"
+SHOWN_MODELS = 6
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    help="Connect the node to the providers that run models.\n\nExample: `keyturn upstreams list`",
+)
+
+Named = Annotated[str, typer.Argument(metavar="NAME", help="The upstream's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+@on_node
+def add(
+    node: Node,
+    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens; yours to choose.")],
+    *,
+    base_url: Annotated[str, typer.Option(help="Where its OpenAI-compatible API begins, with `/v1`.")],
+    api_key_env: Annotated[
+        str | None, typer.Option(metavar="VAR", help="The variable that holds the provider's API key.")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Its models; without this it is asked for them.")
+    ] = None,
+) -> None:
+    """Add a provider. Its key is stored encrypted, and its models can be used at once.
+
+    Example: `keyturn upstreams add local --base-url http://127.0.0.1:11434/v1`
+    """
+    body: dict[str, object] = {"name": name, "base_url": base_url}
+    if api_key_env is not None:
+        credential = variable(api_key_env)
+        if credential is None:
+            raise CommandFailed(f"the variable {api_key_env} is not set")
+        body["api_key"] = credential.reveal()
+    if models is not None:
+        body["models"] = [model.strip() for model in models.split(",") if model.strip()]
+    with screen.err().status(f"Adding {name} …"):
+        answer = node.call("POST", PATH, body=body)
+    upstream = answer.read(Upstream)
+    console = screen.out()
+    console.print(Text("Added"), screen.clean(upstream.name), Text(f"with {_count(upstream.models)}."))
+    if upstream.note:
+        advice = f"Name them with: keyturn models add MODEL --upstream {upstream.name}"
+        text = f"Its models are not known: {upstream.note}. {advice}"
+        screen.err().print(screen.clean(text), style="yellow", soft_wrap=True)
+
+
+@app.command("list")
+@on_node
+def show_all(node: Node, *, as_json: AsJson = False) -> None:
+    """List the providers and the models they have.
+
+    Example: `keyturn upstreams list --json`
+    """
+    upstreams, raw = node.all(PATH, Upstream)
+    if as_json:
+        screen.print_json(raw)
+        return
+    at = now()
+    rows = [
+        (
+            screen.clean(upstream.name),
+            screen.clean(upstream.base_url),
+            screen.mark(passed=upstream.has_credential or None),
+            screen.clean(_some(upstream.models)),
+            screen.ago(upstream.created_at, at),
+        )
+        for upstream in upstreams
+    ]
+    screen.out().print(screen.table(("name", "base URL", "key", "models", "added"), rows))
+    if not upstreams:
+        screen.err().print("No upstreams. Add one with `keyturn upstreams add NAME --base-url URL`.")
+
+
+@app.command("test")
+@on_node
+def call_once(node: Node, name: Named, *, as_json: AsJson = False) -> None:
+    """Make a real call to a provider and show how long it took and which models it has.
+
+    Example: `keyturn upstreams test openai`
+    """
+    with screen.err().status(f"Asking {name} …"):
+        answer = node.call("POST", f"{PATH}/{segment(name)}/test")
+    result = answer.read(UpstreamTest)
+    if as_json:
+        screen.print_json(bytes(answer.data))
+    elif result.ok:
+        took = f"{result.latency_ms:.0f} ms" if result.latency_ms is not None else screen.NOTHING
+        console = screen.out()
+        console.print(
+            screen.mark(passed=True), screen.clean(name), Text(f"answered in {took}: {_count(result.models)}")
+        )
+        for model in result.models:
+            console.print(Text("  "), screen.clean(model))
+    if not result.ok:
+        status = f" (status {result.status})" if result.status else ""
+        raise CommandFailed(f"{name} can't be used: {result.error or 'it refused'}{status}")
+
+
+@app.command()
+@on_node
+def remove(node: Node, name: Named) -> None:
+    """Remove a provider and the models that go to it. Usage so far is kept.
+
+    Example: `keyturn upstreams remove local`
+    """
+    node.call("DELETE", f"{PATH}/{segment(name)}")
+    screen.out().print(Text("Removed"), screen.clean(name))
+
+
+def _count(models: list[str]) -> str:
+    return "1 model" if len(models) == 1 else f"{len(models)} models"
+
+
+def _some(models: list[str]) -> str:
+    more = f", … {len(models) - SHOWN_MODELS} more" if len(models) > SHOWN_MODELS else ""
+    return ", ".join(models[:SHOWN_MODELS]) + more
