@@ -1,0 +1,246 @@
+"""Telling what was measured: tables on the terminal, and docs/benchmarks.md with its chart."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import chart
+from bench.parts import (
+    CONCURRENT_STREAMS,
+    CONNECTIONS,
+    IDLE_INTERVAL_MS,
+    INTERVAL_MS,
+    RATE,
+    WORDS,
+)
+from bench.results import Results, difference, median, ratio
+
+LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
+BUSY = 0.5
+HEADERS = {"sdk": "header fields of the OpenAI SDK", "minimal": "few header fields"}
+
+
+class Sheet:
+    """One table: a title, column names, rows of text."""
+
+    def __init__(self, title: str, *columns: str) -> None:
+        self.title = title
+        self.columns = columns
+        self.rows: list[list[str]] = []
+
+    def add(self, *cells: str) -> None:
+        """Add a row."""
+        self.rows.append(list(cells))
+
+    def markdown(self) -> str:
+        """Return it as Markdown."""
+        lines = [self.columns, ["---", *["---:"] * (len(self.columns) - 1)], *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def rich(self) -> Table:
+        """Return it for the terminal."""
+        table = Table(title=self.title, title_justify="left", title_style="bold")
+        for number, name in enumerate(self.columns):
+            table.add_column(name, justify="right" if number else "left", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def show(results: Results, screen: Console) -> None:
+    """Print all tables."""
+    if results.machine.load > BUSY:
+        screen.print(
+            f"The machine was busy before the run (load {results.machine.load:.2f}).", style="yellow"
+        )
+    for sheet in sheets(results):
+        screen.print(sheet.rich())
+
+
+def sheets(results: Results) -> Iterator[Sheet]:
+    """Yield a table for each part that was measured."""
+    yield from _plain(results)
+    if results.streams:
+        yield _streams(results)
+    if results.latency:
+        yield _latency(results)
+    if results.idle:
+        yield _idle(results)
+    if results.memory:
+        yield _memory(results)
+
+
+def _plain(results: Results) -> Iterator[Sheet]:
+    for headers, taken in results.plain.items():
+        title = f"Plain requests, {CONNECTIONS} connections, {HEADERS[headers]}"
+        sheet = Sheet(
+            title, "", "CPU/request", "in workers", "to nginx", "requests/s", "p50", "p99", "memory"
+        )
+        for name, rounds in taken.items():
+            sheet.add(
+                LABELS[name],
+                f"{median(rounds, lambda each: each.cpu_us):.1f} µs",
+                f"{median(rounds, lambda each: each.workers_us):.1f} µs",
+                _to_nginx(
+                    ratio(rounds, taken["nginx"], lambda each: each.cpu_us) if "nginx" in taken else None,
+                    name,
+                ),
+                f"{median(rounds, lambda each: each.per_second):,.0f}",
+                f"{median(rounds, lambda each: each.p50_ms):.2f} ms",
+                f"{median(rounds, lambda each: each.p99_ms):.2f} ms",
+                f"{median(rounds, lambda each: each.resident_mib):.0f} MiB",
+            )
+        yield sheet
+
+
+def _streams(results: Results) -> Sheet:
+    title = f"{CONCURRENT_STREAMS} concurrent streams of {WORDS} chunks, one each {INTERVAL_MS} ms"
+    sheet = Sheet(title, "", "CPU/chunk", "CPU/stream", "to nginx", "first byte p50", "memory")
+    taken = results.streams
+    for name, rounds in taken.items():
+        sheet.add(
+            LABELS[name],
+            f"{median(rounds, lambda each: each.cpu_us):.1f} µs",
+            f"{median(rounds, lambda each: each.stream_us):,.0f} µs",
+            _to_nginx(
+                ratio(rounds, taken["nginx"], lambda each: each.cpu_us) if "nginx" in taken else None, name
+            ),
+            f"{median(rounds, lambda each: each.first_byte_p50_ms):.2f} ms",
+            f"{median(rounds, lambda each: each.resident_mib):.0f} MiB",
+        )
+    return sheet
+
+
+def _latency(results: Results) -> Sheet:
+    sheet = Sheet(f"First byte at {RATE:,} requests a second", "", "p50", "p99", "added p50", "added p99")
+    taken = results.latency
+    for name, rounds in taken.items():
+        added = ["", ""]
+        if "bare" in taken and name != "bare":
+            added = [
+                f"{difference(rounds, taken['bare'], lambda each: each.p50_ms):.2f} ms",
+                f"{difference(rounds, taken['bare'], lambda each: each.p99_ms):.2f} ms",
+            ]
+        sheet.add(
+            LABELS[name],
+            f"{median(rounds, lambda each: each.p50_ms):.2f} ms",
+            f"{median(rounds, lambda each: each.p99_ms):.2f} ms",
+            *added,
+        )
+    return sheet
+
+
+def _idle(results: Results) -> Sheet:
+    title = f"Open streams, one chunk each {IDLE_INTERVAL_MS // 1_000} s: memory of the workers"
+    sheet = Sheet(title, "", "streams", "before", "with all open", "per stream")
+    for name, taken in results.idle.items():
+        sheet.add(
+            LABELS[name],
+            f"{taken.streams:,}",
+            f"{taken.before_mib:.0f} MiB",
+            f"{taken.open_mib:.0f} MiB",
+            f"{taken.kib_per_stream:.1f} KiB",
+        )
+    return sheet
+
+
+def _memory(results: Results) -> Sheet:
+    sheet = Sheet(
+        "Memory of the workers over many requests", "", "after requests", "memory", "without mapped files"
+    )
+    for name, taken in results.memory.items():
+        early = next(each for each in taken if each.requests >= taken[-1].requests / 10)
+        for each in (early, taken[-1]):
+            sheet.add(
+                LABELS[name],
+                f"{each.requests:,}",
+                f"{each.resident_mib:.1f} MiB",
+                f"{each.anonymous_mib:.1f} MiB",
+            )
+    return sheet
+
+
+def _to_nginx(found: float | None, name: str) -> str:
+    return "" if found is None or name == "bare" else f"{found:.2f}x"
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write benchmarks.md and benchmarks.svg."""
+    folder.mkdir(exist_ok=True)
+    (folder / "benchmarks.svg").write_text(chart.draw(_bars(results)))
+    (folder / "benchmarks.md").write_text(_page(results))
+
+
+def _bars(results: Results) -> list[chart.Group]:
+    groups = []
+    if "sdk" in results.plain:
+        taken = results.plain["sdk"]
+        bars = [
+            (LABELS[name], median(taken[name], lambda each: each.cpu_us)) for name in taken if name != "bare"
+        ]
+        groups.append(chart.Group("One request", bars))
+    if results.streams:
+        told = results.streams
+        bars = [
+            (LABELS[name], median(told[name], lambda each: each.cpu_us)) for name in told if name != "bare"
+        ]
+        groups.append(chart.Group("One streamed chunk", bars))
+    return groups
+
+
+def _page(results: Results) -> str:
+    machine = results.machine
+    tables = "\n\n".join(f"## {sheet.title}\n\n{sheet.markdown()}" for sheet in sheets(results))
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return f"""# Benchmarks
+
+What a request costs when it goes through Keyturn with everything on (key check, journal, usage, metrics, request id),
+beside nginx as a bare proxy with one key check, and beside the upstream alone. `make bench` wrote this page.
+
+![CPU time of nginx and Keyturn for one request and for one streamed chunk](benchmarks.svg)
+
+{tables}
+
+## Machine
+
+{machine.cpu}, {machine.cores} cores, {machine.memory_gib:.0f} GiB; Linux {machine.kernel}; {versions}.
+nginx and Keyturn with {results.workers} worker{"s" if results.workers > 1 else ""} each. Taken {results.taken_at}; load average before: {machine.load:.2f}.
+Load generator, upstream and subject share the machine.
+
+{_METHOD}"""
+
+
+_METHOD = f"""## Method
+
+- **Subjects.** All stand in front of the same upstream, `python -m keyturn.demo`, over kept-alive connections on 127.0.0.1.
+  nginx checks one key by `map $http_authorization` and swaps it for the upstream's; no access log; no buffering for
+  streams. Keyturn is a whole node: supervisor, control process, workers; its database and journals are on disk.
+- **CPU** is user and system time, from `/proc/PID/stat`, of all processes of the subject, the control process included,
+  until they have come to rest after the load: what Keyturn writes later, it pays for too. For the upstream alone it is
+  what the upstream itself uses. The upstream is not counted for the others. "In workers" leaves out supervisor and control process.
+- **Rounds.** Every subject is started afresh and warmed, then they take turns, each round in the opposite order of the
+  one before. A number is the median of its rounds. "To nginx" is the median of the ratios within each round.
+- **Plain requests**: wrk, one thread, {CONNECTIONS} connections, a chat completion of about 700 bytes.
+- **Streams**: an own generator; a stream is a role chunk, {WORDS} words, an end with usage. All of a stream's cost, its request
+  included, is divided by {WORDS}.
+- **First byte**: an own generator that sends {RATE:,} requests a second, due or not; from writing the request to the first
+  byte of the answer. "Added" is the difference to the upstream alone in the same round.
+- **Open streams**: resident memory of the workers (for nginx of its worker processes) with the streams open and at least
+  one chunk passed on in each, less what they held after warming. With more than one worker if the limit on open files asks for it.
+- **Memory**: resident memory of the workers, early and late in one run. Of mapped files (the journal, shared libraries) the
+  kernel may drop pages when others need the memory; the last column leaves them out.
+
+## Repeat it
+
+Debian's `nginx` and `wrk` are needed (`apt-get install nginx wrk`).
+
+```
+make bench                                   # everything, about eight minutes; rewrites this page
+.venv/bin/python -m bench --only plain --quick   # a first look, half a minute
+.venv/bin/python -m bench --long             # memory over a million requests
+```
+
+Each run is also saved as JSON in `bench/results`.
+"""

@@ -1,0 +1,106 @@
+"""What was measured. Written as JSON, read by the report and the chart."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+Sample = TypeVar("Sample")
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """One round of plain requests."""
+
+    cpu_us: float
+    """CPU time of all processes of the subject per request, in microseconds."""
+    workers_us: float
+    """Of it in the processes that carry the traffic; the rest is the control process and the supervisor."""
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    resident_mib: float
+
+
+class Streams(msgspec.Struct, frozen=True):
+    """One round of streams."""
+
+    cpu_us: float
+    """CPU time per streamed chunk; a stream's request, head and end are spread over its chunks."""
+    stream_us: float
+    """CPU time per whole stream."""
+    first_byte_p50_ms: float
+    resident_mib: float
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """One round at a fixed rate."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class Idle(msgspec.Struct, frozen=True):
+    """Many open streams in which little happens."""
+
+    streams: int
+    before_mib: float
+    """Memory of the workers before."""
+    open_mib: float
+    """Memory of the workers with all streams open."""
+
+    @property
+    def kib_per_stream(self) -> float:
+        """Memory that one open stream takes."""
+        return (self.open_mib - self.before_mib) * 1_024 / self.streams
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Memory of the workers after so many requests."""
+
+    requests: int
+    resident_mib: float
+    anonymous_mib: float
+    """Without mapped files, such as the journal, which the kernel may write out and drop."""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """Where it was measured."""
+
+    cpu: str
+    cores: int
+    memory_gib: float
+    kernel: str
+    load: float
+    """How many processes wanted to run in the minute before; above 0 something else disturbed the numbers."""
+    versions: dict[str, str]
+
+
+class Results(msgspec.Struct):
+    """Everything one run measured; parts that were left out are empty. The inner keys are subjects."""
+
+    taken_at: str
+    quick: bool
+    workers: int
+    machine: Machine
+    plain: dict[str, dict[str, list[Plain]]] = {}
+    """By kind of header fields: ``sdk``, ``minimal``."""
+    streams: dict[str, list[Streams]] = {}
+    latency: dict[str, list[Latency]] = {}
+    idle: dict[str, Idle] = {}
+    memory: dict[str, list[Memory]] = {}
+
+
+def median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+    """Return the median of one number over the rounds."""
+    return statistics.median(map(value, samples))
+
+
+def ratio(above: Sequence[Sample], below: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+    """Return the median, over the rounds, of the ratio within a round: what disturbs a round disturbs both."""
+    return statistics.median(value(a) / value(b) for a, b in zip(above, below, strict=True))
+
+
+def difference(above: Sequence[Sample], below: Sequence[Sample], value: Callable[[Sample], float]) -> float:
+    """Return the median, over the rounds, of the difference within a round."""
+    return statistics.median(value(a) - value(b) for a, b in zip(above, below, strict=True))
