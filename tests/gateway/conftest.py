@@ -1,0 +1,113 @@
+"""Nodes for the suite: its tests leave nothing behind that another would trip over."""
+
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from fakes.authority import Authority, found
+from fakes.origin import Origin, origin_server
+from fakes.proxy import ESTABLISHED, Proxy, proxy_server
+from gateway.providers import MODEL, connect, rename, unharmed
+from support.node import Node
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with the demo upstream and small limits."""
+    folder = tmp_path_factory.mktemp("node")
+    small: dict[str, Any] = {
+        "server__max_body_bytes": "200000",
+        "server__max_head_bytes": "16384",
+        "server__max_headers": "50",
+        "server__head_timeout_s": "1.0",
+        "server__body_timeout_s": "1.0",
+    }
+    with unharmed(Node(folder, workers=2, **small)) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def connected_origin(node: Node) -> Iterator[Origin]:
+    """A provider behind that node for the whole session; tests ask for ``origin``."""
+    with origin_server() as origin:
+        connect(node, "origin", origin, MODEL)
+        rename(node, "origin")
+        yield origin
+
+
+@pytest.fixture
+def origin(connected_origin: Origin) -> Origin:
+    """A provider behind the node, with no memory of earlier tests."""
+    connected_origin.forget()
+    return connected_origin
+
+
+# ── a node whose provider is far away ───────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority."""
+    return found(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def server_tls(authority: Authority) -> ssl.SSLContext:
+    """What a server speaks that has a certificate of that authority."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(authority.certificate, authority.key)
+    return context
+
+
+@pytest.fixture(scope="session")
+def connected_proxy() -> Iterator[Proxy]:
+    """The proxy in the environment of ``relay_node`` for the whole session; tests ask for ``proxy``."""
+    with proxy_server() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(connected_proxy: Proxy) -> Proxy:
+    """The proxy between the node and the world, with no memory of earlier tests."""
+    connected_proxy.heads.clear()
+    connected_proxy.answer = ESTABLISHED
+    return connected_proxy
+
+
+@pytest.fixture(scope="session")
+def relay_node(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority, connected_proxy: Proxy
+) -> Iterator[Node]:
+    """A node of one worker with little patience, behind a proxy, that trusts the authority."""
+    impatient: dict[str, Any] = {
+        "relay__connect_timeout_s": "1.0",
+        "relay__first_byte_timeout_s": "2.5",
+        "relay__idle_timeout_s": "1.0",
+    }
+    node = Node(tmp_path_factory.mktemp("relay"), workers=1, demo=False, **impatient)
+    node.environment |= {
+        "SSL_CERT_FILE": str(authority.root),
+        "HTTPS_PROXY": f"http://me:p%40ss@127.0.0.1:{connected_proxy.port}",
+        "NO_PROXY": "example.com, 127.0.0.1, 127.0.0.2",
+    }
+    with unharmed(node):
+        yield node
+
+
+@pytest.fixture(scope="session")
+def connected_provider(relay_node: Node) -> Iterator[Origin]:
+    """A provider behind ``relay_node`` for the whole session; tests ask for ``provider``."""
+    with origin_server() as origin:
+        connect(relay_node, "provider", origin, MODEL)
+        rename(relay_node, "provider")
+        yield origin
+
+
+@pytest.fixture
+def provider(connected_provider: Origin) -> Origin:
+    """A provider behind ``relay_node``, with no memory of earlier tests and no connection from them."""
+    connected_provider.forget()
+    connected_provider.hang_up()
+    return connected_provider
