@@ -1,5 +1,6 @@
 """A real node, started as an operator starts it, for tests that speak to its port."""
 
+import contextlib
 import json
 import os
 import re
@@ -211,5 +212,8 @@ def running(node: Node) -> Iterator[Node]:
     """Start a node and end it afterwards, whatever happens."""
     try:
         yield node.start()
+        if node.process is not None and node.process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                node.stop()
     finally:
         node.kill_everything()
