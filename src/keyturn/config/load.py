@@ -131,7 +131,7 @@ def load(
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment without settings and credentials, for processes that are told theirs in other ways."""
     real = os.environ if environment is None else environment
-    credentials = {*PROVIDER_KEY_NAMES.values(), *KEY_NAMES}
+    credentials = {*PROVIDER_KEY_NAMES.values(), *KEY_NAMES, *STANDARD_NAMES["relay.proxy"]}
     return {
         name: value
         for name, value in real.items()

@@ -42,8 +42,14 @@ def journal_files(folder: Path) -> list[JournalFile]:
 
 
 def living_workers(folder: Path) -> set[str]:
-    """Return the names of the workers that run."""
-    return {file.worker for file in journal_files(folder) if system.is_locked(file.path)}
+    """Return the names of the workers that run.
+
+    Looks twice: a worker that changes its segment between the listing and the look at a lock would seem dead,
+    but it then holds the lock of a segment that the second listing has. It can't change twice in between.
+    """
+    return {
+        file.worker for _look in range(2) for file in journal_files(folder) if system.is_locked(file.path)
+    }
 
 
 def pid_of(worker: str) -> int | None:

@@ -52,7 +52,9 @@ class Journal:
         new = self._folder / f"{self._worker}.{self._number}.new"
         descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(
+                descriptor, fcntl.LOCK_EX
+            )  # waits at most for somebody's look at whether it is locked
             os.posix_fallocate(descriptor, 0, length)
             mapped = mmap.mmap(descriptor, length)
         except BaseException:
