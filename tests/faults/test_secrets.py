@@ -238,7 +238,6 @@ def confided(folder: Path) -> Iterator[Run]:
             until(lambda: len(node.children()) == 4, what="all processes")
             for pid in node.children().values():
                 run.note("process: cmdline", Path(f"/proc/{pid}/cmdline").read_bytes())
-                # Proxies are every program's business: the one place where a password stays.
                 environ = Path(f"/proc/{pid}/environ").read_bytes()
                 run.note("process: environ", environ)
         node.stop()

@@ -237,9 +237,11 @@ class Connection(RequestReader):
 
     def finish(self, keep_alive: bool) -> None:  # noqa: FBT001 -- see ``Transmitter``
         """End the answer to the current request and go on to the next, once the client has taken enough of it."""
-        if self._stalled_since and keep_alive and self.current is not None:
-            self.current.handling = None
-            return
+        current = self.current
+        if current is not None:
+            current.handling = None  # it holds the request: broken here, the ring needs no garbage collection
+            if self._stalled_since and keep_alive:
+                return
         self.current = None
         if not keep_alive:
             self._linger()
