@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import httpx
+import openai
 import pytest
 
 from fakes.recording_provider import RecordingProvider, recording_provider
@@ -49,6 +50,13 @@ def key(node: Node, request: pytest.FixtureRequest) -> Iterator[str]:
     key_id, secret = node.new_key(f"key of {request.node.name}"[:200])
     yield secret
     node.manage("DELETE", f"/api/v1/keys/{key_id}")
+
+
+@pytest.fixture
+def client(node: Node, key: str) -> Iterator[openai.OpenAI]:
+    """An SDK client with a key of the test's own, that does not retry."""
+    with openai.OpenAI(base_url=f"{node.url}/v1", api_key=key, max_retries=0, timeout=20) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

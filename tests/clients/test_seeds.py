@@ -1,19 +1,15 @@
 """The examples people copy out of documentation, as they are written there: only host, port and key are put in.
 
 S0 to S3 are the four pages that Keyturn was asked to make true; each constant is one of their examples.
-``requests`` is played by httpx, which has the same ``post(url, headers=, json=)`` and ``Response.json()``.
 """
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.examples import adapt, needs_node_js, run_curl, run_javascript, run_python
 from support.node import Node
 
 # ── S0 ──────────────────────────────────────────────────────────────────────
@@ -39,26 +35,6 @@ import os
 
 load_dotenv()
 api_key = os.getenv("GPTPROTO_API_KEY")
-"""
-
-S0_UNAUTHORIZED = """\
-{
-  "error": {
-    "message": "Invalid authentication credentials",
-    "type": "invalid_request_error",
-    "code": "invalid_api_key"
-  }
-}
-"""
-
-S0_FORBIDDEN = """\
-{
-  "error": {
-    "message": "You do not have access to this resource",
-    "type": "permission_error",
-    "code": "insufficient_permissions"
-  }
-}
 """
 
 # ── S1 ──────────────────────────────────────────────────────────────────────
@@ -142,80 +118,6 @@ response = requests.post(
 )
 """
 
-S1_ERROR_HANDLING = """\
-async function makeAPIRequest(endpoint, data) {
-  try {
-    const response = await fetch(`https://api.example.com/v1/${endpoint}`, {
-      method: 'POST',
-      headers: {
-        'Authorization': `Bearer ${process.env.API_KEY}`,
-        'Content-Type': 'application/json'
-      },
-      body: JSON.stringify(data)
-    });
-
-    if (!response.ok) {
-      const error = await response.json();
-
-      switch (response.status) {
-        case 401:
-          throw new Error('Invalid API key. Please check your credentials.');
-        case 403:
-          throw new Error('Access denied. Check your API key permissions.');
-        case 429:
-          throw new Error('Rate limit exceeded. Please try again later.');
-        default:
-          throw new Error(`API Error: ${error.error.message}`);
-      }
-    }
-
-    return await response.json();
-  } catch (error) {
-    console.error('API request failed:', error.message);
-    throw error;
-  }
-}
-"""
-
-S1_INVALID = """\
-{
-  "success": false,
-  "error": {
-    "code": "INVALID_API_KEY",
-    "message": "The provided API key is invalid",
-    "details": {
-      "key_id": "key_1234567890"
-    }
-  }
-}
-"""
-
-S1_EXPIRED = """\
-{
-  "success": false,
-  "error": {
-    "code": "EXPIRED_API_KEY",
-    "message": "The API key has expired",
-    "details": {
-      "expired_at": "2024-01-01T00:00:00Z"
-    }
-  }
-}
-"""
-
-S1_MISSING = """\
-{
-  "success": false,
-  "error": {
-    "code": "MISSING_API_KEY",
-    "message": "API key is required",
-    "details": {
-      "header": "Authorization"
-    }
-  }
-}
-"""
-
 # ── S2 ──────────────────────────────────────────────────────────────────────
 
 S2_REQUESTS = """\
@@ -272,61 +174,6 @@ client = OpenAI(
 )
 """
 
-HOSTS = (
-    "https://gptproto.com",
-    "https://api.example.com",
-    "https://api.openai.com",
-    "http://localhost:8080",
-)
-KEYS = ("YOUR_API_KEY", "your-api-key-here", "sk-xxxxxx")
-MESSAGES = '[{"role": "user", "content": "Hello"}]'
-
-needs_node_js = pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
-
-
-def adapt(example: str, node: Node, key: str) -> str:
-    """Put this node and this key into an example."""
-    for host in HOSTS:
-        example = example.replace(host, node.url)
-    for placeholder in KEYS:
-        example = example.replace(placeholder, key)
-    return example.replace("[...]", MESSAGES)
-
-
-def run(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a program in ``folder``, with these variables in its environment."""
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
-
-
-def run_python(folder: Path, code: str, **variables: str) -> str:
-    """Run a Python example where ``import requests`` finds httpx; returns what it printed."""
-    (folder / "requests.py").write_text("from httpx import post as post\n")
-    (folder / "example.py").write_text(code)
-    ran = run(folder, sys.executable, "example.py", **variables)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def run_javascript(folder: Path, code: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a JavaScript example as a module, where ``await`` may stand anywhere."""
-    (folder / "example.mjs").write_text(code)
-    return run(folder, "node", "example.mjs", **variables)
-
-
-def run_curl(folder: Path, example: str) -> Any:
-    """Run a curl example in a shell; returns the JSON it printed."""
-    ran = run(folder, "sh", "-c", example)
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout)
-
 
 def assert_generated(answer: Any) -> None:
     """See that a native answer is one to "Hello, world!"."""
@@ -381,26 +228,6 @@ def test_the_javascript_examples_generate(node: Node, tmp_path: Path) -> None:
     assert_generated(json.loads(from_environment.stdout))
 
 
-@needs_node_js
-def test_the_javascript_error_handling_works(node: Node, tmp_path: Path) -> None:
-    """S1's goes by status and reads ``error.error.message``; each branch says what its page promises."""
-    _, writer = node.new_key("writer of the seeds", permissions=["write"])
-    code = adapt(S1_ERROR_HANDLING, node, node.key)
-    call = "\nconsole.log((await makeAPIRequest('generate', {prompt: 'Hello, world!', model: '%s'})).text);\n"
-
-    served = run_javascript(tmp_path, code + call % "gpt-4", API_KEY=node.key)
-    refused = run_javascript(tmp_path, code + call % "gpt-4", API_KEY=node.key[:-1])
-    denied = run_javascript(tmp_path, code + call % "gpt-4", API_KEY=writer)
-    limited = run_javascript(tmp_path, code + call % "demo-429", API_KEY=node.key)
-    wrong = run_javascript(tmp_path, code + call % "gpt-4o-mini", API_KEY=node.key)
-
-    assert "You sent 2 words about world." in served.stdout
-    assert "Invalid API key. Please check your credentials." in refused.stderr
-    assert "Access denied. Check your API key permissions." in denied.stderr
-    assert "Rate limit exceeded. Please try again later." in limited.stderr
-    assert "API Error: The model 'gpt-4o-mini' does not exist" in wrong.stderr
-
-
 def test_the_engines_example_gets_a_completion(node: Node, tmp_path: Path) -> None:
     """S2's, as it was written for OpenAI's first API: the engine in the path is the model."""
     printed = run_python(tmp_path, adapt(S2_REQUESTS, node, node.key), GPT_API_KEY=node.key)
@@ -446,49 +273,3 @@ def test_the_export_examples_make_the_key_usable(node: Node, tmp_path: Path, exa
     )
 
     assert run_curl(tmp_path, script)["object"] == "list"
-
-
-# ── errors ──────────────────────────────────────────────────────────────────
-
-
-def test_the_errors_of_s0_are_exact(node: Node) -> None:
-    """With the ``param`` that OpenAI's schema requires beside them."""
-    _, writer = node.new_key("writer of S0", permissions=["write"])
-    unauthorized, forbidden = json.loads(S0_UNAUTHORIZED), json.loads(S0_FORBIDDEN)
-
-    missing = node.send("POST", "/v1/chat/completions", json={"model": "gpt-4o"})
-    invalid = node.chat(key="YOUR_API_KEY")
-    denied = node.chat(key=writer)
-
-    for answer in (missing, invalid):
-        assert answer.status_code == 401
-        assert answer.json() == {"error": {**unauthorized["error"], "param": None}}
-    assert denied.status_code == 403
-    assert denied.json() == {"error": {**forbidden["error"], "param": None}}
-
-
-def test_the_errors_of_s1_are_exact(node: Node) -> None:
-    """What a value stands for may differ, its place and its form do not; more details may stand beside it."""
-    expired_id, expired = node.new_key("expired of S1", expires_in_s=60)
-    node.manage("PATCH", f"/api/v1/keys/{expired_id}", body={"expires_at": "2024-01-01T00:00:00Z"})
-
-    def generate(key: str | None) -> Any:
-        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        body = {"prompt": "Hello, world!", "model": "gpt-4"}
-        answer = node.send("POST", "/v1/generate", headers=headers, json=body)
-        assert answer.status_code == 401
-        return answer.json()
-
-    def match(found: Any, expected: Any) -> None:
-        assert found["success"] == expected["success"]
-        for member in ("code", "message"):
-            assert found["error"][member] == expected["error"][member]
-        assert set(expected["error"]["details"]) <= set(found["error"]["details"])
-
-    invalid, expiry, missing = generate("sk-wrong"), generate(expired), generate(None)
-
-    match(invalid, json.loads(S1_INVALID))
-    assert invalid["error"]["details"]["key_id"].startswith("key_")
-    match(expiry, json.loads(S1_EXPIRED))
-    assert expiry["error"]["details"]["expired_at"] == "2024-01-01T00:00:00Z"
-    assert missing == json.loads(S1_MISSING)

@@ -11,6 +11,7 @@ from fakes.origin import Origin, origin_server
 from fakes.proxy import ESTABLISHED, Proxy, proxy_server
 from gateway.providers import MODEL, connect, rename, unharmed
 from support.node import Node
+from support.wire import call
 
 
 @pytest.fixture(scope="session")
@@ -111,3 +112,27 @@ def provider(connected_provider: Origin) -> Origin:
     connected_provider.forget()
     connected_provider.hang_up()
     return connected_provider
+
+
+@pytest.fixture
+def ask(relay_node: Node) -> bytes:
+    """A call of the provider's model."""
+    return call(MODEL, relay_node.key)
+
+
+@pytest.fixture(scope="session")
+def connected_secure(relay_node: Node, server_tls: ssl.SSLContext) -> Iterator[Origin]:
+    """A provider that speaks TLS: reached directly under one name, through the proxy under another."""
+    with origin_server(server_tls) as origin:
+        connect(relay_node, "secure", origin, "secure-model")
+        body = {"name": "proxied", "base_url": origin.url.replace("127.0.0.1", "localhost")}
+        relay_node.manage("POST", "/api/v1/upstreams", body=body | {"models": ["proxied-model"]})
+        yield origin
+
+
+@pytest.fixture
+def secure(connected_secure: Origin) -> Origin:
+    """The same, with no memory of earlier tests."""
+    connected_secure.forget()
+    connected_secure.hang_up()
+    return connected_secure

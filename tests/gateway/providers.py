@@ -11,6 +11,8 @@ UPSTREAM_SECRET = "upstream-secret-7f3a"
 MODEL = "origin-model"
 ALIAS = "alias"
 """Another name for ``MODEL``."""
+LARGEST_BODY, LARGEST_HEAD, MOST_HEADERS = 200_000, 16_384, 50
+"""As ``node`` is set up."""
 
 
 def connect(node: Node, name: str, origin: Origin, *models: str) -> None:

@@ -60,7 +60,11 @@ def request(
     return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
 
 
-def call(model: str, key: str, *headers: str, path: str = "/v1/chat/completions", **members: object) -> bytes:
+CHAT = "/v1/chat/completions"
+HEALTH = request("GET", "/healthz")
+
+
+def call(model: str, key: str, *headers: str, path: str = CHAT, **members: object) -> bytes:
     """Return the bytes of a call of a model."""
     body = msgspec.json.encode(
         {"model": model, "messages": [{"role": "user", "content": "hello"}], **members}
@@ -188,6 +192,15 @@ class Wire:
         """Send, and read the answer."""
         self.send(*parts)
         return self.answer(to=to)
+
+
+def refuses_and_closes(wire: Wire, status: int) -> Answer:
+    """Read a refusal and the end of the connection behind it."""
+    answer = wire.answer()
+    assert answer.status == status, answer
+    assert answer.headers["connection"] == "close"
+    assert wire.rest() == b""
+    return answer
 
 
 def wait_until_read(connection: socket.socket) -> None:
