@@ -26,8 +26,6 @@ SWEEP_S = 0.5
 RETIRE_S = 3600.0
 """How long a worker that was replaced may go on with the streams it has."""
 POLL_S = 0.02
-GC_THRESHOLD = 20_000
-"""New objects between two collections; Python's 700 are fewer than 64 requests in flight make."""
 FIRST_SNAPSHOT_S = 30.0
 
 
@@ -68,9 +66,6 @@ class Worker:
         say_ready(self._brief, Ready(self._brief.process))
         gc.collect()
         gc.freeze()
-        gc.set_threshold(
-            GC_THRESHOLD
-        )  # an exchange leaves no ring behind, so there is next to nothing to find
         await self._stop.wait()
         server.close()
         edge.drain(loop.time())
