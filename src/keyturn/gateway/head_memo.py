@@ -4,8 +4,8 @@ Parsing is a function of bytes, so what llhttp and our own checks have once made
 with the same bytes. The memo is keyed by the whole head without the digits of Content-Length, which are read anew,
 and answers only for a request that came whole in one read. Nothing that can change is remembered: the key's digest,
 not what it may do; the forwarded headers, not where they go. Only requests of a known key are taken in, so that
-nobody else can push them out. Measured: 0.9 us instead of 2.6 us for a curl-like head, instead of 5.5 us for an SDK's
-(docs/decisions/0005-head-memo.md).
+nobody else can push them out. docs/decisions/0005-head-memo.md has
+what it saves.
 """
 
 from keyturn.gateway.request import Plan, Request
