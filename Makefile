@@ -11,6 +11,8 @@ BIN := .venv/bin
 # Two stamps, so that serving does not install what only developing needs.
 RUNTIME := .venv/.runtime-installed
 DEVELOP := .venv/.develop-installed
+# Programs that tests run against.
+SERVERS := .venv/.servers-looked-for
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 # Of pip's words, the packages it fetches: something moves, and what goes wrong stands on stderr anyway.
@@ -31,7 +33,7 @@ setup: $(RUNTIME) ## Create .venv with the keyturn command.
 serve: $(RUNTIME) ## Start a node with the demo upstream (ARGS="--port 9000" adds flags).
 	@exec $(BIN)/keyturn serve --demo $(ARGS)
 
-test: $(DEVELOP) ## Run all tests with coverage (ARGS="-k name" picks some).
+test: $(DEVELOP) $(SERVERS) ## Run all tests with coverage (ARGS="-k name" picks some).
 	@$(BIN)/coverage erase
 	@status=0; \
 	$(BIN)/coverage run -m pytest $(TESTS) $(ARGS) | tee .coverage-pytest.log || status=$$?; \
@@ -81,4 +83,8 @@ $(RUNTIME): requirements/runtime.lock pyproject.toml | $(BIN)/python
 $(DEVELOP): requirements/develop.lock $(RUNTIME)
 	@echo "Installing the tools for development into .venv"
 	@$(PIP) --require-hashes -r requirements/develop.lock | $(SHORTLY)
+	@touch $@
+
+$(SERVERS): tests/support/get-servers | $(BIN)/python
+	@tests/support/get-servers
 	@touch $@

@@ -6,7 +6,6 @@ With ``--check`` nothing is written: pages that are out of date are named, and t
 import importlib
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
@@ -16,31 +15,26 @@ import msgspec
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from keyturn.cli.app import COMMANDS
+from keyturn.cli.app import COMMANDS, module_of
 from keyturn.cli.options import PANEL
 from keyturn.config.load import FLAGS, SHORT_NAMES, STANDARD_NAMES, variable_name
 from keyturn.config.reference import as_toml, descriptions, entries, section_names
-from keyturn.dialects import envelope, openai_errors
+from keyturn.control.documentation.advice import Entry, entries as entries_of_errors
 from keyturn.domain.checks import CHECKS
-from keyturn.domain.refusals import RULES, Actor, Reason, Refused
+from keyturn.domain.refusals import RULES, Reason
 
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER / "reference"
-NOTICE = "<!-- Written by docs/generate.py. Change the source it reads, then run `make docs`. -->"
-
-ACTORS = {
-    Actor.CLIENT: "whoever sent the request",
-    Actor.OPERATOR: "whoever runs the gateway",
-    Actor.UPSTREAM: "the provider; the gateway's operator if it lasts",
-    Actor.GATEWAY: "whoever runs the gateway, with the log at hand",
+KINDS: Mapping[type, str] = {
+    str: "Text",
+    int: "Whole number",
+    float: "Number",
+    bool: "`true` or `false`",
+    frozenset: "List of texts",
+    tuple: "List of texts",
 }
-
-
-class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What people are told about a reason beyond its rule; stands in ``docs/errors.toml``."""
-
-    cause: str
-    remedy: str
+"""What a setting is, by the type of its default."""
+NOTICE = "<!-- Written by docs/generate.py. Change the source it reads, then run `make docs`. -->"
 
 
 # ── errors ──────────────────────────────────────────────────────────────────
@@ -48,10 +42,6 @@ class Advice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def errors() -> str:
     """Return the page of refusals and faults."""
-    advice = msgspec.convert(tomllib.loads((FOLDER / "errors.toml").read_text("utf-8")), dict[Reason, Advice])
-    missing = sorted(set(Reason) - set(advice))
-    if missing:
-        raise SystemExit(f"docs/errors.toml says nothing about {', '.join(missing)}")
     lines = [
         "# Errors",
         "",
@@ -59,38 +49,32 @@ def errors() -> str:
         "`keyturn_refusals_total` and on this page. What a provider answers keeps its own status and text; the one",
         "exception is [`upstream_credential`](#upstream_credential).",
         "",
-        "The OpenAI routes (`/v1/…`) answer with an OpenAI error object. `/v1/generate` and the management API answer",
-        'with the envelope `{"success": false, "error": {"code", "message", "details"}}`.',
+        "The OpenAI routes (`/v1/…`) answer with an OpenAI error object, Anthropic's (`/v1/messages`) and Gemini's",
+        "(`/v1beta/…`) with theirs. `/v1/generate` and the management API answer with the envelope",
+        '`{"success": false, "error": {"code", "message", "details"}}`. To a client that accepts',
+        "`application/problem+json` all of them answer with a problem document (RFC 9457), in which the dialect's own",
+        "`error` stands as well. A node serves this page at `/docs/errors`.",
         "",
         "| reason | status | who must act |",
         "|---|---|---|",
         *(f"| [`{one}`](#{one}) | {RULES[one].status} | {RULES[one].actor} |" for one in Reason),
     ]
-    for reason in Reason:
-        lines += ["", f"## {reason}", "", *_error(reason, advice[reason])]
+    for entry in entries_of_errors():
+        lines += ["", f"## {entry.reason}", "", *_error(entry)]
     return _page(lines)
 
 
-def _error(reason: Reason, advice: Advice) -> list[str]:
-    rule = RULES[reason]
-    kind, code = openai_errors.KINDS[reason]
-    shown = msgspec.json.decode(openai_errors.render(Refused(reason)))["error"]["message"]
-    differs = f", `message` “{shown}”" if shown != rule.message else ""
-    retry = "may help"
-    if rule.hopeless:
-        retry = "does not help; the answer says `x-should-retry: false`"
-    if rule.retry_after_s is not None:
-        retry = f"helps; the answer says `retry-after: {rule.retry_after_s}`"
+def _error(entry: Entry) -> list[str]:
     return [
-        f"**{rule.status}** · “{rule.message}”",
+        f"**{entry.rule.status}** · “{entry.rule.message}”",
         "",
-        advice.cause,
+        entry.advice.cause,
         "",
-        f"**What to do.** {advice.remedy}",
+        f"**What to do.** {entry.advice.remedy}",
         "",
-        f"- Who must act: {ACTORS[rule.actor]}.",
-        f"- Trying again {retry}.",
-        f"- OpenAI: `type` `{kind}`, `code` `{code}`{differs}. Envelope: `{envelope.CODES[reason]}`.",
+        f"- Who must act: {entry.actor}.",
+        f"- Trying again {entry.retry}.",
+        *(f"- {rendering}" for rendering in entry.renderings),
     ]
 
 
@@ -115,9 +99,8 @@ def checks() -> str:
         lines.append(f"| {number} | {name} | {links} |")
     lines += [
         "",
-        "Before the first check a request has to be well-formed HTTP within the limits of size and time; after the",
-        "last one it is noted in the journal and sent to the provider. What goes wrong there is not a check's doing:",
-        "see [errors](errors.md).",
+        "After the last check a request is noted in the journal and sent to the provider. What goes wrong there is",
+        "not a check's doing: see [errors](errors.md).",
     ]
     return _page(lines)
 
@@ -162,7 +145,7 @@ def _sources(path: str) -> str:
 def _type(annotation: Any, default: object) -> str:  # noqa: ANN401 -- any annotation
     if words := list(_words(annotation)):
         return f"{'Any' if isinstance(default, frozenset) else 'One'} of {', '.join(f'`{one}`' for one in words)}"
-    kind = {str: "Text", int: "Whole number", float: "Number"}[type(default)]
+    kind = KINDS[type(default)]
     meta = next((one for one in get_args(annotation) if isinstance(one, msgspec.Meta)), msgspec.Meta())
     bounds = [
         f"{text} {value:,}"
@@ -206,7 +189,7 @@ def commands() -> str:
 
 
 def _load(name: str) -> Any:  # noqa: ANN401 -- Typer's own types are private
-    return get_command(importlib.import_module(f"keyturn.cli.{name}").app)
+    return get_command(importlib.import_module(module_of(name)).app)
 
 
 def _command(name: str, command: Any) -> list[str]:  # noqa: ANN401 -- as above

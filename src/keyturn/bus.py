@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from keyturn.domain.events import Notice
+from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.models import Target
 
@@ -75,26 +77,19 @@ class Traced(msgspec.Struct, frozen=True, array_like=True, tag=5):
     """The answer to ``Trace``: what the worker remembers of a refused request, or ``None``."""
 
     call: int
-    found: "RefusalTrace | None"
+    found: Refused | None
 
 
-class RefusalTrace(msgspec.Struct, frozen=True, array_like=True):
-    """A refused request as its worker remembers it; never holds a credential."""
+class FirstUse(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """A pending secret was used; sent again with every use until the worker is told to forget the key."""
 
-    request_id: str
-    reason: str
-    status: int
-    at: float
-    """Seconds since 1970 UTC."""
-    operation: str
-    path: str
-    """Without the query."""
-    model: str
-    key_id: str
-    location: str
-    address: str
-    detail: str = ""
-    """Why, more closely than ``reason``: what the caller was told, or a hint."""
+    secret_id: str
+
+
+class Noticed(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """The worker saw something that somebody should know of."""
+
+    notices: list[Notice]
 
 
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
@@ -108,6 +103,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     upstreams: dict[str, Upstream]
     locations: frozenset[str]
     """Where credentials are accepted: ``header``, ``query``, ``body``."""
+    foreign_shapes: frozenset[tuple[str, int]] = frozenset()
+    """Prefix and length of imported secrets: such texts are looked up beside our own."""
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True, tag=17):
@@ -135,7 +132,7 @@ class Trace(msgspec.Struct, frozen=True, array_like=True, tag=19):
     request_id: str
 
 
-FromWorker = Hello | Look | Confirmed | Counted | Traced
+FromWorker = Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed
 FromControl = Snapshot | Found | Invalidate | Trace
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from keyturn.domain import ids, key_text
+from keyturn.domain.base62 import ALPHABET
 from keyturn.domain.secret import Secret
 
 now = time.time
@@ -37,6 +38,11 @@ def new_id(prefix: str) -> str:
 def new_key(kind: key_text.Kind) -> Secret:
     """Mint the text of a new key."""
     return key_text.mint(kind, secrets.choice)
+
+
+def new_token() -> Secret:
+    """Mint 32 base62 characters (190 bits), each drawn by itself: for links that work once."""
+    return Secret("".join(secrets.choice(ALPHABET) for _ in range(32)))
 
 
 def random_bytes(length: int) -> bytes:

@@ -32,7 +32,7 @@ def create(api: httpx.Client, name: str, **members: Any) -> dict[str, Any]:
         ({"name": "two\nlines"}, "name"),
         ({"description": "x" * 2001}, "description"),
         ({"description": []}, "description"),
-        ({"kind": "publishable"}, "kind"),
+        ({"kind": "publishable"}, "origins"),
         ({"kind": "secretive"}, "kind"),
         ({"preset": "god"}, "preset"),
         ({"permissions": "read"}, "permissions"),

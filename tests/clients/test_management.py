@@ -55,7 +55,7 @@ def test_a_key_goes_through_its_whole_life_on_the_command_line(node: Node) -> No
     assert status() == 401
     node.cli("keys", "edit", "cli life 2", "--expires", "never")
     assert status() == 200
-    assert "revoked" in node.cli("keys", "revoke", "cli life 2").stdout
+    assert "revoked" in node.cli("keys", "revoke", "cli life 2", stdin="cli life 2\n").stdout
     assert status() == 401
     refused = node.cli("keys", "enable", "cli life 2", check=False)
     assert (refused.returncode, refused.stdout) == (1, "")
@@ -77,6 +77,49 @@ def test_a_key_is_deleted_only_after_its_name_was_typed(node: Node) -> None:
     absent = node.cli("keys", "show", "cli doomed", check=False)
     assert (absent.returncode, absent.stdout) == (1, "")
     assert absent.stderr == "keyturn: There is no such key (RESOURCE_NOT_FOUND)\n"
+
+
+def test_every_option_of_a_key_holds_on_the_next_request(node: Node) -> None:
+    """What is typed is what a client meets."""
+    made = node.cli(
+        *(
+            "keys",
+            "create",
+            "cli bound",
+            "--model",
+            "echo",
+            "--endpoint",
+            "/v1/chat/*",
+            "--ip",
+            "127.0.0.0/8",
+        ),
+        *("--environment", "staging", "--tag", "cli", "--metadata", "ticket=OPS-1", "--rotate-every", "90d"),
+        *("--overlap", "2d", "--recoverable", "--delete-protected"),
+    )
+    secret = made.stdout.strip()
+
+    def status(**members: str) -> int:
+        return node.chat(key=secret, **members).status_code
+
+    [key] = node.listed("keys", "list", "--tag", "cli", "--environment", "staging")
+    assert (key["name"], key["rotation"]["every_days"], key["metadata"]) == (
+        "cli bound",
+        90,
+        {"ticket": "OPS-1"},
+    )
+    assert (status(model="echo"), status(model="demo-chat")) == (200, 403)
+    node.cli("keys", "edit", "cli bound", "--model", "none", "--ip", "192.0.2.0/24")
+    assert status(model="echo") == 403
+    node.cli("keys", "edit", "cli bound", "--ip", "none", "--not-before", "2d")
+    assert status(model="demo-chat") == 403
+    node.cli("keys", "edit", "cli bound", "--not-before", "none")
+    assert status(model="demo-chat") == 200
+    assert "protected" in node.cli("keys", "delete", "cli bound", "--yes", check=False).stderr
+    node.cli("keys", "edit", "cli bound", "--no-delete-protected")
+    node.cli("keys", "delete", "cli bound", "--yes")
+    assert status(model="demo-chat") == 401
+    assert "Brought back" in node.cli("keys", "undelete", "cli bound").stdout
+    assert status(model="demo-chat") == 200
 
 
 def test_a_list_shows_what_became_of_each_key(node: Node) -> None:

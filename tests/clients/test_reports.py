@@ -122,7 +122,7 @@ def test_a_refused_request_is_explained_by_the_check_that_refused_it(node: Node,
 
     data = node.story(answer)
 
-    assert data["source"] == "memory"
+    assert data["source"] == "journal"
     assert (data["reason"], data["status"]) == (reason, answer.status_code)
     assert (data["path"], data["address"]) == ("/v1/chat/completions", "127.0.0.1")
     assert [check["name"] for check in data["checks"] if check["passed"] is False] == [failed]
@@ -130,6 +130,7 @@ def test_a_refused_request_is_explained_by_the_check_that_refused_it(node: Node,
     assert passed == sorted(passed, key=lambda one: (one is None, one is False))
     assert data["key_name"] == name
     assert detail in data["detail"]
+    assert [check["detail"] for check in data["checks"] if check["detail"]] == [data["detail"]]
     assert (data["location"] == "") == (case == "no key")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from fakes.control_process import METRICS_TOKEN, ControlProcess
+from fakes.control_process import KEY_HEADER, METRICS_TOKEN, ControlProcess
 
 KEYS = "/api/v1/keys"
 REQUEST_ID = "req_" + "0aZ" * 6 + "00"
@@ -26,6 +26,16 @@ def refused(answer: httpx.Response) -> tuple[int, str]:
     """Return status and code of a refusal."""
     assert answer.json()["success"] is False
     return answer.status_code, answer.json()["error"]["code"]
+
+
+def test_a_header_that_the_operator_names_carries_a_key(control: ControlProcess) -> None:
+    """On both planes alike; and two keys in two headers are two, whatever the headers are called."""
+    secret, other = create(control, kind="management"), create(control, kind="management")
+
+    assert control.relayed.get(KEYS, headers={KEY_HEADER: secret}).status_code == 200
+    assert control.relayed.get(KEYS, headers={KEY_HEADER: secret} | bearer(secret)).status_code == 200
+    assert refused(control.relayed.get(KEYS, headers={KEY_HEADER: other} | bearer(secret)))[0] == 400
+    assert refused(control.relayed.get(KEYS, headers={"x-other-key": secret})) == (401, "MISSING_API_KEY")
 
 
 @pytest.mark.parametrize(
@@ -49,11 +59,23 @@ def test_what_a_key_does_is_done_in_its_name(control: ControlProcess) -> None:
     assert created["data"]["created_by"] == issued["data"]["id"]
 
 
-def test_a_key_without_admin_may_not_manage(control: ControlProcess) -> None:
+def test_a_key_without_write_may_not_manage(control: ControlProcess) -> None:
     """An application's key must not mint keys."""
-    answer = control.relayed.get(KEYS, headers=bearer(create(control, preset="development")))
+    answer = control.relayed.get(KEYS, headers=bearer(create(control, preset="production")))
 
     assert refused(answer) == (403, "INSUFFICIENT_PERMISSIONS")
+
+
+def test_a_key_makes_no_key_stronger_than_itself(control: ControlProcess) -> None:
+    """The answer names the member that reaches too far."""
+    headers = bearer(create(control, preset="development", models=["gpt-*"]))
+
+    stronger = control.relayed.post(KEYS, json={"name": "x"}, headers=headers)
+    equal = control.relayed.post(KEYS, json={"name": "x", "models": ["gpt-4"]}, headers=headers)
+
+    assert refused(stronger) == (403, "INSUFFICIENT_PERMISSIONS")
+    assert stronger.json()["error"]["details"]["param"] == "models"
+    assert equal.status_code == 201
 
 
 def test_nobody_gets_in_without_a_key(control: ControlProcess) -> None:

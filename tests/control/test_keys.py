@@ -26,8 +26,11 @@ def test_a_created_key_is_shown_with_its_secret_this_once(
     assert key["success"] is True
     assert key_text.is_well_formed(secret)
     assert data.keys() == {
-        *("id", "name", "description", "kind", "preset", "status", "display", "project_id", "permissions"),
-        *("expires_at", "secrets", "usage", "created_at", "created_by", "version"),
+        *("id", "name", "description", "kind", "preset", "status", "display", "project_id", "account_id"),
+        *("user_id", "environment", "permissions", "models", "endpoints", "ip", "origins", "locations"),
+        *("expires_at", "not_before", "rotation", "limits", "recoverable", "decoy", "delete_protected"),
+        *("quarantined_at", "deleted_at", "secrets", "usage", "tags", "metadata", "created_at", "created_by"),
+        *("version",),
     }
     assert (data["status"], data["display"], data["created_by"]) == ("active", secret[:7] + "…", "operator")
     assert again.json() == {"success": True, "data": data}
@@ -76,6 +79,94 @@ def test_the_life_of_a_key(control: ControlProcess, key: dict[str, Any]) -> None
     assert steps[1].json()["data"]["expires_at"] is None
     assert steps[4].json()["data"]["secrets"][0]["state"] == "dead"
     assert steps[5].json()["error"]["code"] == "CONFLICT"
+
+
+WHOLE: dict[str, Any] = {
+    "name": "whole",
+    "description": "d",
+    "kind": "secret",
+    "permissions": ["read", "write"],
+    "environment": "staging",
+    "models": ["gpt-*"],
+    "endpoints": ["/v1/*"],
+    "ip": ["203.0.113.0/24"],
+    "origins": ["https://app.example.com"],
+    "locations": ["header"],
+    "expires_at": "2099-01-01T00:00:00Z",
+    "not_before": "2020-01-01T00:00:00Z",
+    "rotation": {
+        "every_days": 90,
+        "overlap_hours": 24,
+        "self_rotation": True,
+        "sealing_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
+        "sink": "/etc/app.env",
+    },
+    "recoverable": True,
+    "decoy": True,
+    "delete_protected": True,
+    "tags": ["a", "b"],
+    "metadata": {"ticket": "OPS-1"},
+}
+
+
+def test_everything_that_is_asked_for_is_shown(control: ControlProcess) -> None:
+    """And taken away again by the same names."""
+    created = control.operator.post(KEYS, json=WHOLE).json()["data"]
+    path = f"{KEYS}/{created['id']}"
+    bare: dict[str, Any] = {
+        **{member: [] for member in ("models", "endpoints", "ip", "origins", "tags")},
+        "locations": None,
+        "not_before": None,
+        "environment": "",
+        "metadata": {},
+        "rotation": {"every_days": None, "self_rotation": False, "sealing_key": None, "sink": None},
+        "recoverable": False,
+        "delete_protected": False,
+    }
+
+    cleared = control.operator.patch(path, json=bare).json()["data"]
+
+    next_at = created["rotation"].pop("next_at")
+    assert {name: created[name] for name in WHOLE} == WHOLE
+    assert (created["preset"], created["limits"]) == (None, [])
+    assert datetime.fromisoformat(next_at) > datetime.fromisoformat(created["created_at"])
+    assert {name: cleared[name] for name in bare if name != "rotation"} == {
+        name: value for name, value in bare.items() if name != "rotation"
+    }
+    assert cleared["rotation"] == {**bare["rotation"], "overlap_hours": 24, "next_at": None}
+    assert (cleared["decoy"], cleared["permissions"]) == (True, ["read", "write"])
+
+
+def test_a_change_can_be_bound_to_what_was_read(control: ControlProcess, key: dict[str, Any]) -> None:
+    """RFC 9110 13.1.1: of two who edit at once, the second one learns of it."""
+    path = f"{KEYS}/{key['data']['id']}"
+    read = control.operator.get(path).headers["etag"]
+
+    first = control.operator.patch(path, json={"name": "first"}, headers={"if-match": read})
+    second = control.operator.patch(path, json={"name": "second"}, headers={"if-match": read})
+    ended = control.operator.delete(path, headers={"if-match": read})
+    now = control.operator.get(path)
+
+    assert (read, first.status_code, first.headers["etag"]) == ('"1"', 200, '"2"')
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in (second, ended)] == [
+        (412, "VERSION_MISMATCH")
+    ] * 2
+    assert (now.json()["data"]["name"], now.headers["etag"]) == ("first", '"2"')
+    assert control.operator.delete(path, headers={"if-match": '"2"'}).status_code == 200
+
+
+def test_the_operator_brings_a_deleted_key_back(control: ControlProcess, key: dict[str, Any]) -> None:
+    """And finds it in a list of its own."""
+    path = f"{KEYS}/{key['data']['id']}"
+    deleted = control.operator.delete(path).json()["data"]
+    listed = control.operator.get(KEYS, params={"deleted": "true"}).json()["data"]
+
+    back = control.operator.post(f"{path}/undelete").json()["data"]
+
+    assert deleted["deleted_at"] is not None
+    assert deleted["secrets"][0]["state"] == "dead"
+    assert [one["id"] for one in listed if one["id"] == back["id"]] == [back["id"]]
+    assert (back["deleted_at"], back["status"]) == (None, "active")
 
 
 def test_a_list_goes_page_by_page(fresh: ControlProcess) -> None:
@@ -128,7 +219,16 @@ def test_a_bad_query_is_refused_by_its_name(control: ControlProcess, query: str,
         ({"name": 1}, "INVALID_MEMBER", "name"),
         ({"name": None}, "INVALID_MEMBER", "name"),
         ({"name": "a", "kind": "x"}, "INVALID_MEMBER", "kind"),
-        ({"name": "a", "kind": "publishable"}, "INVALID_MEMBER", "kind"),
+        ({"name": "a", "kind": "publishable"}, "INVALID_MEMBER", "origins"),
+        ({"name": "a", "ip": ["::1", "x"]}, "INVALID_MEMBER", "ip[1]"),
+        ({"name": "a", "models": ["a", 1]}, "INVALID_MEMBER", "models[1]"),
+        ({"name": "a", "rotation": {"every_days": 0}}, "INVALID_MEMBER", "rotation.every_days"),
+        ({"name": "a", "rotation": {"overlap_hours": 721}}, "INVALID_MEMBER", "rotation.overlap_hours"),
+        ({"name": "a", "rotation": {"next_at": None}}, "INVALID_MEMBER", "rotation.next_at"),
+        ({"name": "a", "metadata": {"a": 1}}, "INVALID_MEMBER", "metadata[...]"),
+        ({"name": "a", "not_before": "2099-01-01T00:00:00"}, "INVALID_MEMBER", "not_before"),
+        ({"name": "a", "not_before": "0001-01-01T00:00:00+14:00"}, "INVALID_MEMBER", "not_before"),
+        ({"name": "a", "expires_at": "9999-12-31T23:59:59-14:00"}, "INVALID_MEMBER", "expires_at"),
         ({"name": "a", "permissions": ["read", "x"]}, "INVALID_MEMBER", "permissions[1]"),
         ({"name": "a", "permissions": "read"}, "INVALID_MEMBER", "permissions"),
         ({"name": "a", "expires_in_s": "60"}, "INVALID_MEMBER", "expires_in_s"),

@@ -12,17 +12,50 @@ from fakes.control_process import ControlProcess
 CALLS = {
     "/api/v1/keys": {"get", "post"},
     "/api/v1/keys/{key_id}": {"get", "patch", "delete"},
+    "/api/v1/keys/{key_id}/undelete": {"post"},
     "/api/v1/keys/{key_id}/enable": {"post"},
     "/api/v1/keys/{key_id}/disable": {"post"},
     "/api/v1/keys/{key_id}/revoke": {"post"},
+    "/api/v1/hygiene": {"get"},
+    "/api/v1/accounts": {"get", "post"},
+    "/api/v1/accounts/{account_id}": {"get", "patch", "delete"},
+    "/api/v1/accounts/{account_id}/suspend": {"post"},
+    "/api/v1/accounts/{account_id}/resume": {"post"},
+    "/api/v1/projects": {"get", "post"},
+    "/api/v1/projects/{project_id}": {"get", "patch", "delete"},
+    "/api/v1/projects/{project_id}/members": {"get", "post"},
+    "/api/v1/projects/{project_id}/members/{user_id}": {"delete"},
+    "/api/v1/users": {"get", "post"},
+    "/api/v1/users/{user_id}": {"get", "patch", "delete"},
+    "/api/v1/users/{user_id}/suspend": {"post"},
+    "/api/v1/users/{user_id}/resume": {"post"},
     "/api/v1/upstreams": {"get", "post"},
     "/api/v1/upstreams/{name}": {"delete"},
     "/api/v1/upstreams/{name}/test": {"post"},
     "/api/v1/models": {"get", "post"},
     "/api/v1/models/{name}": {"get", "patch", "delete"},
     "/api/v1/usage": {"get"},
+    "/api/v1/requests": {"get"},
     "/api/v1/requests/{request_id}": {"get"},
+    "/api/v1/keys/{key_id}/rotate": {"post"},
+    "/api/v1/key": {"get"},
+    "/api/v1/key/rotate": {"post"},
+    "/api/v1/key/successor": {"get"},
+    "/api/v1/claims": {"post"},
+    "/api/v1/keys/verify": {"post"},
+    "/api/v1/keys/{key_id}/simulate": {"post"},
     "/api/v1/node": {"get"},
+    "/api/v1/events": {"get"},
+    "/api/v1/audit": {"get"},
+    "/api/v1/audit/verify": {"get"},
+    "/api/v1/audit/checkpoint": {"get", "post"},
+    "/api/v1/keys/revoke-exposed": {"post"},
+    "/api/v1/keys/import": {"post"},
+    "/api/v1/keys/{key_id}/reveal": {"post"},
+    "/api/v1/peppers": {"get"},
+    "/api/v1/peppers/rotate": {"post"},
+    "/api/v1/peppers/prune": {"post"},
+    "/api/v1/leaks": {"post"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -78,7 +111,7 @@ def test_every_call_says_what_it_does_and_how_it_refuses(document: dict[str, Any
     for name, operation in operations(document):
         assert operation["summary"], name
         assert operation["description"], name
-        if "/api/v1" not in name:
+        if "/api/v1" not in name or name == "post /api/v1/leaks":  # which answers as secret scanners want it
             continue
         for status, response in operation["responses"].items():
             content = response["content"]["application/json"]
@@ -119,6 +152,9 @@ def test_every_example_body_is_taken(control: ControlProcess, document: dict[str
     for body in bodies["/api/v1/upstreams"].values():
         offline = {"models": ["m"], **body["value"]}
         assert control.operator.post("/api/v1/upstreams", json=offline).status_code == 201
+    for path in ("/api/v1/accounts", "/api/v1/projects", "/api/v1/users"):
+        for body in bodies[path].values():
+            assert control.operator.post(path, json=body["value"]).status_code == 201
     for body in bodies["/api/v1/models"].values():
         assert control.operator.post("/api/v1/models", json=body["value"]).status_code == 201
 

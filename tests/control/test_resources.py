@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from fakes.bus_worker import BusWorker
 from fakes.control_process import ControlProcess
 from fakes.provider import provider
-from fakes.usage_records import WorkerJournal, admitted, request_id, served
+from fakes.usage_records import WorkerJournal, admitted, refused, request_id, served
 from keyturn import __version__, bus
 from keyturn.domain.checks import CHECKS
 from keyturn.store.migrations import HEAD
@@ -182,23 +182,14 @@ def test_a_request_that_was_served_is_explained(fresh: ControlProcess) -> None:
     assert (open_["outcome"], open_["status"]) == ("under_way", 0)
 
 
-async def test_a_request_that_was_refused_is_explained_from_a_workers_memory(control: ControlProcess) -> None:
-    """Nothing is written down for garbage, so that garbage fills no disk."""
+async def test_a_refusal_that_was_not_written_down_is_explained_from_a_workers_memory(
+    control: ControlProcess,
+) -> None:
+    """A flood of refusals fills no disk, and can be explained all the same."""
     asked = request_id()
     worker = await BusWorker.connect(control.data.bus_socket)
     await worker.snapshot()
-    worker.trace = bus.RefusalTrace(
-        asked,
-        "disabled_api_key",
-        401,
-        1_790_000_000.5,
-        "chat",
-        "/v1/chat/completions",
-        "m",
-        "key_x",
-        "query",
-        "::1",
-    )
+    worker.trace = refused(request_id=asked, location="query")
 
     answer = await control.call("GET", f"/api/v1/requests/{asked}")
     worker.trace = None

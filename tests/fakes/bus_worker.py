@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from keyturn import bus
+from keyturn.domain.journal import Refused
 
 DEADLINE_S = 10.0
 
@@ -24,7 +25,7 @@ class BusWorker:
         self._obedient = obedient
         self._news = asyncio.Event()
         self.received: list[bus.FromControl] = []
-        self.trace: bus.RefusalTrace | None = None
+        self.trace: Refused | None = None
         self._reading = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod

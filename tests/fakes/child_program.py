@@ -56,6 +56,7 @@ class Child:
                 process=brief.process,
                 files=files,
                 keys=brief.provider_keys,
+                pepper=brief.settings.vault.pepper,
                 level=brief.settings.log.level,
             )
         if self.habit == "mute":

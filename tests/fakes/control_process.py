@@ -13,11 +13,12 @@ import httpx
 import msgspec
 
 from keyturn.config.data_directory import DataDirectory
-from keyturn.config.sections import Metrics, Settings
+from keyturn.config.sections import Auth, Metrics, Settings
 from keyturn.node.child import Brief, Ready
 
 DEADLINE_S = 20
 METRICS_TOKEN = "metrics-token"
+KEY_HEADER = "x-gateway-key"
 
 
 class ControlProcess:
@@ -75,7 +76,9 @@ def launch(
     """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log."""
     read_end, write_end = os.pipe()
     log = data.parent / f"{data.name}.log"
-    settings = Settings(data=str(data), metrics=Metrics(token=METRICS_TOKEN))
+    settings = Settings(
+        data=str(data), metrics=Metrics(token=METRICS_TOKEN), auth=Auth(headers=(KEY_HEADER,))
+    )
     brief = Brief(settings, "control", write_end, demo_port=demo_port, provider_keys=provider_keys or {})
     with log.open("ab") as errors:
         process = subprocess.Popen(

@@ -18,6 +18,8 @@ class Asked(msgspec.Struct, frozen=True):
     path: str
     body: Any
     authorization: str | None
+    headers: dict[str, str] = {}
+    """Names in lower case."""
 
 
 class ManagementApi:
@@ -56,7 +58,8 @@ def _handler(api: ManagementApi) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = msgspec.json.decode(self.rfile.read(length)) if length else None
-            api.asked.append(Asked(self.command, self.path, body, self.headers.get("authorization")))
+            sent = {name.lower(): value for name, value in self.headers.items()}
+            api.asked.append(Asked(self.command, self.path, body, self.headers.get("authorization"), sent))
             status, raw = api.take(self.command, self.path)
             self.send_response(status)
             self.send_header("x-request-id", "req_00000000000000000001")

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from keyturn.config.load import SettingsError
-from keyturn.config.sections import Log, Settings
+from keyturn.config.sections import Log, Settings, Vault
 from keyturn.domain.secret import Secret
 from keyturn.node.progress import Started
 from keyturn.node.supervisor import StartFailed, Supervisor
@@ -68,7 +68,7 @@ def main() -> None:
         return ("/no/such/program",) if habit == "missing" else (sys.executable, str(CHILD), role, habit)
 
     supervisor = Supervisor(
-        order.settings,
+        msgspec.structs.replace(order.settings, vault=Vault(pepper="pepper")),
         Told(),
         demo=True,
         provider_keys={"openai": Secret("sk-provider")},

@@ -8,7 +8,7 @@ import msgspec
 
 from keyturn import system
 from keyturn.domain import ids
-from keyturn.domain.journal import ADMITTED, SERVED, Admitted, Served
+from keyturn.domain.journal import ADMITTED, SERVED, Admitted, Record, Refused, Served
 from keyturn.gateway.journal import Journal
 
 START_MS = system.now_ms() // 86_400_000 * 86_400_000
@@ -70,7 +70,25 @@ def served(of: Admitted | None = None, **changes: Any) -> Served:
     return msgspec.structs.replace(record, **changes)
 
 
-def payload(record: Admitted | Served) -> bytes:
+def refused(**changes: Any) -> Refused:
+    """Return a request that was refused a moment ago."""
+    record = Refused(
+        request_id=request_id(),
+        key_id=KEY,
+        reason="disabled_api_key",
+        status=401,
+        at_us=START_MS * 1000,
+        operation="chat",
+        path="/v1/chat/completions",
+        model="",
+        location="authorization",
+        address="127.0.0.1",
+        detail="This API key is disabled",
+    )
+    return msgspec.structs.replace(record, **changes)
+
+
+def payload(record: Record) -> bytes:
     """Return a record as it stands in a journal."""
     return msgspec.msgpack.encode(record)
 
@@ -84,11 +102,13 @@ class WorkerJournal:
         self._journal = Journal(folder, worker, segment_bytes)
         self._closed = False
 
-    def write(self, *records: Admitted | Served) -> None:
+    def write(self, *records: Record) -> None:
         """Append records."""
         for record in records:
             if isinstance(record, Admitted):
                 self._journal.admitted((ADMITTED, *msgspec.structs.astuple(record)))
+            elif isinstance(record, Refused):
+                assert self._journal.note(record)
             else:
                 self._journal.served((SERVED, *msgspec.structs.astuple(record)))
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 
-from keyturn.domain.journal import Served
+from keyturn.domain.journal import Refused, Served
 from keyturn.system import is_locked
 from support.node import Node
 
 SUMS = ("requests", "input_tokens", "output_tokens", "cost_nano_usd")
-_decode = msgspec.msgpack.Decoder(list[Served]).decode
+_decode = msgspec.msgpack.Decoder(list[Served | Refused]).decode
 
 Sums = tuple[int, int, int, int]
 
@@ -28,6 +28,8 @@ class Books(msgspec.Struct):
     marked: dict[str, int]
     """``estimated`` and ``recovered`` as the rollups by the day count them."""
     under_way: int
+    refused: list[Refused]
+    """On the books for whoever asks why, and in no sum."""
 
     @property
     def by_id(self) -> dict[str, Served]:
@@ -40,7 +42,8 @@ class Books(msgspec.Struct):
 
     def check(self) -> None:
         """Assert that nothing is twice in them and that every sum is the sum of the requests."""
-        twice = [one for one, count in Counter(r.request_id for r in self.requests).items() if count > 1]
+        every = [one.request_id for one in self.requests] + [one.request_id for one in self.refused]
+        twice = [one for one, count in Counter(every).items() if count > 1]
         assert not twice
         sums: dict[str, list[int]] = {}
         for request in self.requests:
@@ -76,8 +79,13 @@ def _connect(data: Path) -> sqlite3.Connection:
 def _read(connection: sqlite3.Connection) -> Books:
     connection.execute("BEGIN")
     requests: list[Served] = []
+    refused: list[Refused] = []
     for (records,) in connection.execute("SELECT records FROM request_blocks"):
-        requests += _decode(records)
+        for record in _decode(records):
+            if isinstance(record, Served):
+                requests.append(record)
+            else:
+                refused.append(record)
     columns = ", ".join(f"sum({name})" for name in SUMS)
     rollups: dict[str, dict[str, Sums]] = {}
     for period, key_id, *sums in connection.execute(
@@ -93,7 +101,7 @@ def _read(connection: sqlite3.Connection) -> Books:
     ).fetchone()
     (under_way,) = connection.execute("SELECT count(*) FROM admissions").fetchone()
     marked = {"estimated": estimated or 0, "recovered": recovered or 0}
-    return Books(requests, rollups, key_usage, marked, under_way)
+    return Books(requests, rollups, key_usage, marked, under_way, refused)
 
 
 def _sums(values: list[Any]) -> Sums:

@@ -287,10 +287,10 @@ def test_the_keys_to_the_database_are_not_in_it_and_are_the_owners_alone(run: Ru
     elsewhere = {
         where: what
         for where, what in run.evidence.items()
-        if not where.partition(": ")[2].startswith(("master-", "pepper-"))
+        if not where.partition(": ")[2].startswith(("audit-signing-key", "master-", "pepper-"))
     }
 
-    assert {path.name for path in files} == {"master-1", "pepper-1"}
+    assert {path.name for path in files} == {"audit-signing-key", "master-1", "pepper-1"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     for text in texts:
         assert [where for where, what in elsewhere.items() if text.encode() in what] == []

@@ -50,6 +50,17 @@ async def test_only_the_control_process_gets_the_providers_credentials(start_nod
     assert all(held == {} for held in keys.values())
 
 
+async def test_only_the_control_process_is_told_the_pepper(start_node: StartNode) -> None:
+    """Whoever breaks into a worker could otherwise make keys."""
+    node = await start_node()
+
+    await node.port()
+
+    told = {event["process"]: event["pepper"] for event in node.said("began")}
+    assert told.pop("control") == "pepper"
+    assert set(told.values()) == {""}
+
+
 async def test_every_process_may_open_as_many_files_as_the_machine_allows(start_node: StartNode) -> None:
     """The soft limit of a login shell is 1,024, which is 500 proxied requests."""
     node = await start_node()

@@ -2,7 +2,7 @@
 
 from hypothesis import given, settings, strategies as st
 
-from keyturn.domain import key_text
+from keyturn.domain import key_hints, key_text
 from keyturn.domain.base62 import ALPHABET
 from keyturn.domain.key_text import Kind
 
@@ -67,3 +67,59 @@ def test_any_other_text_is_told_what_is_wrong_with_it(text: str) -> None:
     """Never an exception."""
     assert not key_text.is_well_formed(text)
     assert key_text.problem_with(text)
+
+
+PUBLIC = (
+    "sk-proj-",
+    "sk-ant-",
+    "sk-or-v1-",
+    "AIza",
+    "gsk_",
+    "xai-",
+    "r8_",
+    "hf_",
+    "AKIA",
+    "sk-",
+    "pk-",
+    "ak-",
+    "",
+)
+AROUND = ("", '"', "'", " ", "\n", "Bearer ", "<", "KEYTURN_API_KEY=", ";", "$", "{{")
+
+
+@settings(max_examples=400, derandomize=True)
+@given(
+    prefix=st.sampled_from(PUBLIC),
+    secret=st.text(ALPHABET + "-_", min_size=5, max_size=80),
+    before=st.sampled_from(AROUND),
+    after=st.sampled_from(AROUND),
+)
+def test_no_hint_repeats_what_was_sent(prefix: str, secret: str, before: str, after: str) -> None:
+    """It stands in answers, traces and logs, and what was sent may be a key of another service."""
+    hint = key_text.problem_with(before + prefix + secret + after) or ""
+
+    assert hint in {*key_hints.HINTS, ""}
+    if hint:
+        assert not [
+            secret[start : start + 5] for start in range(len(secret) - 4) if secret[start : start + 5] in hint
+        ]
+
+
+@settings(max_examples=200, derandomize=True)
+@given(
+    random_part=RANDOM_PARTS,
+    place=st.integers(0, key_text.LENGTH - 1),
+    before=st.sampled_from(AROUND),
+    after=st.sampled_from(AROUND),
+)
+def test_no_hint_repeats_a_part_of_a_key(random_part: str, place: int, before: str, after: str) -> None:
+    """Not even of one that is mistyped in a single place: the rest of it is right."""
+    good = key(random_part)
+    sent = before + good[:place] + "!" + good[place + 1 :] + after
+
+    hint = key_text.problem_with(sent)
+
+    assert hint in key_hints.HINTS
+    assert not [
+        good[start : start + 5] for start in range(3, len(good) - 4) if good[start : start + 5] in hint
+    ]

@@ -81,7 +81,13 @@ class Wire:
     """One connection to a port of this machine."""
 
     def __init__(
-        self, port: int, *, tls: ssl.SSLContext | None = None, name: str = "localhost", buffer: int = 0
+        self,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        name: str = "localhost",
+        buffer: int = 0,
+        source: str = "",
     ) -> None:
         """Connect.
 
@@ -90,12 +96,15 @@ class Wire:
             tls: Speak TLS, and check the certificate against ``name``.
             name: See ``tls``.
             buffer: Bytes the kernel may take in for us (about); 0 for its own choice.
+            source: The address of this machine to connect from; empty for the kernel's choice.
         """
         plain = socket.socket()
         plain.settimeout(PATIENCE_S)
         if buffer:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if source:
+            plain.bind((source, 0))
         plain.connect(("127.0.0.1", port))
         self.socket = plain if tls is None else tls.wrap_socket(plain, server_hostname=name)
         self._buffer = bytearray()

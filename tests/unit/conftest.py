@@ -2,12 +2,13 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from keyturn.store.engine import Store, open_store
+from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.vault import Vault
 
 
@@ -31,6 +32,14 @@ async def store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
     found = await open_store(path)
     yield found
     await found.close()
+
+
+@pytest.fixture
+def key_lookup(store: Store) -> Iterator[KeyLookup]:
+    """What the look-ups of that database go through."""
+    found = KeyLookup(store.path)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -7,19 +7,23 @@ import msgspec
 import pytest
 
 from keyturn import bus
+from keyturn.domain.events import EventKind, Notice
+from keyturn.domain.journal import Refused
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.models import Target
 from keyturn.domain.money import Price
 from keyturn.domain.permissions import Permission
 
-KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), True, None, 1.5)
-TRACE = bus.RefusalTrace("req_1", "missing_api_key", 401, 1.5, "chat", "/v1", "m", "", "query", "::1")
+KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), expires_at=1.5)
+TRACE = Refused("req_1", "", "missing_api_key", 401, 1, "chat", "/v1", "m", "query", "::1", "")
 FROM_WORKER: list[bus.FromWorker] = [
     bus.Hello("1-abc", 1),
     bus.Look(1, b"d" * 32),
     bus.Confirmed(7),
     bus.Counted([("chat", 200, 3)], [("missing_api_key", 1)], [("input", 5)], [0, 1], 0.5, {"open": 1.0}),
+    bus.FirstUse("sec_1"),
+    bus.Noticed([Notice(EventKind.GUESSING, 1.5, address="::1", details={"count": "9"})]),
     bus.Traced(1, None),
     bus.Traced(2, TRACE),
 ]

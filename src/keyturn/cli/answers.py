@@ -1,5 +1,7 @@
 """What the management API answers, as far as commands show it; members that are not named here are let be."""
 
+from typing import Any
+
 import msgspec
 
 
@@ -22,6 +24,21 @@ class KeySecret(msgspec.Struct, frozen=True):
     display: str
     state: str
     created_at: str
+    activated_at: str | None = None
+    expires_at: str | None = None
+    last_used_at: str | None = None
+    last_ip: str | None = None
+
+
+class KeyRotation(msgspec.Struct, frozen=True):
+    """How a key comes by new secrets."""
+
+    every_days: int | None = None
+    overlap_hours: int = 0
+    next_at: str | None = None
+    self_rotation: bool = False
+    sink: str | None = None
+    sealing_key: str | None = None
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -36,9 +53,27 @@ class Key(msgspec.Struct, frozen=True):
     kind: str = ""
     preset: str | None = None
     permissions: list[str] = []
+    project_id: str = ""
+    account_id: str = ""
+    user_id: str | None = None
+    environment: str = ""
+    models: list[str] = []
+    endpoints: list[str] = []
+    ip: list[str] = []
+    origins: list[str] = []
+    locations: list[str] | None = None
     expires_at: str | None = None
+    not_before: str | None = None
+    rotation: KeyRotation = KeyRotation()
+    recoverable: bool = False
+    decoy: bool = False
+    delete_protected: bool = False
+    quarantined_at: str | None = None
+    deleted_at: str | None = None
     secrets: list[KeySecret] = []
     usage: KeyUsage = KeyUsage()
+    tags: list[str] = []
+    metadata: dict[str, str] = {}
     created_by: str | None = None
 
 
@@ -103,6 +138,39 @@ class Check(msgspec.Struct, frozen=True):
 
     name: str
     passed: bool | None
+    detail: str = ""
+
+
+class Simulation(msgspec.Struct, frozen=True):
+    """What would happen to a request."""
+
+    would: str
+    status: int
+    checks: list[Check]
+    reason: str = ""
+    message: str = ""
+    key_id: str = ""
+    secret_id: str = ""
+
+
+class Verification(msgspec.Struct, frozen=True):
+    """What is known of a key that was presented."""
+
+    valid: bool
+    code: str
+    message: str = ""
+    hint: str = ""
+    key_id: str = ""
+    name: str = ""
+    kind: str | None = None
+    account_id: str = ""
+    project_id: str = ""
+    user_id: str = ""
+    environment: str = ""
+    permissions: list[str] = []
+    expires_at: str | None = None
+    tags: list[str] = []
+    metadata: dict[str, str] = {}
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -137,6 +205,48 @@ class Request(msgspec.Struct, frozen=True):
     usage_source: str = ""
     streamed: bool = False
     outcome: str = ""
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that somebody should know of."""
+
+    id: str
+    at: str
+    kind: str
+    severity: str
+    key_id: str | None = None
+    address: str | None = None
+    request_id: str | None = None
+    details: dict[str, str] = {}
+
+
+class AuditEntry(msgspec.Struct, frozen=True):
+    """One change, or one refused call."""
+
+    seq: int
+    at: str
+    actor: str
+    action: str
+    target: str
+    before: Any = None
+    after: Any = None
+
+
+class AuditProblem(msgspec.Struct, frozen=True):
+    """The first thing that is wrong with the audit log."""
+
+    seq: int
+    damage: str
+    text: str
+
+
+class AuditVerdict(msgspec.Struct, frozen=True):
+    """What came of following the audit log."""
+
+    intact: bool
+    count: int
+    hash: str
+    problem: AuditProblem | None = None
 
 
 class ControlState(msgspec.Struct, frozen=True):

@@ -16,14 +16,32 @@ COMMANDS = {
     "serve": "Start a node and keep it running until Ctrl-C or SIGTERM.",
     "init": "Create the data directory and a keyturn.toml with every setting explained.",
     "keys": "Create, list and change the API keys that clients use.",
+    "accounts": "Keep tenants apart, and suspend one with all its keys.",
+    "projects": "Group keys, set a policy for all of them, and say who is a member.",
+    "users": "Say who the people are that hold personal keys.",
+    "hygiene": "Show the keys that should be tidied up, worst first.",
     "upstreams": "Connect the node to the providers that run models.",
     "models": "Say which names clients may use, where they go and what they cost.",
     "usage": "Show requests, tokens and cost, grouped by key, model or day.",
+    "requests": "List requests, newest first: whose, for what, from where, and what became of them.",
     "explain": "Show what happened to a recent request, and why.",
+    "env": "Print what sets the base URL and the key for OpenAI clients, or write it to .env.",
+    "events": "Show what happened that somebody should know of.",
+    "audit": "Show who changed what, and prove that nobody has touched the record.",
+    "import": "Take over keys from LiteLLM, Unkey, one-api or OpenRouter, so that their holders keep them.",
+    "peppers": "Replace the secret that protects the stored keys, and see which is in use.",
+    "scan": "Find keys in files, in standard input, or in the history of a git repository; never shows them.",
     "doctor": "Show the settings, the state of each process, and what is wrong.",
     "version": "Print the version of Keyturn and of the Python it runs on.",
 }
-"""Name → what stands beside it in ``keyturn --help``; the module ``keyturn.cli.NAME`` holds its ``app``."""
+"""Name → what stands beside it in ``keyturn --help``; ``module_of`` says which module holds its ``app``."""
+_MODULES = {"import": "imports"}
+"""A module can't have the name of a statement."""
+
+
+def module_of(name: str) -> str:
+    """Return the module that holds the ``app`` of a command."""
+    return f"keyturn.cli.{_MODULES.get(name, name)}"
 
 
 class _Commands(TyperGroup):
@@ -31,7 +49,7 @@ class _Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:  # noqa: ANN401 -- Typer's own type is private
         if args and args[0] in COMMANDS:
-            command = get_command(importlib.import_module(f"keyturn.cli.{args[0]}").app)
+            command = get_command(importlib.import_module(module_of(args[0])).app)
             command.name = args[0]
             return args[0], command, args[1:]
         return super().resolve_command(ctx, args)

@@ -70,6 +70,12 @@ class Node:
         self._http = http
         self._absent = absent
 
+    @property
+    def credential(self) -> str | None:
+        """The key that calls are made with; ``None``: as the operator of this machine, without one."""
+        sent: str | None = self._http.headers.get("authorization")
+        return sent and sent.removeprefix("Bearer ")
+
     def call(
         self,
         method: str,
@@ -77,6 +83,8 @@ class Node:
         *,
         body: Mapping[str, object] | None = None,
         query: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> Answer:
         """Make a call; ``None`` values of the query are left out.
 
@@ -84,12 +92,19 @@ class Node:
             CommandFailed: Nobody answered, or the answer was no.
         """
         content = None if body is None else msgspec.json.encode(body)
-        headers = {} if content is None else {"content-type": "application/json"}
+        sent = {} if content is None else {"content-type": "application/json"}
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
-            response = self._http.request(method, path, params=given, content=content, headers=headers)
+            response = self._http.request(
+                method,
+                path,
+                params=given,
+                content=content,
+                headers=sent | dict(headers or {}),
+                timeout=timeout_s,
+            )
         except httpx.TimeoutException:
-            raise CommandFailed(f"the node did not answer within {TIMEOUT_S:.0f} s") from None
+            raise CommandFailed(f"the node did not answer within {timeout_s:.0f} s") from None
         except httpx.ConnectError as error:
             raise CommandFailed(f"{self._absent} ({error})") from None
         except httpx.TransportError as error:
@@ -108,7 +123,7 @@ class Node:
         """Read something."""
         return self.call("GET", path, query=query)
 
-    def all(self, path: str, kind: type[T], **query: str | int | None) -> tuple[list[T], bytes]:
+    def all(self, path: str, kind: type[T], /, **query: str | int | None) -> tuple[list[T], bytes]:
         """Read a list to its end, page by page; also as the JSON of all its members."""
         items: list[msgspec.Raw] = []
         cursor: str | None = None

@@ -35,6 +35,8 @@ class Report(msgspec.Struct, frozen=True):
     """0 when it is on another machine or does not run."""
     open_files: int
     problems: list[str]
+    warnings: list[str] = []
+    """What is meant to be so, perhaps, and should be known."""
 
 
 @app.command()
@@ -89,7 +91,7 @@ def examine(loaded: Loaded, url: str | None = None, key: str | None = None) -> R
         node is not None and node.settings
     ):  # what the node runs with, which is not always what would be read now
         settings = [(one.path, one.value, one.origin) for one in node.settings]
-    return Report(settings, node, supervisor, files, problems)
+    return Report(settings, node, supervisor, files, problems, _warnings(settings))
 
 
 def _supervisor(loaded: Loaded) -> int:
@@ -132,6 +134,11 @@ def _node_problems(node: NodeState) -> list[str]:
     return found
 
 
+def _warnings(settings: list[tuple[str, str, str]]) -> list[str]:
+    values = {path: value for path, value, _ in settings}
+    return [screen.ANONYMOUS] if values.get("auth.required") == str(False) else []
+
+
 def _show(console: Console, report: Report) -> None:
     rows = [
         (path, screen.clean(value), Text(origin, style="bright_black" if origin == "default" else "cyan"))
@@ -140,6 +147,8 @@ def _show(console: Console, report: Report) -> None:
     console.print(screen.table(("setting", "value", "from"), rows))
     if report.node is not None:
         _show_node(console, report.node, report)
+    for warning in report.warnings:
+        console.print(Text("!", style="yellow"), screen.clean(warning), soft_wrap=True)
     if not report.problems:
         console.print(screen.mark(passed=True), Text("Nothing is wrong."))
     for problem in report.problems:

@@ -1,7 +1,7 @@
 """When a key expires, as people write it."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from keyturn.cli.failure import CommandFailed
 
@@ -32,7 +32,7 @@ def moment(text: str) -> str:
 
 def for_creation(text: str | None) -> dict[str, object]:
     """Return the members of a new key that say when it expires. The node's clock decides on spans."""
-    if text is None:
+    if text is None or text.strip().lower() == "never":
         return {}
     seconds = seconds_in(text)
     return {"expires_at": moment(text)} if seconds is None else {"expires_in_s": seconds}
@@ -49,7 +49,23 @@ def for_change(text: str | None, now: float) -> dict[str, object]:
         return {}
     if text.strip().lower() == "never":
         return {"expires_at": None}
+    return {"expires_at": instant(text, now)}
+
+
+def instant(text: str, now: float) -> str:
+    """Return ``90d`` from ``now``, or an RFC 3339 date or time, as RFC 3339 in UTC.
+
+    Args:
+        text: What was written.
+        now: Seconds since 1970 UTC.
+
+    Raises:
+        CommandFailed: It is neither.
+    """
     seconds = seconds_in(text)
     if seconds is None:
-        return {"expires_at": moment(text)}
-    return {"expires_at": moment(datetime.fromtimestamp(now + seconds, UTC).isoformat())}
+        return moment(text)
+    try:
+        return moment((datetime.fromtimestamp(now, UTC) + timedelta(seconds=seconds)).isoformat())
+    except OverflowError:
+        raise CommandFailed(f"{text!r} is too far away; write {EXAMPLES}") from None

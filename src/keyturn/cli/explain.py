@@ -9,6 +9,7 @@ from rich.text import Text
 from keyturn.cli import screen
 from keyturn.cli.answers import Request
 from keyturn.cli.connection import Node, on_node, segment
+from keyturn.cli.key_simulate import check_rows
 from keyturn.system import now
 
 BAR_WIDTH = 40
@@ -43,7 +44,7 @@ def explain(
     request = answer.read(Request)
     console = screen.out()
     console.print(screen.facts(_facts(request)))
-    console.print(screen.facts(_checks(request)))
+    console.print(screen.facts(check_rows(request.checks)))
     if request.total_us:
         console.print(_timing(request))
 
@@ -84,14 +85,6 @@ def _use(request: Request) -> list[tuple[str, RenderableType]]:
     note = f" ({source})" if source else ""
     cost = screen.dollars(request.cost_usd or "0") if request.priced else "the model has no price"
     return [("tokens", tokens + cached + thought + note), ("cost", cost)]
-
-
-def _checks(request: Request) -> list[tuple[str, RenderableType]]:
-    rows: list[tuple[str, RenderableType]] = []
-    for number, check in enumerate(request.checks):
-        name = screen.clean(check.name)
-        rows.append(("" if number else "checks", Text.assemble(screen.mark(passed=check.passed), " ", name)))
-    return rows
 
 
 def _timing(request: Request) -> Text:

@@ -4,17 +4,20 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from keyturn.cli import expiry, screen
+from keyturn.cli import expiry, key_options as options, screen
 from keyturn.cli.answers import Key
-from keyturn.cli.connection import Node, on_node, segment
+from keyturn.cli.connection import Answer, Node, on_node, segment
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.key_exposed import revoke_exposed
+from keyturn.cli.key_reveal import reveal
+from keyturn.cli.key_rotation import claim, rotate
+from keyturn.cli.key_simulate import simulate
+from keyturn.cli.key_terms import Asked, body
+from keyturn.cli.key_verify import verify
+from keyturn.cli.key_view import PATH, facts, listed, path_of
 from keyturn.system import now
-
-PATH = "/api/v1/keys"
 
 app = typer.Typer(
     add_completion=False,
@@ -23,15 +26,6 @@ app = typer.Typer(
     help="Create, list and change the API keys that clients use.\n\nExample: `keyturn keys create my-app`",
 )
 
-Named = Annotated[
-    str, typer.Argument(metavar="KEY", help="Its id (key_…), or its name when only one has it.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Expires = Annotated[
-    str | None,
-    typer.Option("--expires", metavar="WHEN", help="When it stops working: 90d, 12h, or an RFC 3339 date."),
-]
-
 
 @app.command()
 @on_node
@@ -39,37 +33,78 @@ def create(
     node: Node,
     name: Annotated[str, typer.Argument(help="What it is for; shown in lists and reports.")],
     *,
-    description: Annotated[str | None, typer.Option(help="More about it.")] = None,
+    description: options.Description = None,
     kind: Annotated[
-        str | None, typer.Option(help="`secret` calls models, `management` manages the node.")
+        str | None,
+        typer.Option(
+            help="`secret` calls models, `publishable` does so from web pages, `management` manages the node."
+        ),
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="`development`, `production`, `read-only` or `admin`.")
+    preset: options.PresetName = None,
+    permission: options.Permissions = None,
+    model: options.Models = None,
+    endpoint: options.Endpoints = None,
+    ip: options.Networks = None,
+    origin: options.Origins = None,
+    location: options.Locations = None,
+    expires: options.Expires = None,
+    not_before: options.NotBefore = None,
+    rotate_every: options.RotateEvery = None,
+    overlap: options.Overlap = None,
+    self_rotation: options.SelfRotation = None,
+    sealing_key: options.SealingKey = None,
+    sink: options.Sink = None,
+    recoverable: options.Recoverable = None,
+    delete_protected: options.DeleteProtected = None,
+    project: Annotated[
+        str | None,
+        typer.Option(help="The project it belongs to: id or name.", rich_help_panel=options.OWNER),
     ] = None,
-    permission: Annotated[
-        list[str] | None, typer.Option(help="Instead of a preset: `read`, `write`, `admin`, `webhook`.")
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help="Make it the personal key of this member of the project: id or e-mail address.",
+            rich_help_panel=options.OWNER,
+        ),
     ] = None,
-    expires: Expires = None,
-    as_json: AsJson = False,
+    environment: options.EnvironmentName = None,
+    tag: options.Tags = None,
+    metadata: options.Metadata = None,
+    decoy: Annotated[
+        bool, typer.Option("--decoy", help="Lay it out for thieves: its use raises an alarm.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Create an API key and print it. It is shown this once and can't be shown again.
+    """Create an API key and print it. Unless it is recoverable, it is shown this once.
 
     The key stands alone on stdout, everything else on stderr, so that
     `export OPENAI_API_KEY=$(keyturn keys create my-app --expires 90d)` works.
     """
-    given = {"description": description, "kind": kind, "preset": preset, "permissions": permission or None}
-    body = {"name": name, **{k: v for k, v in given.items() if v is not None}, **expiry.for_creation(expires)}
-    answer = node.call("POST", PATH, body=body)
-    if as_json:
-        screen.print_json(answer.raw)
-        return
-    key = answer.read(Key)
-    console = screen.err()
-    console.print(Text("Created"), screen.clean(key.name), Text(f"({key.id})"))
-    console.print(_facts(key))
-    if sys.stdout.isatty():
-        console.print("\nThe key is shown this once; keep it where secrets are kept.")
-    sys.stdout.write(f"{answer.key}\n")
+    asked = Asked(
+        description=description,
+        preset=preset,
+        permissions=permission,
+        models=model,
+        endpoints=endpoint,
+        ip=ip,
+        origins=origin,
+        locations=location,
+        not_before=not_before,
+        rotate_every=rotate_every,
+        overlap=overlap,
+        self_rotation=self_rotation,
+        sealing_key=sealing_key,
+        sink=sink,
+        recoverable=recoverable,
+        delete_protected=delete_protected,
+        environment=environment,
+        tags=tag,
+        metadata=metadata,
+    )
+    own = {"kind": kind, "project_id": project, "user_id": user, "decoy": decoy or None}
+    given = {member: value for member, value in own.items() if value is not None}
+    wanted = {"name": name, **body(asked, now()), **given, **expiry.for_creation(expires)}
+    _show_created(node.call("POST", PATH, body=wanted), as_json=as_json)
 
 
 @app.command("list")
@@ -81,179 +116,231 @@ def show_all(
         str | None, typer.Option(help="Only these: `active`, `disabled`, `expired`, `revoked`.")
     ] = None,
     search: Annotated[str | None, typer.Option(help="Only those with this in the name or id.")] = None,
-    as_json: AsJson = False,
+    kind: Annotated[
+        str | None, typer.Option(help="Only these: `secret`, `publishable`, `management`.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only those of this account: id or name.")] = None,
+    project: Annotated[str | None, typer.Option(help="Only those of this project: id or name.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Only the personal keys of this user: id or e-mail address.")
+    ] = None,
+    environment: Annotated[str | None, typer.Option(help="Only those of this environment.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only those with this tag.")] = None,
+    deleted: Annotated[
+        bool, typer.Option("--deleted", help="Those that were deleted, instead of the others.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """List the API keys with their status, use and age.
 
-    Example: `keyturn keys list --status active`
+    Example: `keyturn keys list --status active --tag billing`
     """
-    keys, raw = node.all(PATH, Key, status=status, search=search)
+    narrowed = {
+        "status": status,
+        "search": search,
+        "kind": kind,
+        "account": account,
+        "project": project,
+        "user": user,
+        "environment": environment,
+        "tag": tag,
+        "deleted": "true" if deleted else None,
+    }
+    keys, raw = node.all(PATH, Key, **narrowed)
     if as_json:
         screen.print_json(raw)
         return
-    at = now()
-    rows = [
-        (
-            screen.clean(key.name),
-            screen.clean(key.display),
-            screen.dot(key.status),
-            f"{key.usage.requests:,}",
-            screen.dollars(key.usage.cost_usd),
-            screen.ago(key.usage.last_used_at, at),
-            screen.ago(key.created_at, at),
-            screen.ago(key.expires_at, at),
-            Text(key.id, style="bright_black"),
-        )
-        for key in keys
-    ]
-    columns = ("name", "key", "status", "requests", "cost", "last used", "created", "expires", "id")
-    console = screen.out()
-    console.print(screen.table(columns, rows, right=("requests", "cost")))
+    screen.out().print(listed(keys))
     if not keys:
         screen.err().print("No keys here. Create one with `keyturn keys create NAME`.")
 
 
 @app.command()
 @on_node
-def show(node: Node, key: Named, *, as_json: AsJson = False) -> None:
+def show(node: Node, key: options.Named, *, as_json: options.AsJson = False) -> None:
     """Show everything about one API key, except its text.
 
     Example: `keyturn keys show my-app`
     """
-    answer = node.get(_path(node, key))
-    if as_json:
-        screen.print_json(bytes(answer.data))
-        return
-    screen.out().print(_facts(answer.read(Key)))
+    _show(node.get(path_of(node, key)), as_json=as_json)
 
 
 @app.command()
 @on_node
 def edit(
     node: Node,
-    key: Named,
+    key: options.Named,
     *,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
-    description: Annotated[str | None, typer.Option(help="A new description; empty takes it away.")] = None,
-    expires: Annotated[
-        str | None,
-        typer.Option(
-            "--expires", metavar="WHEN", help="When it stops working: 90d, an RFC 3339 date, or `never`."
-        ),
-    ] = None,
+    description: options.Description = None,
+    preset: options.PresetName = None,
+    permission: options.Permissions = None,
+    model: options.Models = None,
+    endpoint: options.Endpoints = None,
+    ip: options.Networks = None,
+    origin: options.Origins = None,
+    location: options.Locations = None,
+    expires: options.Expires = None,
+    not_before: options.NotBefore = None,
+    rotate_every: options.RotateEvery = None,
+    overlap: options.Overlap = None,
+    self_rotation: options.SelfRotation = None,
+    sealing_key: options.SealingKey = None,
+    sink: options.Sink = None,
+    recoverable: options.Recoverable = None,
+    delete_protected: options.DeleteProtected = None,
+    environment: options.EnvironmentName = None,
+    tag: options.Tags = None,
+    metadata: options.Metadata = None,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Change the name, the description or the expiry of an API key.
+    """Change an API key; when this returns, the change is in force in every worker.
 
-    Example: `keyturn keys edit my-app --expires never`
+    A list that is given takes the place of the one before. `none` lifts a restriction, `never` ends an expiry or a rotation.
+
+    Example: `keyturn keys edit my-app --model 'gpt-*' --ip none --expires never`
     """
-    given = {"name": name, "description": description}
-    body = {
-        **{field: value for field, value in given.items() if value is not None},
-        **expiry.for_change(expires, now()),
-    }
-    if not body:
-        raise CommandFailed("nothing to change; give --name, --description or --expires")
-    screen.out().print(_facts(node.call("PATCH", _path(node, key), body=body).read(Key)))
+    asked = Asked(
+        name=name,
+        description=description,
+        preset=preset,
+        permissions=permission,
+        models=model,
+        endpoints=endpoint,
+        ip=ip,
+        origins=origin,
+        locations=location,
+        not_before=not_before,
+        rotate_every=rotate_every,
+        overlap=overlap,
+        self_rotation=self_rotation,
+        sealing_key=sealing_key,
+        sink=sink,
+        recoverable=recoverable,
+        delete_protected=delete_protected,
+        environment=environment,
+        tags=tag,
+        metadata=metadata,
+    )
+    change = {**body(asked, now()), **expiry.for_change(expires, now())}
+    if not change:
+        raise CommandFailed("nothing to change; say what with an option, such as --expires or --model")
+    _show(node.call("PATCH", path_of(node, key), body=change), as_json=as_json)
 
 
 @app.command()
 @on_node
-def enable(node: Node, key: Named) -> None:
-    """Let a disabled API key work again.
+def enable(node: Node, key: options.Named, *, as_json: options.AsJson = False) -> None:
+    """Let a disabled or quarantined API key work again.
 
     Example: `keyturn keys enable my-app`
     """
-    _act(node, key, "enable", "Enabled")
+    _report("Enabled", node.call("POST", f"{path_of(node, key)}/enable"), as_json=as_json)
 
 
 @app.command()
 @on_node
-def disable(node: Node, key: Named) -> None:
+def disable(node: Node, key: options.Named, *, as_json: options.AsJson = False) -> None:
     """Stop an API key until it is enabled again; when this returns, no worker takes it any more.
 
     Example: `keyturn keys disable my-app`
     """
-    _act(node, key, "disable", "Disabled")
+    _report("Disabled", node.call("POST", f"{path_of(node, key)}/disable"), as_json=as_json)
 
 
 @app.command()
 @on_node
-def revoke(node: Node, key: Named) -> None:
-    """Stop an API key for good; when this returns, no worker takes it any more. Its usage stays.
+def revoke(
+    node: Node, key: options.Named, *, yes: options.Yes = False, as_json: options.AsJson = False
+) -> None:
+    """Stop an API key for good, after you have typed its name; when this returns, no worker takes it any more.
+
+    Its usage stays.
 
     Example: `keyturn keys revoke my-app`
     """
-    _act(node, key, "revoke", "Revoked")
+    found = node.get(path_of(node, key)).read(Key)
+    if not yes:
+        _ask(found, "This can't be undone.", "revoke")
+    _report("Revoked", node.call("POST", f"{PATH}/{segment(found.id)}/revoke"), as_json=as_json)
 
 
 @app.command()
 @on_node
 def delete(
-    node: Node,
-    key: Named,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask; for scripts.")] = False,
+    node: Node, key: options.Named, *, yes: options.Yes = False, as_json: options.AsJson = False
 ) -> None:
     """Delete an API key, after you have typed its name. Whoever uses it is refused from then on.
 
+    For 30 days `keyturn keys undelete` brings it back, on the node itself.
+
     Example: `keyturn keys delete my-app`
     """
-    found = node.get(_path(node, key)).read(Key)
+    found = node.get(path_of(node, key)).read(Key)
     if not yes:
-        console = screen.err()
-        console.print(_facts(found))
-        console.print("\nThis can't be undone. Type the key's name to delete it: ", end="")
-        if sys.stdin.readline().rstrip("\n") != found.name:
-            raise CommandFailed("that is not its name, so nothing was deleted; --yes deletes without asking")
-    node.call("DELETE", f"{PATH}/{segment(found.id)}")
+        _ask(found, "Whoever uses it is refused from then on.", "delete")
+    answer = node.call("DELETE", f"{PATH}/{segment(found.id)}")
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
     screen.out().print(Text("Deleted"), screen.clean(found.name), Text(f"({found.id})"))
 
 
-def _path(node: Node, key: str) -> str:
-    """Return where the API has a key. A name with a slash can't stand in a path: then its id does."""
-    if "/" in key or key in {".", ".."}:
-        found = [one.id for one in node.all(PATH, Key, search=key)[0] if one.name == key]
-        if len(found) > 1:
-            raise CommandFailed(f"{len(found)} keys have this name; use the id: {', '.join(found)}")
-        if found:
-            return f"{PATH}/{found[0]}"
-        raise CommandFailed("there is no such key")
-    return f"{PATH}/{segment(key)}"
+@app.command()
+@on_node
+def undelete(node: Node, key: options.Named, *, as_json: options.AsJson = False) -> None:
+    """Bring back an API key that was deleted in the last 30 days, as it was. On the node itself only.
+
+    Example: `keyturn keys undelete my-app`
+    """
+    _report("Brought back", node.call("POST", f"{PATH}/{segment(key)}/undelete"), as_json=as_json)
 
 
-def _act(node: Node, key: str, action: str, done: str) -> None:
-    changed = node.call("POST", f"{_path(node, key)}/{action}").read(Key)
-    screen.out().print(
-        Text(done), screen.clean(changed.name), Text(f"({changed.id}):"), screen.dot(changed.status)
-    )
+def _ask(found: Key, warning: str, action: str) -> None:
+    """Have the name typed.
+
+    Raises:
+        CommandFailed: Something else was typed.
+    """
+    console = screen.err()
+    console.print(facts(found))
+    console.print(f"\n{warning} Type the key's name to {action} it: ", end="")
+    if sys.stdin.readline().rstrip("\n") != found.name:
+        done = f"{action}d"
+        raise CommandFailed(f"that is not its name, so nothing was {done}; --yes {action}s without asking")
 
 
-def _facts(key: Key) -> Table:
-    at = now()
-    rows: list[tuple[str, RenderableType]] = [
-        ("id", key.id),
-        ("name", screen.clean(key.name)),
-        ("description", screen.clean(key.description or screen.NOTHING)),
-        ("status", screen.dot(key.status)),
-        ("kind", screen.clean(key.kind)),
-        ("preset", screen.clean(key.preset or screen.NOTHING)),
-        ("permissions", screen.clean(", ".join(key.permissions) or screen.NOTHING)),
-        ("created", _when(key.created_at, at, key.created_by)),
-        ("expires", _when(key.expires_at, at)),
-        ("requests", f"{key.usage.requests:,}"),
-        ("tokens", f"{key.usage.input_tokens:,} in, {key.usage.output_tokens:,} out"),
-        ("cost", screen.dollars(key.usage.cost_usd)),
-        ("last used", _when(key.usage.last_used_at, at, key.usage.last_ip, joint="from")),
-    ]
-    rows += [("secret", screen.clean(f"{one.display} {one.state}")) for one in key.secrets]
-    if key.usage.seen_in_url:
-        rows.append(("note", Text("It was sent in a URL, where logs keep it: replace it.", style="yellow")))
-    return screen.facts(rows)
+def _show_created(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        screen.print_json(answer.raw)
+        return
+    key = answer.read(Key)
+    console = screen.err()
+    console.print(Text("Created"), screen.clean(key.name), Text(f"({key.id})"))
+    console.print(facts(key))
+    if sys.stdout.isatty() and not key.recoverable:
+        console.print("\nThe key is shown this once; keep it where secrets are kept.")
+    sys.stdout.write(f"{answer.key}\n")
 
 
-def _when(moment: str | None, at: float, other: str | None = None, *, joint: str = "by") -> Text:
-    if moment is None:
-        return Text("never")
-    relative = screen.ago(moment, at)
-    words = moment if relative in moment else f"{moment} ({relative})"
-    return screen.clean(f"{words} {joint} {other}" if other else words)
+def _show(answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    screen.out().print(facts(answer.read(Key)))
+
+
+def _report(done: str, answer: Answer, *, as_json: bool) -> None:
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    key = answer.read(Key)
+    screen.out().print(Text(done), screen.clean(key.name), Text(f"({key.id}):"), screen.dot(key.status))
+
+
+app.command("rotate")(rotate)
+app.command("claim")(claim)
+app.command("simulate")(simulate)
+app.command("verify")(verify)
+app.command("revoke-exposed")(revoke_exposed)
+app.command("reveal")(reveal)

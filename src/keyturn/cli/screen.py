@@ -16,12 +16,14 @@ PIPE_WIDTH = 200
 DOTS = {
     "active": ("●", "green"),
     "disabled": ("○", "yellow"),
+    "suspended": ("○", "yellow"),
     "expired": ("◌", "red"),
     "revoked": ("✗", "red"),
     "disconnected": ("✗", "red"),
 }
 NOTHING = "\N{EN DASH}"
 """Stands where there is nothing to show."""
+ANONYMOUS = "no key is needed (auth.required = false): whoever reaches the port can call every model"
 MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: (NOTHING, "bright_black")}
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _UNITS = (("d", 86_400), ("h", 3_600), ("min", 60))

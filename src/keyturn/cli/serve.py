@@ -15,6 +15,7 @@ from keyturn import __version__
 from keyturn.cli import screen
 from keyturn.cli.failure import CommandFailed
 from keyturn.cli.options import ConfigOption, DataOption
+from keyturn.cli.screen import ANONYMOUS
 from keyturn.config.load import load
 from keyturn.config.sections import Settings
 from keyturn.node.progress import Started
@@ -44,6 +45,13 @@ def serve(
     tls_key: Annotated[
         str | None, typer.Option(metavar="FILE", help="The certificate's private key.")
     ] = None,
+    allow_anonymous_on_network: Annotated[
+        bool,
+        typer.Option(
+            "--allow-anonymous-on-network",
+            help="With auth.required = false: let everybody in who reaches the port, not this machine alone.",
+        ),
+    ] = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -75,6 +83,7 @@ def serve(
         origins=loaded.origins,
         provider_keys=loaded.provider_keys,
         reread=reread,
+        allow_anonymous=allow_anonymous_on_network,
     )
     try:
         asyncio.run(supervisor.run())
@@ -168,6 +177,8 @@ def welcome(console: Console, settings: Settings, node: Started, *, demo: bool) 
     title = f"Keyturn {__version__} is ready after {node.seconds:.1f} s"
     _print(console, ["", title, ""], style="bold green")
     _print(console, [f"  {name:<14}{value}" for name, value in lines])
+    if not settings.auth.required:
+        _print(console, ["", f"  Warning: {ANONYMOUS}"], style="yellow")
     if key is not None:
         _print(console, ["", curl(base, key, DEMO_MODEL if demo else FIRST_MODEL), ""])
     else:

@@ -11,6 +11,8 @@ class DataDirectory:
         self.database = self.root / "keyturn.db"
         self.journals = self.root / "journals"
         self.secrets = self.root / "secrets"
+        self.audit_checkpoints = self.root / "audit-checkpoints.jsonl"
+        self.audit_signing_key = self.secrets / "audit-signing-key"
         self.run = self.root / "run"
         self.bus_socket = self.run / "bus.sock"
         """Workers ↔ control process."""

@@ -15,6 +15,7 @@ from typing import Any, get_args
 import dotenv
 import msgspec
 
+from keyturn.config import rules
 from keyturn.config.reference import Entry, entries, section_names, table
 from keyturn.config.sections import Settings
 from keyturn.domain.secret import Secret
@@ -256,24 +257,26 @@ def _build(found: Mapping[str, _Value], known: Mapping[str, Entry]) -> Settings:
         into = tree.setdefault(section, {}) if section else tree
         into[name] = _convert(path, value, known[path])
     settings = msgspec.convert(tree, Settings)
-    server = settings.server
-    if bool(server.tls_cert) != bool(server.tls_key):
-        given, missing = ("cert", "key") if server.tls_cert else ("key", "cert")
-        origin = found[f"server.tls_{given}"].origin
-        raise SettingsError(f"{origin}: server.tls_{given} needs server.tls_{missing} beside it")
-    if not settings.data:
-        raise SettingsError(f"{found['data'].origin}: data: the data directory needs a name")
+    wrong = rules.contradiction(settings)
+    if wrong is not None:
+        path, why = wrong
+        raise SettingsError(f"{found[path].origin}: {why}")
     return settings
 
 
 def _convert(path: str, value: _Value, entry: Entry) -> object:
     raw = value.raw
-    if value.is_text and isinstance(entry.default, frozenset):
+    if value.is_text and isinstance(entry.default, frozenset | tuple):
         raw = [part.strip() for part in raw.split(",") if part.strip()]
+    if path == "auth.locations":
+        raw = rules.locations(raw)
     try:
-        return msgspec.convert(raw, entry.type, strict=not value.is_text)
-    except msgspec.ValidationError as error:
+        converted = msgspec.convert(raw, entry.type, strict=not value.is_text)
+        return rules.FORMS[path](converted) if path in rules.FORMS else converted
+    except msgspec.ValidationError as error:  # a ValueError, too
         raise SettingsError(f"{value.origin}: {path}: {_reason(error, value, entry)}") from None
+    except ValueError as error:
+        raise SettingsError(f"{value.origin}: {path}: {error}") from None
 
 
 def _reason(error: msgspec.ValidationError, value: _Value, entry: Entry) -> str:

@@ -58,7 +58,7 @@ def table(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str
 def _shown(value: object, *, secret: bool) -> str:
     if secret and value:
         return REDACTED
-    return ", ".join(sorted(value)) if isinstance(value, frozenset) else str(value)
+    return ", ".join(sorted(value)) if isinstance(value, frozenset | tuple) else str(value)
 
 
 def section_names() -> list[str]:
@@ -88,7 +88,7 @@ def descriptions() -> dict[str, str]:
 
 def as_toml(value: object) -> str:
     """Write a setting's value as TOML does."""
-    if isinstance(value, frozenset):
+    if isinstance(value, frozenset | tuple):
         return msgspec.json.encode(sorted(value)).decode().replace('","', '", "')
     return msgspec.json.encode(value).decode()
 

@@ -41,13 +41,25 @@ class Server(Struct, frozen=True, forbid_unknown_fields=True):
     """How long an idle keep-alive connection stays open."""
     drain_s: Seconds = 4.0
     """How long requests in flight may go on after SIGTERM or Ctrl-C."""
+    trusted_proxies: frozenset[str] = frozenset()
+    """Addresses and networks (``10.0.0.0/8``) of reverse proxies that are believed when they say who the client is."""
+    proxy_protocol: bool = False
+    """Expect the PROXY protocol (version 1 or 2) at the start of every connection, from ``trusted_proxies`` only."""
 
 
 class Auth(Struct, frozen=True, forbid_unknown_fields=True):
-    """How a key may be presented."""
+    """Whether a key is needed, and how it may be presented."""
 
     locations: frozenset[Location] = frozenset({"header", "query", "body"})
-    """Where credentials are accepted: any of ``header``, ``query``, ``body``."""
+    """Where credentials are accepted: any of ``header``, ``query``, ``body``; ``strict`` stands for headers only."""
+    required: bool = True
+    """Whether a request needs a key. ``false`` lets anonymous calls of models in; a bad key is refused all the same."""
+    headers: tuple[str, ...] = ()
+    """Names of further headers that carry a key and nothing else, beside ``Authorization``, ``X-API-Key`` and the like."""
+    failures_per_minute: Count = 120
+    """Refused credentials per address, key and worker that are answered with their reason; above it 429."""
+    cached_keys: Count = 50_000
+    """Keys that each worker remembers; about 1 KiB each."""
 
 
 class Relay(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,11 +81,40 @@ class Relay(Struct, frozen=True, forbid_unknown_fields=True):
     """Hosts reached without the proxy, comma-separated; defaults to NO_PROXY."""
 
 
+class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
+    """How new secrets reach the programs that use them."""
+
+    sinks: frozenset[str] = frozenset()
+    """Folders, as absolute paths, below which new secrets may be written to files; empty: nowhere."""
+
+
 class Journal(Struct, frozen=True, forbid_unknown_fields=True):
     """The files in which workers note usage."""
 
     segment_bytes: Annotated[int, Meta(ge=4096, le=1 << 30)] = 16_777_216
     """Size of one journal file; allocated ahead, so that a full disk is noticed before a request is let in."""
+
+
+class Vault(Struct, frozen=True, forbid_unknown_fields=True):
+    """The secrets that protect the database, for those who keep them elsewhere than in the data directory."""
+
+    pepper: Hidden = ""
+    """``pepper-1:HEX``, 64 hexadecimal digits; several are separated by commas, the highest number makes new keys."""
+    pepper_file: str = ""
+    """A file that holds ``vault.pepper``, such as one that a secret manager mounts."""
+    master_key: Hidden = ""
+    """``master-1:HEX``, as with the pepper: seals provider credentials and recoverable keys."""
+    master_key_file: str = ""
+    """A file that holds ``vault.master_key``."""
+
+
+class Leaks(Struct, frozen=True, forbid_unknown_fields=True):
+    """Reports of secret scanners that have found keys in public."""
+
+    public_keys_url: str = ""
+    """Where the keys stand that sign reports, in GitHub's format; empty: ``/api/v1/leaks`` takes none."""
+    action: Literal["disable", "revoke", "notify"] = "disable"
+    """What a report does to a key, beside the event: ``disable``, ``revoke``, or ``notify`` for nothing."""
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +133,13 @@ class Metrics(Struct, frozen=True, forbid_unknown_fields=True):
     """Bearer token that may read them from other machines; empty: loopback only."""
 
 
+class Support(Struct, frozen=True, forbid_unknown_fields=True):
+    """Whom your users ask."""
+
+    contact: Annotated[str, Meta(max_length=200)] = ""
+    """An address or URL that errors and ``/docs`` name, such as ``help@example.com``; empty for none."""
+
+
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that can be set."""
 
@@ -100,6 +148,10 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     auth: Auth = Auth()
     relay: Relay = Relay()
+    rotation: Rotation = Rotation()
     journal: Journal = Journal()
+    vault: Vault = Vault()
+    leaks: Leaks = Leaks()
     log: Log = Log()
     metrics: Metrics = Metrics()
+    support: Support = Support()

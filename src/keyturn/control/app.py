@@ -10,13 +10,40 @@ from litestar.types import ControllerRouterHandler, Method
 from litestar.types.internal_types import PathParameterDefinition
 
 from keyturn import __version__
-from keyturn.control.auth import require_manager
+from keyturn.control import claim_page
+from keyturn.control.auth import require_permission
 from keyturn.control.bodies import StrictRequest
 from keyturn.control.documentation import pages
 from keyturn.control.documentation.description import Description
 from keyturn.control.errors import HANDLERS
+from keyturn.control.idempotency import AnsweredBeforeError, AnswerKeeper, once_only, repeat
 from keyturn.control.management import Management
-from keyturn.control.resources import keys, models, node, probes, requests, upstreams, usage
+from keyturn.control.refused_calls import note_refused
+from keyturn.control.resources import (
+    accounts,
+    audit,
+    claims,
+    events,
+    hygiene,
+    imports,
+    keys,
+    leaks,
+    members,
+    models,
+    node,
+    own_key,
+    peppers,
+    probes,
+    projects,
+    requests,
+    reveal,
+    rotation,
+    simulate,
+    upstreams,
+    usage,
+    users,
+    verify,
+)
 from keyturn.control.wire import REQUEST_ID_HEADER
 
 LARGEST_BODY = 1 << 20
@@ -26,12 +53,16 @@ DESCRIPTION = """
 Manage the node: keys, upstreams, models, usage. Applications call models under `/v1` at the same address, the way they
 call OpenAI.
 
-Send a management key (`ak-…`) or a secret key with the permission `admin` as `Authorization: Bearer KEY` or
-`X-API-Key: KEY`. On the machine itself the `keyturn` command needs no key: it uses the control socket.
+Send a management key (`ak-…`), or a secret key with the permission `admin` for its account or `write` for its project,
+as `Authorization: Bearer KEY` or `X-API-Key: KEY`. On the machine itself the `keyturn` command needs no key: it uses the control socket.
 
 Every answer has `success`. When it is false, `error.code` says why and never changes, `error.message` is for people,
 and `error.details.param` names the member of the request that is at fault. `x-request-id` finds the call in the logs.
+With `Accept: application/problem+json` errors come as problem documents (RFC 9457).
 When a call that takes rights away has returned, every worker already refuses.
+
+Send an `Idempotency-Key` (1 to 255 visible ASCII characters) with a `POST` to be able to send it again: for 24 hours the same
+call gets the same answer, with `Idempotency-Replayed: true`, and nothing is done twice.
 """.strip()
 
 
@@ -44,22 +75,53 @@ def create_app(management: Management) -> Litestar:
     dependencies = {"management": Provide(provide, sync_to_thread=False, use_cache=True)}
     description = Description(_routes(), dependencies, _openapi())
     return Litestar(
-        route_handlers=[*_routes(), *pages.HANDLERS],
+        route_handlers=[*_routes(), *pages.HANDLERS, *claim_page.HANDLERS],
         dependencies=dependencies,
-        exception_handlers=HANDLERS,
+        exception_handlers={**HANDLERS, AnsweredBeforeError: repeat},
+        after_exception=[note_refused],
         request_class=StrictRequest,
         request_max_body_size=LARGEST_BODY,
         openapi_config=None,
         logging_config=None,
-        state=State({"management": management, "description": description}),
+        state=State(
+            {
+                "management": management,
+                "description": description,
+                "support": management.settings.support.contact,
+            }
+        ),
     )
 
 
 def _routes() -> list[ControllerRouterHandler]:
-    nouns = (keys, upstreams, models, usage, requests, node)
+    nouns = (
+        keys,
+        rotation,
+        own_key,
+        claims,
+        accounts,
+        projects,
+        members,
+        users,
+        hygiene,
+        leaks,
+        upstreams,
+        models,
+        usage,
+        requests,
+        node,
+        events,
+        audit,
+        imports,
+        reveal,
+        peppers,
+        simulate,
+        verify,
+    )
     api = Router(
         "/api/v1",
-        guards=[require_manager],
+        guards=[require_permission, once_only],
+        middleware=[AnswerKeeper],
         response_headers=[REQUEST_ID_HEADER],
         route_handlers=[noun.router for noun in nouns],
     )
@@ -82,10 +144,16 @@ def _openapi() -> OpenAPIConfig:
         servers=[Server(url="/")],
         tags=[
             Tag("Keys", "What applications hold. A key lives on while its secrets change."),
+            Tag("Accounts", "Tenants. Each owns projects, users and keys, and can be suspended as a whole."),
+            Tag("Projects", "What keys belong to, with a policy for all of them, and members."),
+            Tag("Users", "People. Their personal keys end with them; service keys do not."),
             Tag("Upstreams", "Connections to the providers that run models."),
             Tag("Models", "The names that clients use, where each goes, and what it costs."),
             Tag("Usage", "Requests, tokens and cost."),
             Tag("Requests", "Why one request was answered as it was."),
+            Tag("Leaks", "Keys that were found where they should not be."),
+            Tag("Events", "What happened that somebody should know of."),
+            Tag("Audit", "Who changed what, in a chain that shows when it was touched."),
             Tag("Node", "How this node is doing."),
             Tag("Probes", "For load balancers and Prometheus."),
         ],

@@ -9,20 +9,24 @@ accepts the key no more.
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 
 from keyturn import bus, system
 from keyturn.control.counts import Counts
 from keyturn.control.journal_files import living_workers, pid_of
+from keyturn.domain.events import Notice
 from keyturn.domain.faults import Fault
+from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
-from keyturn.domain.models import Target
 from keyturn.domain.refusals import Reason
+from keyturn.services.configuration import Known
 
-Configuration = tuple[dict[str, Target], dict[str, bus.Upstream]]
+T = TypeVar("T")
+Hears = Callable[[T], Coroutine[Any, Any, None]]
 _LARGEST_BACKLOG = 64 << 20
 
 
@@ -70,7 +74,7 @@ class BusServer:
         journals: Path,
         locations: frozenset[str],
         look: Callable[[bytes], Awaitable[KeyRecord | None]],
-        configuration: Callable[[], Awaitable[Configuration]],
+        configuration: Callable[[], Awaitable[Known]],
         patience: Patience | None = None,
     ) -> None:
         """Wire it up.
@@ -79,7 +83,7 @@ class BusServer:
             journals: Folder whose locked files say which workers live.
             locations: Where workers accept credentials.
             look: Finds who holds the secret with a digest.
-            configuration: Reads models and upstreams from the store.
+            configuration: Reads from the store what a snapshot tells.
             patience: How long workers are waited for.
         """
         self._journals = journals
@@ -91,20 +95,29 @@ class BusServer:
         self._links: dict[str, WorkerLink] = {}
         self._changed = asyncio.Event()
         self._snapshots = asyncio.Lock()
-        self._traces: dict[int, asyncio.Future[bus.RefusalTrace | None]] = {}
+        self._traces: dict[int, asyncio.Future[Refused | None]] = {}
         self._next_trace = 0
         self._server: asyncio.Server | None = None
         # Higher than whatever an earlier run of this process has handed out.
         self.sequence = system.now_ms()
         self.counts = Counts()
+        self.look_ups = 0
+        """Questions of workers since this process started."""
 
     @property
     def links(self) -> list[WorkerLink]:
         """The connected workers, by name."""
         return [self._links[name] for name in sorted(self._links)]
 
-    async def listen(self, path: Path) -> None:
-        """Start to serve; the socket is for this user only."""
+    async def listen(self, path: Path, *, first_used: Hears[str], noticed: Hears[list[Notice]]) -> None:
+        """Start to serve; the socket is for this user only.
+
+        Args:
+            path: Of the socket.
+            first_used: Told the identifier of a pending secret that was used.
+            noticed: Told what workers saw.
+        """
+        self._first_used, self._noticed = first_used, noticed
         path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
         before = os.umask(0o177)
         try:
@@ -128,18 +141,18 @@ class BusServer:
     async def publish(self) -> None:
         """Give every live worker a new snapshot; see ``services.workers``."""
         async with self._snapshots:
-            models, upstreams = await self._configuration()
+            configuration = await self._configuration()
             self.sequence += 1
             sequence = self.sequence
-            self._send_to_ready(bus.Snapshot(sequence, models, upstreams, self._locations))
+            self._send_to_ready(self._snapshot(sequence, configuration))
         await self._reached_everyone(sequence)
 
-    async def trace(self, request_id: str, *, within_s: float = 1.0) -> bus.RefusalTrace | None:
+    async def trace(self, request_id: str, *, within_s: float = 1.0) -> Refused | None:
         """Ask all workers whether they remember refusing a request."""
         waiting = []
         for link in self.links:
             self._next_trace += 1
-            future: asyncio.Future[bus.RefusalTrace | None] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
             self._traces[self._next_trace] = future
             waiting.append((self._next_trace, future))
             link.send(bus.Trace(self._next_trace, request_id))
@@ -156,6 +169,9 @@ class BusServer:
                 self._traces.pop(call, None)
                 future.cancel()
         return None
+
+    def _snapshot(self, sequence: int, known: Known) -> bus.Snapshot:
+        return bus.Snapshot(sequence, known.models, known.upstreams, self._locations, known.foreign_shapes)
 
     def _send_to_ready(self, message: bus.FromControl) -> None:
         for link in self._links.values():
@@ -204,15 +220,17 @@ class BusServer:
         # Under the lock, so that no publication falls between reading the configuration and being ready for the next.
         try:
             async with self._snapshots:
-                models, upstreams = await self._configuration()
-                link.send(bus.Snapshot(self.sequence, models, upstreams, self._locations))
+                configuration = await self._configuration()
+                link.send(self._snapshot(self.sequence, configuration))
                 link.ready = True
         except BaseException:
             link.writer.transport.abort()  # it comes back and asks again
             raise
 
     def _take(
-        self, message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced, link: WorkerLink | None
+        self,
+        message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed,
+        link: WorkerLink | None,
     ) -> None:
         if link is None:
             raise ValueError("a message before Hello")
@@ -225,12 +243,17 @@ class BusServer:
             case bus.Counted():
                 link.counted = message
                 self.counts.take(link.worker, message)
+            case bus.FirstUse():
+                self._tasks.spawn(self._first_used(message.secret_id), name="first use")
+            case bus.Noticed():
+                self._tasks.spawn(self._noticed(message.notices), name="notices")
             case bus.Traced():
                 future = self._traces.get(message.call)
                 if future is not None and not future.done():
                     future.set_result(message.found)
 
     async def _answer(self, look: bus.Look, link: WorkerLink) -> None:
+        self.look_ups += 1
         sequence = self.sequence
         try:
             found = bus.Found(look.call, sequence, await self._look(look.digest))

@@ -15,7 +15,8 @@ from litestar.types import ExceptionHandlersMap
 from sqlalchemy.exc import SQLAlchemyError
 
 from keyturn.control.door import visit_of
-from keyturn.dialects import envelope
+from keyturn.dialects import errors, problem
+from keyturn.dialects.errors import Dialect
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.telemetry.redact import redact
@@ -53,69 +54,72 @@ def granted(result: T | Refused) -> T:
     return result
 
 
-def respond(refused: Refused) -> AnyResponse:
+def respond(request: AnyRequest, refused: Refused, dialect: Dialect = Dialect.ENVELOPE) -> AnyResponse:
     """Return the answer for a refusal."""
-    rule = refused.rule
-    headers = {}
-    challenge = refused.challenge
-    if challenge is not None:
-        headers["www-authenticate"] = challenge
-    if rule.hopeless:
-        headers["x-should-retry"] = "false"
-    if rule.retry_after_s is not None:
-        headers["retry-after"] = str(rule.retry_after_s)
-        headers["retry-after-ms"] = str(rule.retry_after_s * 1000)
-    if refused.allow:
-        headers["allow"] = refused.allow
+    request_id = visit_of(request.scope).request_id
     # What was not accepted may be quoted, and a key may stand anywhere, by mistake.
     shown = msgspec.structs.replace(
         refused, message=redact(refused.message), param=refused.param and redact(refused.param)
     )
-    return Response(
-        envelope.render(shown), status_code=rule.status, headers=headers, media_type="application/json"
+    status, media_type, body = errors.render(
+        dialect,
+        shown,
+        request_id,
+        problem=problem.wanted(request.headers.get("accept", "").encode("latin-1", "replace")),
+        support=request.app.state.get("support", ""),
     )
+    headers = dict(errors.headers(dialect, refused, request_id))
+    return Response(body, status_code=status, headers=headers, media_type=media_type)
 
 
-def _on_refused(_request: AnyRequest, error: RefusedError) -> AnyResponse:
-    return respond(error.refused)
+def _on_refused(request: AnyRequest, error: RefusedError) -> AnyResponse:
+    return respond(request, error.refused)
 
 
 def _on_fault(request: AnyRequest, error: Fault) -> AnyResponse:
     _log(request).error("management request failed", reason=error.reason.value, why=error.detail)
-    return respond(Refused(error.reason))
+    return respond(request, Refused(error.reason))
 
 
 def _on_store_error(request: AnyRequest, error: SQLAlchemyError) -> AnyResponse:
     _log(request).error("the database can't be used", why=str(error).partition("\n")[0])
     message = "The database can't be used at the moment; model traffic goes on"
-    return respond(Refused(Reason.CONTROL_UNAVAILABLE, message))
+    return respond(request, Refused(Reason.CONTROL_UNAVAILABLE, message))
 
 
-def _on_validation(_request: AnyRequest, error: ValidationException) -> AnyResponse:
+def _on_validation(request: AnyRequest, error: ValidationException) -> AnyResponse:
     problems = error.extra if isinstance(error.extra, list) else []
     first = problems[0] if problems and isinstance(problems[0], dict) else {}
     param = str(first["key"]) if "key" in first else None
     if param == "data":  # the framework's name for the body, of which there was nothing to decode
-        return respond(Refused(Reason.INVALID_JSON, "The request needs a body: a JSON object"))
-    return respond(Refused(Reason.INVALID_MEMBER, str(first.get("message") or error.detail), param))
+        return respond(request, Refused(Reason.INVALID_JSON, "The request needs a body: a JSON object"))
+    return respond(request, Refused(Reason.INVALID_MEMBER, str(first.get("message") or error.detail), param))
 
 
 def _on_http(request: AnyRequest, error: HTTPException) -> AnyResponse:
     if isinstance(error, NotFoundException):
-        return respond(Refused(Reason.PATH_NOT_FOUND))
+        return respond(request, Refused(Reason.PATH_NOT_FOUND), _lost(request))
     if isinstance(error, MethodNotAllowedException):
         allow = (error.headers or {}).get("allow", "")
-        return respond(Refused(Reason.METHOD_NOT_ALLOWED, allow=_with_head(allow)))
+        return respond(request, Refused(Reason.METHOD_NOT_ALLOWED, allow=_with_head(allow)))
     if error.status_code == 413:
-        return respond(Refused(Reason.BODY_TOO_LARGE))
+        return respond(request, Refused(Reason.BODY_TOO_LARGE))
     if error.status_code < 500:
-        return respond(Refused(Reason.MALFORMED_REQUEST, error.detail))
+        return respond(request, Refused(Reason.MALFORMED_REQUEST, error.detail))
     return _on_anything(request, error)
 
 
 def _on_anything(request: AnyRequest, error: Exception) -> AnyResponse:
     _log(request).error("management request failed", exc_info=error)
-    return respond(Refused(Reason.INTERNAL))
+    return respond(request, Refused(Reason.INTERNAL))
+
+
+def _lost(request: AnyRequest) -> Dialect:
+    """Guess who asks at a path that leads nowhere: at the operator's own door nobody but the command line."""
+    if visit_of(request.scope).local:
+        return Dialect.ENVELOPE
+    path = request.scope["path"].encode("utf-8", "replace")
+    return errors.of_nowhere(path, anthropic="anthropic-version" in request.headers)
 
 
 def _with_head(allow: str) -> str:

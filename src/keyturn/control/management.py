@@ -6,11 +6,29 @@ from litestar.di import NamedDependency
 from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
 from keyturn.control.ingest import Ingest
+from keyturn.services.accounts import Accounts
+from keyturn.services.audit import Audit
+from keyturn.services.claims import Claims
+from keyturn.services.events import Events
+from keyturn.services.hygiene import Hygiene
+from keyturn.services.idempotency import Idempotency
+from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
+from keyturn.services.leaks import Leaks
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.peppers import Peppers
+from keyturn.services.policies import Policies
+from keyturn.services.projects import Projects
+from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
+from keyturn.services.reveal import Reveal
+from keyturn.services.rotation import Rotation
+from keyturn.services.rotation_policy import RotationPolicy
+from keyturn.services.simulate import Simulation
 from keyturn.services.upstreams import Upstreams
+from keyturn.services.users import Users
+from keyturn.services.verification import Verification
 from keyturn.store.engine import Store
 
 
@@ -24,10 +42,29 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since 1970 UTC."""
     store: Store
     lookup: Lookup
+    accounts: Accounts
+    projects: Projects
+    users: Users
     keys: Keys
+    hygiene: Hygiene
+    policies: Policies
+    rotation: Rotation
+    rotation_policy: RotationPolicy
+    claims: Claims
+    events: Events
+    audit: Audit
+    leaks: Leaks
+    report_keys: ReportKeys | None = None
+    """Who may report leaks; ``None``: nobody."""
     upstreams: Upstreams
     models: Models
     reports: Reports
+    simulation: Simulation
+    verification: Verification
+    peppers: Peppers
+    reveal: Reveal
+    idempotency: Idempotency
+    imports: Imports
     ingest: Ingest
     bus: BusServer
 

@@ -4,13 +4,13 @@ Beside the loop's own 3 us a request nothing may be done per request: what can b
 requests (key, model, status, minute) is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
-from keyturn.domain.journal import ADMITTED, Admitted, Served
+from keyturn.domain.journal import ADMITTED, REFUSED, Admitted, Served, Used
 from keyturn.domain.usage import Source
-from keyturn.store.journals import Batch, KeyUsageRow, RollupRow
+from keyturn.store.journals import Batch, KeyUsageRow, RollupRow, SecretUseRow
 from keyturn.store.requests import STRETCH_WIDTH
 
 BLOCK_LENGTH = 64
@@ -35,7 +35,13 @@ class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=ADMITTED, gc=Fals
     request_id: str
 
 
-_decode = msgspec.msgpack.Decoder(_Begun | Served).decode
+class _Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):
+    """The part of ``Refused`` that says where it belongs: nothing is added up."""
+
+    request_id: str
+
+
+_decode = msgspec.msgpack.Decoder(_Begun | Served | _Refused | Used).decode
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -49,8 +55,11 @@ class Tally:
         self._settled: list[tuple[str]] = []
         self._groups: dict[Group, Sums] = {}
         self._stretches: dict[str, tuple[list[str], list[bytes]]] = {}
-        self._last: dict[str, Served] = {}
         self._in_url: set[str] = set()
+        self._last: dict[str, Served] = {}
+        """The last request by secret; by key where the record does not name the secret."""
+        self._uses: dict[tuple[str, str], Used] = {}
+        """The last other use by secret and address."""
 
     def add(self, payloads: Sequence[bytes]) -> None:
         """Take in records in the order they were written.
@@ -66,6 +75,12 @@ class Tally:
                 record = _decode(payload)
                 if type(record) is _Begun:
                     begun[record.request_id] = payload
+                elif type(record) is _Refused:
+                    self._keep(record.request_id, payload)
+                elif type(record) is Used:
+                    self._uses[record.secret_id, record.address] = record
+                    if record.location == _QUERY:
+                        self._in_url.add(record.key_id)
                 else:
                     if begun.pop(record.request_id, None) is None:
                         settled.append((record.request_id,))
@@ -91,6 +106,8 @@ class Tally:
             blocks=self._blocks(),
             rollups=self._rollups(),
             keys=self._keys(),
+            secrets=self._secrets(),
+            named=self._named(),
         )
 
     def _serve(self, record: Served, payload: bytes) -> None:
@@ -108,10 +125,12 @@ class Tally:
             sums[6 if record.source == _RECOVERED else 5] += 1
         if not record.priced:
             sums[7] += 1
-        self._last[key_id] = record
+        self._last[record.secret_id or key_id] = record
         if record.location == _QUERY:
             self._in_url.add(key_id)
-        request_id = record.request_id
+        self._keep(record.request_id, payload)
+
+    def _keep(self, request_id: str, payload: bytes) -> None:
         try:
             request_ids, payloads = self._stretches[request_id[:STRETCH_WIDTH]]
         except KeyError:
@@ -148,14 +167,27 @@ class Tally:
             found[1] += sums[1]
             found[2] += sums[2]
             found[3] += sums[4]
+        last: dict[str, tuple[int, str]] = {}
+        for key_id, _, use in self._all_uses():
+            last[key_id] = max(last.get(key_id, use), use)
+        nothing = [0, 0, 0, 0]
         return [
-            (key_id, requests, input_tokens, output_tokens, cost, *self._last_use(key_id))
-            for key_id, (requests, input_tokens, output_tokens, cost) in keys.items()
+            (key_id, *keys.get(key_id, nothing), *used, key_id in self._in_url)  # type: ignore[misc]  # four of them
+            for key_id, used in last.items()
         ]
 
-    def _last_use(self, key_id: str) -> tuple[int, str, bool]:
-        last = self._last[key_id]
-        return last.started_us // 1000, last.address, key_id in self._in_url
+    def _all_uses(self) -> Iterator[tuple[str, str, tuple[int, str]]]:
+        """Yield key, secret (perhaps empty), and when (ms) and from where it was used."""
+        for served in self._last.values():
+            yield served.key_id, served.secret_id, (served.started_us // 1000, served.address)
+        for use in self._uses.values():
+            yield use.key_id, use.secret_id, (use.at_us // 1000, use.address)
+
+    def _secrets(self) -> list[SecretUseRow]:
+        return [(secret_id, address, at) for _, secret_id, (at, address) in self._all_uses() if secret_id]
+
+    def _named(self) -> list[SecretUseRow]:
+        return [(use.secret_id, use.address, use.at_us // 1000) for use in self._uses.values()]
 
 
 def settle(orphan: Admitted) -> Served:

@@ -5,16 +5,21 @@ from decimal import Decimal
 from typing import Annotated, Generic, Literal, TypeVar
 
 import msgspec
+from litestar import Response
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Example
-from litestar.params import QueryParameter
+from litestar.params import HeaderParameter, QueryParameter
 
+from keyturn.control.errors import refuse
 from keyturn.dialects import envelope
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import RULES, Reason, Refused
+from keyturn.domain.versions import entity_tag
 
 T = TypeVar("T")
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999: no later time can be written as RFC 3339."""
 
 Moment = Annotated[datetime, msgspec.Meta(description="RFC 3339, UTC.", examples=["2026-11-20T18:36:00Z"])]
 Usd = Annotated[str, msgspec.Meta(description="US dollars, a decimal string.", examples=["0.0125"])]
@@ -25,6 +30,15 @@ Limit = Annotated[
 Cursor = Annotated[
     str | None,
     QueryParameter(description="`next_cursor` of the page before.", examples=[Example(value=None)]),
+]
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        description="The `ETag` of what you read: if it has changed since, nothing is done (412).",
+        examples=[Example(value='"3"')],
+    ),
 ]
 
 
@@ -99,6 +113,11 @@ def _example(reason: Reason) -> object:
     return example
 
 
+def tagged(data: T, version: int) -> Response[Answer[T]]:
+    """Return an answer with the version of what it shows as ``ETag``."""
+    return Response(Answer(data=data), headers={"etag": entity_tag(version)})
+
+
 def moment(ms: int) -> datetime:
     """Return milliseconds since 1970 UTC as a time, cut to the second."""
     return datetime.fromtimestamp(ms // 1000, UTC)
@@ -112,6 +131,20 @@ def optional_moment(ms: int | None) -> datetime | None:
 def optional_usd(nano_usd: int | None) -> str | None:
     """Return nano-dollars as decimal dollars, where there are any."""
     return None if nano_usd is None else format_usd(nano_usd)
+
+
+def milliseconds(at: datetime, param: str) -> int:
+    """Return a time that a request names as milliseconds since 1970 UTC.
+
+    Raises:
+        RefusedError: It has no offset, so that nobody knows when it is, or can't be shown in UTC.
+    """
+    if at.tzinfo is None:
+        refuse(Reason.INVALID_MEMBER, "The time needs an offset, such as 'Z'", param)
+    found = int(at.timestamp() * 1000)
+    if not 0 <= found <= LATEST_MS:
+        refuse(Reason.INVALID_MEMBER, "The time must lie between the years 1970 and 9999 in UTC", param)
+    return found
 
 
 Money = Annotated[

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from keyturn.dialects.problem import PAGE
 from keyturn.domain.refusals import Reason, Refused
 
 CODES: dict[Reason, str] = {
@@ -13,13 +14,23 @@ CODES: dict[Reason, str] = {
     Reason.LOCATION_NOT_ALLOWED: "KEY_LOCATION_NOT_ALLOWED",
 }
 
+FIXED: dict[Reason, dict[str, str]] = {
+    Reason.MISSING_API_KEY: {"header": "Authorization"},
+    Reason.ROTATED_API_KEY: {"docs": f"{PAGE}#{Reason.ROTATED_API_KEY}"},
+}
+"""Details that are the same every time."""
 
-def render(refused: Refused) -> bytes:
-    """Return the body of an error answer."""
+STATUSES: dict[Reason, int] = {Reason.INSUFFICIENT_CREDITS: 402}
+"""Where the status is another than the rule's."""
+
+
+def render(refused: Refused, support: str = "") -> bytes:
+    """Return the body of an error answer; ``support`` says whom to ask, empty for nobody."""
     details = dict(refused.details)
-    if refused.reason is Reason.MISSING_API_KEY:
-        details["header"] = "Authorization"
+    details.update(FIXED.get(refused.reason, {}))
     if refused.param is not None:
         details["param"] = refused.param
+    if support:
+        details["support"] = support
     error = {"code": CODES[refused.reason], "message": refused.text, "details": details}
     return msgspec.json.encode({"success": False, "error": error})

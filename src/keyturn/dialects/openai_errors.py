@@ -8,6 +8,7 @@ import msgspec
 from keyturn.domain.refusals import Reason, Refused
 
 INVALID, PERMISSION, API = "invalid_request_error", "permission_error", "api_error"
+RATE, QUOTA = "rate_limit_error", "insufficient_quota"
 
 KINDS: dict[Reason, tuple[str, str]] = {
     Reason.MISSING_API_KEY: (INVALID, "invalid_api_key"),
@@ -16,6 +17,25 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.REVOKED_API_KEY: (INVALID, "invalid_api_key"),
     Reason.DISABLED_API_KEY: (INVALID, "invalid_api_key"),
     Reason.EXPIRED_API_KEY: (INVALID, "expired_api_key"),
+    Reason.ROTATED_API_KEY: (INVALID, "rotated_api_key"),
+    Reason.ACCOUNT_INACTIVE: (PERMISSION, "account_inactive"),
+    Reason.KEY_QUARANTINED: (PERMISSION, "key_quarantined"),
+    Reason.IP_NOT_ALLOWED: (PERMISSION, "ip_not_allowed"),
+    Reason.ORIGIN_NOT_ALLOWED: (PERMISSION, "origin_not_allowed"),
+    Reason.OUTSIDE_VALIDITY_WINDOW: (PERMISSION, "outside_validity_window"),
+    Reason.FACTOR_REQUIRED: (INVALID, "additional_factor_required"),
+    Reason.INVALID_SIGNATURE: (INVALID, "invalid_signature"),
+    Reason.ENDPOINT_NOT_ALLOWED: (PERMISSION, "endpoint_not_allowed"),
+    Reason.MODEL_NOT_ALLOWED: (PERMISSION, "model_not_allowed"),
+    Reason.TOO_MANY_FAILURES: (RATE, "too_many_failures"),
+    Reason.RATE_LIMIT_EXCEEDED: (RATE, "rate_limit_exceeded"),
+    Reason.QUOTA_EXCEEDED: (QUOTA, "insufficient_quota"),
+    Reason.INSUFFICIENT_CREDITS: (QUOTA, "insufficient_quota"),
+    Reason.VERSION_MISMATCH: (INVALID, "version_mismatch"),
+    Reason.IDEMPOTENCY_KEY_INVALID: (INVALID, "idempotency_key_invalid"),
+    Reason.IDEMPOTENCY_KEY_REUSED: (INVALID, "idempotency_key_reused"),
+    Reason.IDEMPOTENCY_IN_FLIGHT: (INVALID, "idempotency_in_flight"),
+    Reason.CONFIRMATION_REQUIRED: (PERMISSION, "confirmation_required"),
     Reason.MULTIPLE_CREDENTIALS: (INVALID, "multiple_credentials"),
     Reason.LOCATION_NOT_ALLOWED: (INVALID, "api_key_location_not_allowed"),
     Reason.INSUFFICIENT_PERMISSIONS: (PERMISSION, "insufficient_permissions"),

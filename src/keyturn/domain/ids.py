@@ -8,7 +8,8 @@ import re
 
 from keyturn.domain.base62 import encode
 
-KEY, SECRET, PROJECT, ACCOUNT, REQUEST, UPSTREAM = "key_", "sec_", "proj_", "acct_", "req_", "up_"
+KEY, SECRET, PROJECT, ACCOUNT, USER = "key_", "sec_", "proj_", "acct_", "user_"
+REQUEST, UPSTREAM, EVENT = "req_", "up_", "evt_"
 
 TIME_WIDTH = 7
 ENTROPY_WIDTH = 13

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-ADMITTED, SERVED = 1, 2
+ADMITTED, SERVED, REFUSED, USED = 1, 2, 3, 4
 _HEADER = struct.Struct("<II")
 HEADER_LENGTH = _HEADER.size
 LARGEST_FRAME = 1 << 20
@@ -72,9 +72,46 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     location: str
     """Where the credential stood: ``authorization``, ``x-api-key``, ``query``, ``body``, …"""
     address: str
+    secret_id: str = ""
+    """The secret that was presented; empty in records of older versions and in recovered ones."""
 
 
-Record = Admitted | Served
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):
+    """A request was refused: how far it came, for whoever asks why. It used nothing. Never holds a credential."""
+
+    request_id: str
+    key_id: str
+    """Empty when nobody knows whose it was."""
+    reason: str
+    """A ``Reason``."""
+    status: int
+    at_us: int
+    """Microseconds since 1970 UTC."""
+    operation: str
+    path: str
+    """Without the query."""
+    model: str
+    """The name the client used; empty when it was refused before that was read."""
+    location: str
+    """As in ``Served``."""
+    address: str
+    detail: str
+    """Why, more closely than ``reason``: what the caller was told, the list it ran into, or a hint."""
+
+
+class Used(msgspec.Struct, frozen=True, array_like=True, tag=USED, gc=False):
+    """A key was good for something that is no call of a model: it lives, and nothing is charged."""
+
+    key_id: str
+    secret_id: str
+    at_us: int
+    """Microseconds since 1970 UTC."""
+    location: str
+    """As in ``Served``."""
+    address: str
+
+
+Record = Admitted | Served | Refused | Used
 
 _decoder = msgspec.msgpack.Decoder(Record)
 

@@ -10,14 +10,15 @@ import zlib
 from collections.abc import Callable
 from enum import StrEnum
 
+from keyturn.domain import key_hints
 from keyturn.domain.base62 import ALPHABET, encode
 from keyturn.domain.secret import Secret
 
 RANDOM_LENGTH = 26
 CHECKSUM_LENGTH = 6
 LENGTH = 3 + RANDOM_LENGTH + CHECKSUM_LENGTH
-FOREIGN_MARK = "T3BlbkFJ"
-"""What marks an OpenAI key; scanners would take a key of ours that held it for one of theirs."""
+FOREIGN_MARK = key_hints.FOREIGN_MARK
+"""Scanners would take a key of ours that held it for an OpenAI key."""
 
 EXAMPLES = frozenset(
     {
@@ -56,21 +57,8 @@ def is_well_formed(text: str) -> bool:
 def problem_with(text: str) -> str | None:
     """Say why ``text`` can't be a key that works, without a look-up; never echoes it. ``None``: it may be one."""
     if text in EXAMPLES:
-        return "this key is a published example"
-    if is_well_formed(text):
-        return None
-    bare = text.strip("\"' \t")
-    if bare != text and is_well_formed(bare):
-        return "quotes or white space around the key"
-    if len(text) == LENGTH - 3 and is_well_formed("sk-" + text):
-        return "missing prefix sk-"
-    if FOREIGN_MARK in text:
-        return "looks like an OpenAI key"
-    if text.startswith("sk-ant-"):
-        return "looks like an Anthropic key"
-    if text[:3] in {"sk-", "pk-", "ak-"}:
-        return "mistyped or cut short: the checksum does not match"
-    return "not a Keyturn key: those begin with sk-"
+        return key_hints.EXAMPLE
+    return None if is_well_formed(text) else key_hints.hint(text, is_well_formed)
 
 
 def reference(secret: bytes) -> str:

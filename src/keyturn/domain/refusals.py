@@ -19,14 +19,33 @@ class Reason(StrEnum):
     REVOKED_API_KEY = "revoked_api_key"
     DISABLED_API_KEY = "disabled_api_key"
     EXPIRED_API_KEY = "expired_api_key"
+    ROTATED_API_KEY = "rotated_api_key"
     MULTIPLE_CREDENTIALS = "multiple_credentials"
     LOCATION_NOT_ALLOWED = "api_key_location_not_allowed"
+    ACCOUNT_INACTIVE = "account_inactive"
+    KEY_QUARANTINED = "key_quarantined"
+    IP_NOT_ALLOWED = "ip_not_allowed"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
+    OUTSIDE_VALIDITY_WINDOW = "outside_validity_window"
+    FACTOR_REQUIRED = "additional_factor_required"
+    INVALID_SIGNATURE = "invalid_signature"
     INSUFFICIENT_PERMISSIONS = "insufficient_permissions"
+    ENDPOINT_NOT_ALLOWED = "endpoint_not_allowed"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
+    TOO_MANY_FAILURES = "too_many_failures"
+    RATE_LIMIT_EXCEEDED = "rate_limit_exceeded"
+    QUOTA_EXCEEDED = "quota_exceeded"
+    INSUFFICIENT_CREDITS = "insufficient_credits"
     MODEL_NOT_FOUND = "model_not_found"
     PATH_NOT_FOUND = "path_not_found"
     RESOURCE_NOT_FOUND = "resource_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     CONFLICT = "conflict"
+    VERSION_MISMATCH = "version_mismatch"
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
+    CONFIRMATION_REQUIRED = "confirmation_required"
     INVALID_JSON = "invalid_json"
     INVALID_MEMBER = "invalid_member"
     DUPLICATE_MEMBER = "duplicate_member"
@@ -73,6 +92,15 @@ class Rule(msgspec.Struct, frozen=True):
     hopeless: bool = False
     """Say ``x-should-retry: false``: the same request can't succeed."""
     retry_after_s: int | None = None
+    scheme: str = "Bearer"
+    """The first word of ``WWW-Authenticate``."""
+
+    @property
+    def should_retry(self) -> bool | None:
+        """What ``x-should-retry`` says; ``None`` leaves it to the client, which goes by status and ``retry-after``."""
+        if self.hopeless:
+            return False
+        return True if self.status in {409, 503} and self.retry_after_s is not None else None
 
 
 _TOKEN = 'error="invalid_token"'  # noqa: S105 -- a word of RFC 6750
@@ -89,6 +117,65 @@ RULES: dict[Reason, Rule] = {
     Reason.DISABLED_API_KEY: Rule(401, _C, "This API key is disabled", _TOKEN, True),
     Reason.EXPIRED_API_KEY: Rule(
         401, _C, "The API key has expired", _TOKEN + ', error_description="expired"', True
+    ),
+    Reason.ROTATED_API_KEY: Rule(
+        401,
+        _C,
+        "This secret was replaced when its API key was rotated; use the new one",
+        _TOKEN + ', error_description="rotated"',
+        True,
+    ),
+    Reason.ACCOUNT_INACTIVE: Rule(
+        403,
+        _C,
+        "The account that this API key belongs to is suspended; ask whoever runs this gateway",
+        None,
+        True,
+    ),
+    Reason.KEY_QUARANTINED: Rule(
+        403, _C, "This API key is frozen until whoever runs this gateway has looked at it", None, True
+    ),
+    Reason.IP_NOT_ALLOWED: Rule(
+        403, _C, "This API key may be used from the addresses on its list only", None, True
+    ),
+    Reason.ORIGIN_NOT_ALLOWED: Rule(
+        403, _C, "This API key may be used from the origins on its list only", None, True
+    ),
+    Reason.OUTSIDE_VALIDITY_WINDOW: Rule(
+        403, _C, "This API key is not valid yet; wait for its first day, or ask for another one", None, True
+    ),
+    Reason.FACTOR_REQUIRED: Rule(
+        401,
+        _C,
+        "This API key is not enough by itself; send the second factor that it was set up with",
+        "",
+        True,
+        scheme="Signature",
+    ),
+    Reason.INVALID_SIGNATURE: Rule(
+        401,
+        _C,
+        "The request's signature is not valid; sign this very request, with the present time and a new nonce",
+        _TOKEN,
+        True,
+        scheme="Signature",
+    ),
+    Reason.ENDPOINT_NOT_ALLOWED: Rule(
+        403, _C, "This API key may be used for the endpoints on its list only", None, True
+    ),
+    Reason.MODEL_NOT_ALLOWED: Rule(403, _C, "This API key may use the models on its list only", None, True),
+    Reason.TOO_MANY_FAILURES: Rule(
+        429,
+        _C,
+        "Too many refused requests from this address; correct the API key, then try again",
+        retry_after_s=30,
+    ),
+    Reason.RATE_LIMIT_EXCEEDED: Rule(429, _C, "Rate limit exceeded", retry_after_s=1),
+    Reason.QUOTA_EXCEEDED: Rule(
+        429, _C, "The quota of this period is used up; wait for the next, or ask for a larger one", None, True
+    ),
+    Reason.INSUFFICIENT_CREDITS: Rule(
+        429, _C, "The credit is used up; more has to be bought before anything is served", None, True
     ),
     Reason.MULTIPLE_CREDENTIALS: Rule(
         400, _C, "The request carries two different credentials; send one", _BAD_REQUEST, True
@@ -110,6 +197,17 @@ RULES: dict[Reason, Rule] = {
     Reason.RESOURCE_NOT_FOUND: Rule(404, _C, "There is no such resource", None, True),
     Reason.METHOD_NOT_ALLOWED: Rule(405, _C, "This path does not take this method", None, True),
     Reason.CONFLICT: Rule(409, _C, "The request conflicts with what exists", None, True),
+    Reason.VERSION_MISMATCH: Rule(412, _C, "It has changed since you read it; read it again", None, True),
+    Reason.IDEMPOTENCY_KEY_INVALID: Rule(
+        400, _C, "An Idempotency-Key is 1 to 255 visible ASCII characters", None, True
+    ),
+    Reason.IDEMPOTENCY_KEY_REUSED: Rule(
+        422, _C, "This Idempotency-Key was used for another request", None, True
+    ),
+    Reason.IDEMPOTENCY_IN_FLIGHT: Rule(
+        409, _C, "The first request with this Idempotency-Key is not answered yet", retry_after_s=1
+    ),
+    Reason.CONFIRMATION_REQUIRED: Rule(403, _C, "This needs the caller's credential once more", None, True),
     Reason.INVALID_JSON: Rule(400, _C, "The request body is not valid JSON", None, True),
     Reason.INVALID_MEMBER: Rule(
         400, _C, "A member of the request has a value that is not allowed", None, True
@@ -146,6 +244,10 @@ RULES: dict[Reason, Rule] = {
 }
 
 
+_FACTOR_SCHEMES = {"dpop": "DPoP", "totp": "Bearer", "certificate": "Bearer"}
+"""Factors that are asked for by another scheme than a signature's (RFC 9449 7.1)."""
+
+
 class Refused(msgspec.Struct, frozen=True):
     """The answer is no.
 
@@ -155,6 +257,7 @@ class Refused(msgspec.Struct, frozen=True):
         param: The member of the request at fault, as a path (``messages[0].role``), or ``None``.
         details: Further facts for the envelope dialect, all safe to show to the caller.
         allow: For a 405, the methods the path takes, comma-separated.
+        retry_after_s: When to come back, where that is not the rule's: a quota's reset is known to the second.
     """
 
     reason: Reason
@@ -162,6 +265,7 @@ class Refused(msgspec.Struct, frozen=True):
     param: str | None = None
     details: dict[str, str] = {}
     allow: str = ""
+    retry_after_s: int | None = None
 
     @property
     def rule(self) -> Rule:
@@ -174,11 +278,17 @@ class Refused(msgspec.Struct, frozen=True):
         return self.message or self.rule.message
 
     @property
+    def wait_s(self) -> int | None:
+        """When to come back, in seconds; ``None`` where nobody can say."""
+        return self.rule.retry_after_s if self.retry_after_s is None else self.retry_after_s
+
+    @property
     def challenge(self) -> str | None:
         """The value of ``WWW-Authenticate``, where the answer carries one (RFC 6750 3)."""
         if self.rule.challenge is None:
             return None
         scope = f'scope="{self.details["required"]}"' if "required" in self.details else ""
-        return f'Bearer realm="{REALM}"' + "".join(
+        scheme = _FACTOR_SCHEMES.get(self.details.get("factors", ""), self.rule.scheme)
+        return f'{scheme} realm="{REALM}"' + "".join(
             f", {part}" for part in (self.rule.challenge, scope) if part
         )

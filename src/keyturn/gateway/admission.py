@@ -1,22 +1,33 @@
 """The first half of an exchange: which key, may it, which model, where to. Ends in a refusal or in ``admit``."""
 
+from functools import partial
 from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
-from keyturn import bus, system
-from keyturn.dialects import json_scan, openai_calls
+from keyturn import system
+from keyturn.dialects import errors, json_scan, openai_calls, problem
 from keyturn.dialects.json_scan import Members
 from keyturn.domain import key_text
-from keyturn.domain.keys import KeyRecord
+from keyturn.domain.decision import Facts, decide, refused_by_model
+from keyturn.domain.events import EventKind
+from keyturn.domain.journal import Refused as RefusedRecord
+from keyturn.domain.key_text import Kind
+from keyturn.domain.keys import ANONYMOUS, KeyRecord
 from keyturn.domain.models import near
+from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.gateway import answers, gate
+from keyturn.domain.secret import Secret
+from keyturn.gateway import answers, gate, key_notes
 from keyturn.gateway.paths import Operation
-from keyturn.gateway.plane import TRACE_PATH_LENGTH, Plane, Route
+from keyturn.gateway.plane import Plane, Route
+from keyturn.gateway.refused import detail, shown
 from keyturn.gateway.request import Plan, Request
 from keyturn.schemes import body as body_scheme
 from keyturn.schemes.presented import Presented
 from keyturn.telemetry.redact import redact
+
+_FAILURES = frozenset({401, 403})
+"""Statuses of refused credentials."""
 
 
 class Admission:
@@ -26,12 +37,15 @@ class Admission:
         "credential",
         "decided_at",
         "digest",
+        "extra",
         "gone",
         "key",
         "location",
         "members",
         "model",
+        "needs",
         "operation",
+        "path",
         "plane",
         "query",
         "request",
@@ -39,6 +53,8 @@ class Admission:
     )
 
     key: KeyRecord
+    needs: Permission
+    path: str
     members: Members | None
     decided_at: float
 
@@ -54,12 +70,14 @@ class Admission:
         self.plane = plane
         self.request = request
         self.operation = operation
+        self.needs = operation.needs
+        self.path = ""
         self.request_id = plane.next_request_id()
         self.model = unquote_to_bytes(model).decode(errors="replace") if model else ""
         self.query = request.query
         self.members = None
         self.location = "authorization"
-        self.credential = self.digest = b""
+        self.credential = self.digest = self.extra = b""
         self.gone = False
         request.handling = self
 
@@ -86,6 +104,8 @@ class Admission:
             and b"x-api-key" not in headers
             and b"api-key" not in headers
             and b"x-goog-api-key" not in headers
+            and b"origin" not in headers
+            and b"sec-fetch-site" not in headers
             and self.plane.takes_headers
         ):
             self.credential = authorization[7:]
@@ -107,8 +127,10 @@ class Admission:
             self._find_credential()
 
     def _find_credential(self) -> None:
-        request, locations = self.request, self.plane.locations
-        found, self.query = gate.credential(request.headers, request.repeated, request.query, locations)
+        request, places = self.request, self.plane.places
+        found, self.query = gate.credential(
+            request.headers, request.repeated, request.path, request.query, places
+        )
         if self.query != request.query:
             self.location = "query"  # also of what is refused: its answer must not be stored
         if found is None:
@@ -116,19 +138,26 @@ class Admission:
         if isinstance(found, Refused):
             in_url = len(self.query) != len(request.query)
             self.location = "query" if in_url else found.details.get("location", "")
-            self.refuse(found)
+            if found.reason is Reason.MISSING_API_KEY and self.plane.anonymous:
+                self._known(ANONYMOUS)
+            else:
+                self.refuse(found)
             return
         self.location, self.credential = found.location, found.text
-        refused = gate.well_formed(found)
-        if refused is not None:
-            self.refuse(refused)
-            return
+        if not gate.is_foreign(found.text, self.plane.foreign_shapes):
+            refused = gate.well_formed(found)
+            if refused is not None:
+                self.refuse(refused)
+                return
         secret = sha256(found.text).digest()
         key = self.plane.keys.get(secret)
+        now = system.monotonic()
         if key is not None:
-            self._known(key)
+            self._identified(key)
+        elif self.plane.failures.may_look(request.address, now):
+            self.plane.keys.look(secret, self._looked_up, now)
         else:
-            self.plane.keys.look(secret, self._looked_up, system.monotonic())
+            self.refuse(Refused(Reason.TOO_MANY_FAILURES))
 
     def _credential_in_body(self) -> Presented | Refused:
         missing = Refused(Reason.MISSING_API_KEY)
@@ -140,7 +169,7 @@ class Admission:
         self.members = members
         found = body_scheme.read(members)
         if isinstance(found, Presented):
-            return gate.permitted(found, self.plane.locations) or found
+            return gate.permitted(found, self.plane.places.accepted) or found
         return missing
 
     def _looked_up(self, key: KeyRecord | None, failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
@@ -153,16 +182,60 @@ class Admission:
                 Refused(Reason.UNKNOWN_API_KEY, details={"key_id": key_text.reference(self.credential)})
             )
         else:
-            self._known(key)
+            self._identified(key)
+
+    def _identified(self, key: KeyRecord) -> None:
+        """Go on with a key that did not come as keys usually do, and tell of what is wrong with that."""
+        self.key = key
+        if self.location == "query":
+            self.notice(EventKind.KEY_IN_URL)
+        if key.kind is Kind.SECRET and key_notes.from_browser(self.request.headers):
+            self.notice(EventKind.KEY_IN_BROWSER, origin=key_notes.origin_of(self.request.headers)[:200])
+        self._known(key)
 
     def _known(self, key: KeyRecord) -> None:
         self.key = key
-        self.decided_at = now = system.monotonic()
-        refused = gate.decide(key, self.operation.needs, now + self.plane.wall)
-        if refused is None:
+        self.decided_at = system.monotonic()
+        if (key.plain and self.needs in key.permissions) or self._permitted(key):
             self.admitted()
-        else:
-            self.refuse(refused, key.id)
+
+    def _permitted(self, key: KeyRecord) -> bool:
+        """Decide about a key that has something to check, or too few permissions; ``False`` after a refusal."""
+        request, plane = self.request, self.plane
+        now = self.decided_at + plane.wall
+        place = self.location if self.location in {"query", "body"} else "header"
+        origin = key_notes.origin_of(request.headers)
+        facts = Facts(self.needs, self.path or request.path.decode("latin-1"), request.address, place, origin)
+        refused = decide(key, facts, now)
+        if refused is None and key.decoy:
+            refused = Refused(Reason.UNKNOWN_API_KEY, details={"key_id": key_text.reference(self.credential)})
+        self.extra = key_notes.header_lines(key, origin, now)
+        if refused is None:
+            if key.pending:
+                plane.notices.first_use(key.secret_id, now)
+            if key.retires_at is not None:
+                self.note_use()  # whoever has not changed over can be told
+            return True
+        kind = key_notes.event_of(key, refused)
+        if kind is not None:
+            self.notice(kind, reason=refused.reason.value)
+        self.refuse(refused, key.id)
+        return False
+
+    def note_use(self) -> None:
+        """Note that the key was used, apart from what is charged."""
+        self.plane.uses.note(self.key, system.now(), location=self.location, address=self.request.address)
+
+    def notice(self, kind: EventKind, **details: str) -> None:
+        """Tell the operator of something about this request's key."""
+        self.plane.notices.add(
+            kind,
+            system.now(),
+            key_id=self.key.id,
+            address=self.request.address,
+            request_id=self.request_id,
+            **details,
+        )
 
     # ── what it asks for ────────────────────────────────────────────────────
 
@@ -187,7 +260,7 @@ class Admission:
         if isinstance(found, Refused):
             return found
         if found is not None:
-            refused = gate.permitted(found, self.plane.locations) or gate.same(
+            refused = gate.permitted(found, self.plane.places.accepted) or gate.same(
                 found, Presented(self.credential, self.location)
             )
             if refused is not None:
@@ -207,6 +280,11 @@ class Admission:
 
     def find_route(self) -> Route | None:
         """Find where the model goes; ``None`` after a refusal."""
+        if self.key.models:
+            refused = refused_by_model(self.key, self.model)
+            if refused is not None:
+                self.refuse(refused, self.key.id)
+                return None
         route = self.plane.routes.get(self.model)
         if route is None:
             close = near(self.model, self.plane.routes)
@@ -215,42 +293,87 @@ class Admission:
             self.refuse(Refused(Reason.MODEL_NOT_FOUND, message, "model"), self.key.id)
         return route
 
+    def look_for_keys(self) -> None:
+        """Tell of keys of ours that stand in the body: a provider is about to read them."""
+        for text in key_notes.keys_in(self.request.body):
+            digest = sha256(text).digest()
+            told = partial(self._tell_of_leak, key_text.display(Secret(text.decode())))
+            known = self.plane.keys.get(digest)
+            if known is not None:
+                told(known, False)
+            else:
+                self.plane.keys.look(digest, told, system.monotonic())
+
+    def _tell_of_leak(self, display: str, leaked: KeyRecord | None, _failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
+        if leaked is not None:
+            self.plane.notices.add(
+                EventKind.KEY_IN_PROMPT,
+                system.now(),
+                key_id=leaked.id,
+                address=self.request.address,
+                request_id=self.request_id,
+                display=display,
+                sent_by=self.key.id,
+            )
+
     # ── no ──────────────────────────────────────────────────────────────────
 
     def refuse(self, refused: Refused, key_id: str = "") -> None:
         """Answer no, count it and remember it for ``keyturn explain``."""
         plane, request = self.plane, self.request
-        reason, status = refused.reason.value, refused.rule.status
+        if refused.rule.status in _FAILURES:
+            refused = self._counted(refused, key_id)
+        reason, status = refused.reason.value, errors.status_of(self.operation.dialect, refused)
         plane.counters.refuse(reason)
         plane.counters.count(self.operation.name, status, system.monotonic() - request.received)
-        plane.refusals.append(
-            bus.RefusalTrace(
+        plane.refusals.note(
+            RefusedRecord(
                 request_id=self.request_id,
+                key_id=key_id,
                 reason=reason,
                 status=status,
-                at=system.now(),
+                at_us=int(system.now() * 1e6),
                 operation=self.operation.name,
-                path=redact(request.path[:TRACE_PATH_LENGTH].decode("latin-1")),
-                model=redact(self.model[:TRACE_PATH_LENGTH]),  # a key may stand anywhere, by mistake
-                key_id=key_id,
+                path=shown(request.path.decode("latin-1")),
+                model=shown(self.model),
                 location=self.location,
                 address=request.address,
-                detail=_detail(refused),
+                detail=detail(refused),
             )
         )
         if not self.gone:
             self.say_no(refused)
+
+    def _counted(self, refused: Refused, key_id: str) -> Refused:
+        """Count a failure; where there were too many, the answer is to wait."""
+        plane, address = self.plane, self.request.address
+        now, wait_s = system.monotonic(), 0
+        for who in (address, key_id):
+            if not who:
+                continue
+            if plane.failures.count(who, now) and who == address:
+                plane.notices.add(
+                    EventKind.GUESSING, system.now(), key_id="", address=address, request_id=self.request_id
+                )
+            wait_s = max(wait_s, plane.failures.wait_s(who, now))
+        if not wait_s:
+            return refused
+        return Refused(
+            Reason.TOO_MANY_FAILURES, details={"refused_as": refused.reason.value}, retry_after_s=wait_s
+        )
 
     def say_no(self, refused: Refused, status: int | None = None) -> None:
         """Write an error answer."""
         request = self.request
         answer = answers.error(
             refused,
-            native=self.operation.native,
+            dialect=self.operation.dialect,
             request_id=self.request_id,
             keep_alive=request.keep_alive,
+            problem=problem.wanted(request.headers.get(b"accept", b"")),
+            support=self.plane.support,
             status=status,
-            no_store=self.location == "query",
+            extra=self.extra + answers.NO_STORE if self.location == "query" else self.extra,
         )
         request.client.write(answers.without_body(answer) if request.method == b"HEAD" else answer)
         request.client.finish(request.keep_alive)
@@ -270,8 +393,3 @@ class Admission:
 
     def client_ready(self) -> None:
         """Nothing is being written yet."""
-
-
-def _detail(refused: Refused) -> str:
-    """Return why, short: the caller's own words may stand in it. Cut twice, so that no half of a key is left over."""
-    return redact(refused.details.get("hint", refused.text)[: 2 * TRACE_PATH_LENGTH])[:TRACE_PATH_LENGTH]

@@ -2,7 +2,8 @@
 
 from http import HTTPStatus
 
-from keyturn.dialects import envelope, openai_errors
+from keyturn.dialects import errors
+from keyturn.dialects.errors import Dialect
 from keyturn.domain.refusals import Reason, Refused
 
 STATUS_LINES: dict[int, bytes] = {
@@ -19,37 +20,32 @@ NO_STORE = b"cache-control: no-store\r\nreferrer-policy: no-referrer\r\n"
 def error(
     refused: Refused,
     *,
-    native: bool,
+    dialect: Dialect,
     request_id: str,
     keep_alive: bool,
+    problem: bool = False,
+    support: str = "",
     status: int | None = None,
-    no_store: bool = False,
+    extra: bytes = b"",
 ) -> bytes:
     """Return a whole error answer.
 
     Args:
         refused: What to say.
-        native: In Keyturn's envelope rather than the OpenAI dialect.
+        dialect: How the client is spoken to.
         request_id: Told in ``x-request-id``.
         keep_alive: Whether the connection stays open after it.
-        status: Instead of the rule's, where the upstream's own status is kept.
-        no_store: The credential was in the URL: no cache may keep the answer.
+        problem: As a problem document, because the client accepts one.
+        support: Whom to ask; empty for nobody.
+        status: Instead of the dialect's, where the upstream's own status is kept.
+        extra: Further whole header lines.
     """
-    rule = refused.rule
-    body = envelope.render(refused) if native else openai_errors.render(refused)
-    lines = [f"x-request-id: {request_id}"]
-    challenge = refused.challenge
-    if challenge is not None:
-        lines.append(f"www-authenticate: {challenge}")
-    if rule.hopeless:
-        lines.append("x-should-retry: false")
-    if rule.retry_after_s is not None:
-        lines.append(f"retry-after: {rule.retry_after_s}")
-        lines.append(f"retry-after-ms: {rule.retry_after_s * 1000}")
-    if refused.allow:
-        lines.append(f"allow: {refused.allow}")
-    headers = "\r\n".join(lines).encode() + b"\r\n" + (NO_STORE if no_store else b"")
-    return document(status or rule.status, body, headers=headers, keep_alive=keep_alive)
+    own_status, media_type, body = errors.render(
+        dialect, refused, request_id, status=status, problem=problem, support=support
+    )
+    lines = [("x-request-id", request_id), *errors.headers(dialect, refused, request_id)]
+    headers = "".join(f"{name}: {value}\r\n" for name, value in lines).encode() + extra
+    return document(own_status, body, headers=headers, keep_alive=keep_alive, media_type=media_type)
 
 
 def empty(status: int, *, headers: bytes, keep_alive: bool) -> bytes:
@@ -57,12 +53,14 @@ def empty(status: int, *, headers: bytes, keep_alive: bool) -> bytes:
     return b"".join((STATUS_LINES[status], headers, b"" if keep_alive else b"connection: close\r\n", b"\r\n"))
 
 
-def document(status: int, body: bytes, *, headers: bytes = b"", keep_alive: bool) -> bytes:
+def document(
+    status: int, body: bytes, *, headers: bytes = b"", keep_alive: bool, media_type: str = errors.JSON
+) -> bytes:
     """Return a whole JSON answer; ``headers`` are complete lines."""
     return b"".join(
         (
             STATUS_LINES[status],
-            b"content-type: application/json\r\n",
+            b"content-type: %b\r\n" % media_type.encode(),
             headers,
             b"" if keep_alive else b"connection: close\r\n",
             b"content-length: %d\r\n\r\n" % len(body),

@@ -16,11 +16,11 @@ RETRY_S = 0.05
 class BusClient:
     """One connection after another to the control process."""
 
-    def __init__(self, path: str, worker: str) -> None:
+    def __init__(self, path: str, worker: str, *, cached_keys: int) -> None:
         self._path = path
         self._worker = worker
         self._writer: asyncio.StreamWriter | None = None
-        self.keys = KeyCache(self._look)
+        self.keys = KeyCache(self._look, limit=cached_keys)
         self.configured = asyncio.Event()
         """Set once the first snapshot has been applied."""
 
@@ -75,8 +75,7 @@ class BusClient:
                 self.configured.set()
                 self.send(bus.Confirmed(sequence))
             case bus.Trace(call, request_id):
-                found = next((one for one in plane.refusals if one.request_id == request_id), None)
-                self.send(bus.Traced(call, found))
+                self.send(bus.Traced(call, plane.refusals.find(request_id)))
 
 
 async def report(plane: Plane, client: BusClient, gauges: "Gauges", *, every_s: float = 1.0) -> None:

@@ -1,13 +1,17 @@
 """Which way a whole request goes: to a model, to the control process, or to an answer of our own."""
 
+from keyturn.dialects import errors
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.gateway import answers, paths
+from keyturn.gateway import answers, key_notes, paths
 from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.forward import Forward
+from keyturn.gateway.forward_auth import ForwardAuth
 from keyturn.gateway.models_list import ModelsList
 from keyturn.gateway.paths import OPERATIONS, Operation
 from keyturn.gateway.plane import Plane
+from keyturn.gateway.refused import shown, unread
 from keyturn.gateway.request import Request
+from keyturn.gateway.unserved import Unserved
 
 
 class Dispatch:
@@ -35,19 +39,29 @@ class Dispatch:
                 Exchange(self._plane, request, operation, model).start()
             elif operation.shape == paths.MODELS:
                 ModelsList(self._plane, request, operation, model).start()
+            elif operation.shape == paths.AUTH:
+                ForwardAuth(self._plane, request, operation).start()
+            elif operation.shape == paths.UNSERVED:
+                Unserved(self._plane, request, operation, model).start()
             else:
                 self._answer_health(request, operation)
         else:
             self._refuse_method(request, operation)
 
     def _refuse_method(self, request: Request, operation: Operation) -> None:
+        unknown = not operation.methods
+        if unknown:
+            operation = paths.nowhere(request.path, anthropic=b"anthropic-version" in request.headers)
         exchange = Exchange(self._plane, request, operation, b"")
-        if operation is paths.UNKNOWN:
-            path = request.path[:100].decode("latin-1")
+        if unknown:
+            path = shown(request.path.decode("latin-1"))
             exchange.refuse(Refused(Reason.PATH_NOT_FOUND, f"There is nothing at {path}"))
         elif request.method == b"OPTIONS":
-            allow = b"allow: " + ", ".join(_names(operation)).encode() + b", OPTIONS\r\n"
-            self._answer(request, answers.empty(204, headers=allow, keep_alive=request.keep_alive))
+            methods = ", ".join([*_names(operation), "OPTIONS"])
+            lines = f"allow: {methods}\r\n".encode()
+            if b"origin" in request.headers:
+                lines += key_notes.preflight_lines(request.headers, methods)
+            self._answer(request, answers.empty(204, headers=lines, keep_alive=request.keep_alive))
         else:
             exchange.refuse(Refused(Reason.METHOD_NOT_ALLOWED, allow=", ".join(_names(operation))))
 
@@ -65,10 +79,17 @@ class Dispatch:
     def refuse(self, refused: Refused, path: bytes) -> bytes:
         """Render a refusal that came before there was a request; the connection closes after it."""
         operation = OPERATIONS.get(path) or paths.find(path)[0]
-        native = operation.native if operation is not None else path.startswith(b"/api/")
+        dialect = errors.of_nowhere(path, anthropic=False) if operation is None else operation.dialect
+        request_id = self._plane.next_request_id()
         self._plane.counters.refuse(refused.reason.value)
+        status = errors.status_of(dialect, refused)
+        self._plane.refusals.note(unread(request_id, refused, status, path))
         return answers.error(
-            refused, native=native, request_id=self._plane.next_request_id(), keep_alive=False
+            refused,
+            dialect=dialect,
+            request_id=request_id,
+            keep_alive=False,
+            support=self._plane.support,
         )
 
 

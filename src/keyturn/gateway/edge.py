@@ -1,15 +1,16 @@
 """The HTTP/1.1 server: a client's connection, its phases, time-outs and the order of answers.
 
-Theory. A connection is in one of four phases. A request in flight holds what arrives behind it, unparsed, so that
+Theory. A connection is in one of five phases. A request in flight holds what arrives behind it, unparsed, so that
 pipelined requests are answered in order and cost bounded memory; only those that came in the same read as the
 request before them are parsed already, and wait in a queue.
 
-| phase  | waits for              | ends with                                             | when too slow |
-|--------|------------------------|-------------------------------------------------------|---------------|
-| IDLE   | the first byte         | HEAD                                                  | closed        |
-| HEAD   | the empty line         | BODY, or a refusal and LINGER                         | 408, LINGER   |
-| BODY   | the last byte          | IDLE with a request in flight, or a refusal and LINGER | 408, LINGER   |
-| LINGER | the client to go away  | closed                                                | closed        |
+| phase    | waits for                   | ends with                                              | when too slow |
+|----------|-----------------------------|--------------------------------------------------------|---------------|
+| PREAMBLE | the PROXY protocol, if used | IDLE, or closed                                        | closed        |
+| IDLE     | the first byte              | HEAD                                                   | closed        |
+| HEAD     | the empty line              | BODY, or a refusal and LINGER                          | 408, LINGER   |
+| BODY     | the last byte               | IDLE with a request in flight, or a refusal and LINGER | 408, LINGER   |
+| LINGER   | the client to go away       | closed                                                 | closed        |
 
 LINGER reads and drops what the client is still sending, so that it can read the refusal before the reset.
 One sweep over all connections twice a second does for timers.
@@ -17,16 +18,20 @@ One sweep over all connections twice a second does for timers.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from keyturn import system
 from keyturn.config.sections import Server
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.gateway import client_address, proxy_protocol
 from keyturn.gateway.head_memo import HeadMemo
+from keyturn.gateway.proxy_protocol import BadPreambleError
 from keyturn.gateway.request import Request
-from keyturn.gateway.request_reader import BODY, HEAD, IDLE, LINGER, RequestReader
+from keyturn.gateway.request_reader import BODY, CREDENTIAL_HEADERS, HEAD, IDLE, LINGER, RequestReader
 
+PREAMBLE = 4
+"""Before the first request; the other phases are the reader's."""
 HELD_LIMIT = 65_536
 """Bytes of pipelined requests taken in while one is in flight; beyond it reading stops."""
 WRITE_HIGH = 4_096
@@ -50,6 +55,8 @@ class Edge:
         settings: Server,
         handle: Callable[[Request], None],
         refuse: Callable[[Refused, bytes], bytes],
+        *,
+        key_headers: Iterable[bytes] = (),
     ) -> None:
         """Take in what a connection needs.
 
@@ -57,6 +64,7 @@ class Edge:
             settings: Limits and time-outs.
             handle: Answers a whole request, now or later.
             refuse: Renders a refusal that comes before there is a request; takes the path as far as it is known.
+            key_headers: Lower-case names of further headers that carry a key.
         """
         self.settings = settings
         self.handle = handle
@@ -64,6 +72,8 @@ class Edge:
         self.connections: set[Connection] = set()
         self.draining = False
         self.memo = HeadMemo(settings.max_body_bytes)
+        self.proxies = client_address.Proxies(settings.trusted_proxies)
+        self.credential_headers = CREDENTIAL_HEADERS.union(key_headers)
 
     def accept(self) -> asyncio.Protocol:
         """Make the protocol of a new connection."""
@@ -103,11 +113,12 @@ class Connection(RequestReader):
         "_timed",
         "_transport",
         "current",
+        "proxied",
         "write",
     )
 
     def __init__(self, edge: Edge) -> None:
-        super().__init__(edge.settings)
+        super().__init__(edge.settings, edge.credential_headers)
         self._edge = edge
         self.current: Request | None = None
         self._queue: deque[Request] | None = None
@@ -125,11 +136,30 @@ class Connection(RequestReader):
         self._transport = transport
         self.write: Callable[[bytes], None] = transport.write
         transport.set_write_buffer_limits(high=WRITE_HIGH)
-        peer = transport.get_extra_info("peername")
-        self._address: str = peer[0] if isinstance(peer, tuple) else "unix"
+        self._address = client_address.of_peer(transport.get_extra_info("peername"))
+        self.proxied = False
         self._loop = asyncio.get_running_loop()
         self._deadline = self._loop.time() + self._edge.settings.idle_timeout_s
         self._edge.connections.add(self)
+        if self._edge.proxies:
+            self._meet_proxy()
+
+    def _meet_proxy(self) -> None:
+        """See whether the peer is believed when it says who the client is."""
+        self.proxied = self._edge.proxies.trusts(self._address)
+        if self._settings.proxy_protocol:
+            if self.proxied:
+                self.phase = PREAMBLE
+                self._deadline = self._loop.time() + self._settings.head_timeout_s
+            else:
+                self._cut()
+
+    def _cut(self) -> None:
+        """End a connection that does not begin as it has to: what it sends is for nobody (PROXY protocol, 2)."""
+        self._edge.refuse(Refused(Reason.MALFORMED_REQUEST), b"")  # counted, and not said
+        self.phase = LINGER
+        self._held = b""
+        self._transport.abort()
 
     def connection_lost(self, _error: Exception | None) -> None:
         """Tell whoever is answering, and forget the connection."""
@@ -173,6 +203,9 @@ class Connection(RequestReader):
             self._parse(data)
 
     def _parse(self, data: bytes) -> None:
+        if self.phase == PREAMBLE:
+            self._read_preamble(self._held + data)
+            return
         was_idle = self.phase == IDLE
         self._feeding = True
         self.feed(data)
@@ -184,6 +217,24 @@ class Connection(RequestReader):
             self._edge.memo.learn(data, only.plan)
         if self.current is None and (self.refusal is not None or self._queue or self._held):
             self._advance()
+
+    def _read_preamble(self, data: bytes) -> None:
+        try:
+            preamble = proxy_protocol.read(data)
+        except BadPreambleError:
+            self._cut()
+            return
+        if preamble is None:
+            self._held = data
+            return
+        self._held = b""
+        self.phase = IDLE
+        self._deadline = self._loop.time() + self._settings.idle_timeout_s
+        self._address = preamble.address or self._address
+        # The peer only carries bytes. Headers are believed if who sent them is a proxy, too.
+        self.proxied = self._edge.proxies.trusts(preamble.address)
+        if len(data) > preamble.length:
+            self.data_received(data[preamble.length :])
 
     def _hold(self, data: bytes) -> None:
         if self.phase == LINGER:
@@ -213,7 +264,9 @@ class Connection(RequestReader):
     def completed(self, request: Request) -> None:
         """Start the request, or queue it behind the one in flight."""
         request.client = self
-        request.address = self._address
+        request.address = (
+            self._edge.proxies.client(self._address, request.headers) if self.proxied else self._address
+        )
         request.handling = None
         if self._edge.draining:
             request.keep_alive = False
@@ -300,7 +353,7 @@ class Connection(RequestReader):
         if self.current is not None:
             if self.current.handling is not None and not self.current.handling.answering():
                 self.current.keep_alive = False
-        elif self.phase == IDLE:
+        elif self.phase in {IDLE, PREAMBLE}:
             self._deadline = min(self._deadline, deadline)
 
     def sweep(self, now: float) -> None:
@@ -310,7 +363,7 @@ class Connection(RequestReader):
                 self._transport.abort()
         elif self.current is not None or now < self._deadline:
             return
-        elif self.phase in {IDLE, LINGER}:
+        elif self.phase in {IDLE, LINGER, PREAMBLE}:
             self._transport.abort() if self.phase == LINGER else self._transport.close()
         else:
             part = "head" if self.phase == HEAD else "body"

@@ -10,7 +10,7 @@ Theory. An exchange is a chain of plain method calls; no task, future or timer i
 | STREAMING | the head of any other answer                 | its end, a failure (cut), client gone           |
 | OVER      | ``served`` noted, before the last byte goes  |                                                 |
 
-From ``admitted`` in the journal on, every way out passes ``_settle``, exactly once.
+From ``admitted`` in the journal on, every way out passes ``settle``, exactly once.
 """
 
 import msgspec
@@ -18,17 +18,14 @@ import msgspec
 from keyturn import system
 from keyturn.dialects import generate, json_scan, openai_errors
 from keyturn.dialects.json_scan import Members
-from keyturn.domain import journal
-from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.domain.usage import BYTES_PER_TOKEN, NOTHING, Usage, tokens_in
+from keyturn.domain.usage import NOTHING, Usage, tokens_in
 from keyturn.gateway import answers, meter
-from keyturn.gateway.admission import Admission
 from keyturn.gateway.answers import STATUS_LINES
-from keyturn.gateway.journal import NAME_LENGTH
+from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING, Booking
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
-from keyturn.gateway.plane import Plane, Route
+from keyturn.gateway.plane import Plane
 from keyturn.gateway.relay import Upstream
 from keyturn.gateway.request import Plan, Request
 from keyturn.providers.compatible import FORWARDED, is_document
@@ -40,37 +37,26 @@ TRANSLATED_LIMIT = 8_388_608
 CLIENT_LEFT = 499
 """Noted, never sent: the client had gone before there was a head to send (nginx's number)."""
 
-CHECKING, WAITING, BUFFERING, STREAMING, OVER = range(5)
-"""The stages of the module's table; plain integers, because the hot path compares them."""
 _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 
 
-class Exchange(Admission):
+class Exchange(Booking):
     """One call of a model."""
 
     __slots__ = (
-        "_cap",
         "_chunked",
-        "_first_byte_at",
-        "_length",
-        "_meter",
         "_pieces",
-        "_route",
-        "_sent_at",
-        "_started_us",
         "_status",
         "_upstream",
-        "stage",
     )
 
-    _route: Route
     _upstream: Upstream
 
     def __init__(self, plane: Plane, request: Request, operation: Operation, model: bytes) -> None:
         super().__init__(plane, request, operation, model)
         self.stage = CHECKING
         self._pieces: list[bytes] = []
-        self._meter: StreamMeter | None = None
+        self.meter = None
 
     # ── to the provider ─────────────────────────────────────────────────────
 
@@ -83,6 +69,8 @@ class Exchange(Admission):
             members = self._to_chat(members)
             if members is None:
                 return
+        if b"k-" in self.request.body:
+            self.look_for_keys()
         call = self.read_call(members)
         if call is None:
             return
@@ -94,9 +82,9 @@ class Exchange(Admission):
             request.body = json_scan.replace(
                 request.body, members, "model", msgspec.json.encode(target.model)
             )
-        self._route = route
-        self._cap = call.output_cap
-        if self._note_admitted():
+        self.route = route
+        self.cap = call.output_cap
+        if self.note_admitted():
             self._send()
 
     def _to_chat(self, members: Members) -> Members | None:
@@ -110,47 +98,19 @@ class Exchange(Admission):
             raise TypeError("a body of our own making was refused")
         return found
 
-    def _note_admitted(self) -> bool:
-        plane, request, route = self.plane, self.request, self._route
-        self._length = length = len(request.body)
-        self._started_us = started_us = int((request.received + plane.wall) * 1e6)
-        input_tokens = -(-length // BYTES_PER_TOKEN)
-        try:
-            plane.journal.admitted(
-                (
-                    journal.ADMITTED,
-                    self.request_id,
-                    self.key.id,
-                    self.model[:NAME_LENGTH],
-                    route.target.upstream,
-                    self.operation.name,
-                    started_us,
-                    input_tokens,
-                    self._cap,
-                    route.cost(input_tokens, self._cap),
-                    request.address,
-                )
-            )
-        except Fault as fault:
-            self.refuse(Refused(fault.reason), self.key.id)
-            return False
-        self.stage = WAITING
-        self._first_byte_at = 0.0
-        return True
-
     def _send(self) -> None:
         request = self.request
-        start, rest = self._route.heads[self.operation.upstream_path]
+        start, rest = self.route.heads[self.operation.upstream_path]
         lines = [start, b"?" + self.query, rest] if self.query else [start, rest]
         plan = request.plan
         lines += (
             self._plan().forwarded if plan is None else plan.forwarded,
-            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), self._length),
+            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), self.length),
             request.body,
         )
         request.body = b""
-        self._sent_at = system.monotonic()
-        self._upstream = self._route.pool.send(b"".join(lines), self)
+        self.sent_at = system.monotonic()
+        self._upstream = self.route.pool.send(b"".join(lines), self)
 
     def _plan(self) -> Plan:
         """Work out what is the same for every request with this head, and offer it to the edge where that is safe."""
@@ -170,7 +130,7 @@ class Exchange(Admission):
     def answer_head(self, upstream: Upstream) -> None:
         """Decide how the answer is handed on."""
         self._upstream = upstream
-        self._first_byte_at = system.monotonic()
+        self.first_byte_at = system.monotonic()
         self._status = status = upstream.status
         length = upstream.content_length
         short = (
@@ -208,12 +168,12 @@ class Exchange(Admission):
         body = pieces[0] if len(pieces) == 1 and not self._pieces else b"".join(self._pieces + pieces)
         status, request = self._status, self.request
         if status >= 400:
-            body = self._route.withhold(body)
-            self._upstream.lines = [self._route.withhold(part) for part in self._upstream.lines]
-        usage, source = meter.of_answer(status, body, self._length)
-        cost = self._settle(status, usage, source, "ok")
+            body = self.route.withhold(body)
+            self._upstream.lines = [self.route.withhold(part) for part in self._upstream.lines]
+        usage, source = meter.of_answer(status, body, self.length)
+        cost = self.settle(status, usage, source, "ok")
         if status in _CREDENTIAL_REFUSED:
-            self.say_no(answers.credential_refused(self._route.target.upstream), status)
+            self.say_no(answers.credential_refused(self.route.target.upstream), status)
             return
         if self.operation.shape == GENERATE:
             self._answer_native(status, body)
@@ -256,11 +216,13 @@ class Exchange(Admission):
             % (
                 self.request_id.encode(),
                 (self.decided_at - self.request.received) * 1e3,
-                (self._first_byte_at - self._sent_at) * 1e3,
+                (self.first_byte_at - self.sent_at) * 1e3,
             )
         )
         if self.location == "query":
-            lines.append(b"cache-control: no-store\r\nreferrer-policy: no-referrer\r\n")
+            lines.append(answers.NO_STORE)
+        if self.extra:
+            lines.append(self.extra)
         return lines
 
     # ── streams ─────────────────────────────────────────────────────────────
@@ -268,7 +230,7 @@ class Exchange(Admission):
     def _start_stream(self) -> None:
         self.stage = STREAMING
         self.plane.open_streams += 1
-        self._meter = StreamMeter()
+        self.meter = StreamMeter()
         request, upstream = self.request, self._upstream
         lines = self._head(self._status)
         self._chunked = upstream.content_length < 0
@@ -282,8 +244,8 @@ class Exchange(Admission):
         request.client.write(b"".join(lines))
 
     def _pass_on(self, pieces: list[bytes]) -> None:
-        assert self._meter is not None  # noqa: S101 -- made with the stage
-        self._meter.take(pieces)
+        assert self.meter is not None  # noqa: S101 -- made with the stage
+        self.meter.take(pieces)
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunked:
             self.request.client.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -291,11 +253,11 @@ class Exchange(Admission):
             self.request.client.write(data)
 
     def _end_stream(self, pieces: list[bytes]) -> None:
-        assert self._meter is not None  # noqa: S101 -- made with the stage
+        assert self.meter is not None  # noqa: S101 -- made with the stage
         if pieces:
-            self._meter.take(pieces)
+            self.meter.take(pieces)
         usage, source = self._stream_usage(whole=True)
-        self._settle(self._status, usage, source, "ok")
+        self.settle(self._status, usage, source, "ok")
         data = b"".join(pieces)
         request = self.request
         if self._chunked:
@@ -307,25 +269,25 @@ class Exchange(Admission):
         request.client.finish(request.keep_alive)
 
     def _stream_usage(self, *, whole: bool) -> tuple[Usage, str]:
-        if self._meter is None or self._status >= 400:
+        if self.meter is None or self._status >= 400:
             return NOTHING, REPORTED
-        return self._meter.usage(self._length, whole=whole)
+        return self.meter.usage(self.length, whole=whole)
 
     # ── other endings ───────────────────────────────────────────────────────
 
     def answer_failed(self, reason: Reason, detail: str) -> None:
         """Tell the client, or cut the stream where nothing can be told any more."""
-        refused = Refused(reason, details={"upstream": self._route.target.upstream})
-        self.plane.report_failure(self.request_id, self._route.target.upstream, reason, detail)
+        refused = Refused(reason, details={"upstream": self.route.target.upstream})
+        self.plane.report_failure(self.request_id, self.route.target.upstream, reason, detail)
         if self.stage != STREAMING:
-            self._settle(refused.rule.status, NOTHING, REPORTED, reason.value)
+            self.settle(refused.rule.status, NOTHING, REPORTED, reason.value)
             self.plane.counters.refuse(reason.value)
             self.say_no(refused)
             return
         usage, source = self._stream_usage(whole=False)
-        self._settle(self._status, usage, source, reason.value)
+        self.settle(self._status, usage, source, reason.value)
         client = self.request.client
-        if self._chunked and self._upstream.event_stream and self._meter and self._meter.at_event_boundary:
+        if self._chunked and self._upstream.event_stream and self.meter and self.meter.at_event_boundary:
             event = openai_errors.render_event(refused)
             client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
             client.finish(self.request.keep_alive)
@@ -339,9 +301,9 @@ class Exchange(Admission):
             return
         self._upstream.cancel()
         if self.stage == STREAMING:
-            self._settle(self._status, *self._stream_usage(whole=False), "client_left")
+            self.settle(self._status, *self._stream_usage(whole=False), "client_left")
         else:
-            self._settle(CLIENT_LEFT, Usage(tokens_in(self._length)), ESTIMATED, "client_left")
+            self.settle(CLIENT_LEFT, Usage(tokens_in(self.length)), ESTIMATED, "client_left")
 
     def answering(self) -> bool:
         """Say whether the head has gone out."""
@@ -356,45 +318,3 @@ class Exchange(Admission):
         """Read on from the provider."""
         if self.stage in {WAITING, STREAMING}:
             self._upstream.resume()
-
-    def _settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
-        """Note how it ended; returns the cost in nano-dollars."""
-        plane, request, target = self.plane, self.request, self._route.target
-        if self.stage == STREAMING:
-            plane.open_streams -= 1
-        self.stage = OVER
-        received = request.received
-        total = system.monotonic() - received
-        cost = self._route.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
-        plane.journal.served(
-            (
-                journal.SERVED,
-                self.request_id,
-                self.key.id,
-                self.model[:NAME_LENGTH],
-                target.upstream,
-                target.model,
-                self.operation.name,
-                status,
-                self._started_us,
-                int((self.decided_at - received) * 1e6),
-                int((self._sent_at - received) * 1e6),
-                int((self._first_byte_at - received) * 1e6) if self._first_byte_at else 0,
-                int(total * 1e6),
-                usage.input_tokens,
-                usage.output_tokens,
-                usage.cached_tokens,
-                usage.reasoning_tokens,
-                cost,
-                self._route.priced,
-                source,
-                self._meter is not None,
-                outcome,
-                self.location,
-                request.address,
-            )
-        )
-        plane.counters.input_tokens += usage.input_tokens
-        plane.counters.output_tokens += usage.output_tokens
-        plane.counters.count(self.operation.name, status, total)
-        return cost

@@ -1,8 +1,11 @@
 """Everything that is not model traffic, handed to the control process over its unix socket by the same relay."""
 
+from keyturn.dialects import problem
+from keyturn.dialects.errors import Dialect
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import answers
 from keyturn.gateway.answers import STATUS_LINES
+from keyturn.gateway.client_address import scheme_and_host
 from keyturn.gateway.plane import HOP_BY_HOP, Plane
 from keyturn.gateway.relay import Upstream
 from keyturn.gateway.request import Request
@@ -33,6 +36,10 @@ class Forward:
         request = self._request
         target = request.path + (b"?" + request.query if request.query else b"")
         host = request.headers.get(b"host", b"localhost").strip()
+        scheme = b"https" if self._secure else b"http"
+        if request.client.proxied:
+            said_scheme, said_host = scheme_and_host(request.headers)
+            scheme, host = said_scheme or scheme, said_host or host
         lines = [b"%b %b HTTP/1.1\r\n" % (request.method, target)]
         for name, value in (*request.headers.items(), *(request.repeated or ())):
             if name not in HOP_BY_HOP and name not in OURS:
@@ -44,7 +51,7 @@ class Forward:
             b"content-length: %d\r\n\r\n"
             % (
                 request.address.encode(),
-                b"https" if self._secure else b"http",
+                scheme,
                 host,
                 self._request_id.encode(),
                 len(request.body),
@@ -97,9 +104,11 @@ class Forward:
             return
         answer = answers.error(
             Refused(Reason.CONTROL_UNAVAILABLE),
-            native=True,
+            dialect=Dialect.ENVELOPE,
             request_id=self._request_id,
             keep_alive=request.keep_alive,
+            problem=problem.wanted(request.headers.get(b"accept", b"")),
+            support=self._plane.support,
         )
         request.client.write(answers.without_body(answer) if request.method == b"HEAD" else answer)
         request.client.finish(request.keep_alive)

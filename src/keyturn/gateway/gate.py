@@ -1,34 +1,46 @@
-"""The gate: may this request pass? Pure: no I/O, no clock; what it decides from comes in as arguments.
+"""The gate: which key does a request present, and may it stand there? Pure: what it decides from comes in as arguments.
 
-The order of the checks is ``domain.checks.CHECKS``; the first refusal wins.
+What the key may do is ``domain.decision``'s to say.
 """
 
 from collections.abc import Mapping
 
+import msgspec
+
 from keyturn.domain import key_text
-from keyturn.domain.keys import KeyRecord, refused_by_status
-from keyturn.domain.permissions import Permission, permits
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.schemes import headers as header_scheme, query as query_scheme
 from keyturn.schemes.presented import Presented
 
 
+class Places(msgspec.Struct, frozen=True):
+    """Where a node looks for credentials, and where it accepts them."""
+
+    accepted: frozenset[str]
+    """Any of ``header``, ``query``, ``body``."""
+    headers: tuple[bytes, ...] = ()
+    """Lower-case names of further header fields that carry a key."""
+
+
 def credential(
     headers: Mapping[bytes, bytes],
     repeated: list[tuple[bytes, bytes]] | None,
+    path: bytes,
     query: bytes,
-    locations: frozenset[str],
+    places: Places,
 ) -> tuple[Presented | Refused | None, bytes]:
     """Find the one credential in the headers and the query.
 
     Returns:
         What was found (``None``: nothing there, the body may have it), and the query without credentials.
     """
-    found = header_scheme.read(headers)
+    found = header_scheme.read(headers, places.headers)
     if repeated:
-        found += [one for name, value in repeated for one in header_scheme.read({name: value})]
+        found += [
+            one for name, value in repeated for one in header_scheme.read({name: value}, places.headers)
+        ]
     if query:
-        in_query, query = query_scheme.read(query)
+        in_query, query = query_scheme.read(query, query_scheme.names_at(path))
         found += in_query
     if not found:
         return None, query
@@ -38,7 +50,7 @@ def credential(
     for one in found:
         if one.location == "query":
             first = one  # the key has been in a URL, whatever else it was in
-    return permitted(first, locations) or first, query
+    return permitted(first, places.accepted) or first, query
 
 
 def permitted(presented: Presented, locations: frozenset[str]) -> Refused | None:
@@ -70,28 +82,6 @@ def well_formed(presented: Presented) -> Refused | None:
     return Refused(Reason.MALFORMED_API_KEY, details=details)
 
 
-def decide(key: KeyRecord | None, needs: Permission, now: float) -> Refused | None:
-    """Say whether the holder of ``key`` may make a call that needs this permission; ``None`` lets it in.
-
-    Args:
-        key: What the store knows of the presented secret; ``None`` when it is unknown.
-        needs: The permission the operation belongs to.
-        now: Seconds since 1970 UTC.
-    """
-    if key is None:
-        return Refused(Reason.UNKNOWN_API_KEY)
-    if not key.enabled or key.revoked_at is not None or key.expires_at is not None:
-        refused = refused_by_status(key, now)
-        if refused is not None:
-            return refused
-    if key.kind is key_text.Kind.MANAGEMENT:
-        message = "A management key can't call models; use a secret key (sk-)"
-        return Refused(
-            Reason.INSUFFICIENT_PERMISSIONS, message, details={"required": needs, "key_id": key.id}
-        )
-    if not permits(key.permissions, needs):
-        granted = " ".join(sorted(key.permissions))
-        return Refused(
-            Reason.INSUFFICIENT_PERMISSIONS, details={"required": needs, "granted": granted, "key_id": key.id}
-        )
-    return None
+def is_foreign(text: bytes, shapes: frozenset[tuple[str, int]]) -> bool:
+    """Say whether ``text`` looks like a secret that was imported from another system."""
+    return any(len(text) == length and text.startswith(prefix.encode()) for prefix, length in shapes)

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from keyturn.domain.faults import Fault
+from keyturn.domain.journal import Refused, Used
 from keyturn.domain.refusals import Reason
 
 RECORD_ROOM = 2_048
@@ -99,6 +100,23 @@ class Journal:
         start = self._position
         self._position = end = start + 8 + len(payload)
         self._map[start:end] = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+
+    def note(self, record: Refused | Used) -> bool:
+        """Note what is not a call of a model; ``False`` where there is no room: then it goes unnoted.
+
+        Room for what is in flight comes first.
+        """
+        payload = self._encode(record)
+        length = 8 + len(payload)
+        if self._position + length + (self.in_flight + 2) * RECORD_ROOM > self._length:
+            try:
+                self._next_segment()
+            except OSError:
+                return False
+        start = self._position
+        self._position = end = start + length
+        self._map[start:end] = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
+        return True
 
     def close(self) -> None:
         """Let go of the file; what is in it is the control process's to read."""

@@ -7,11 +7,15 @@ guessing costs no store access beyond the first; concurrent misses of one digest
 
 from collections.abc import Callable
 
+import msgspec
+
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.permissions import Permission
 
 UNKNOWN_TTL_S = 10.0
 UNKNOWN_LIMIT = 100_000
-KNOWN_LIMIT = 200_000
+SHARED = 20_000
+"""Texts that records have in common, kept once."""
 LOOK_TIMEOUT_S = 3.0
 
 Answer = Callable[[KeyRecord | None, bool], None]
@@ -21,15 +25,19 @@ Answer = Callable[[KeyRecord | None, bool], None]
 class KeyCache:
     """The cache and the questions under way."""
 
-    def __init__(self, ask: Callable[[int, bytes], bool]) -> None:
+    def __init__(self, ask: Callable[[int, bytes], bool], *, limit: int) -> None:
         """Take in how to ask.
 
         Args:
             ask: Sends a numbered question about a digest to the control process; ``False`` when it can't be sent.
+            limit: Known keys kept; the oldest gives way.
         """
         self._ask = ask
+        self._limit = limit
         self._known: dict[bytes, KeyRecord] = {}
-        self._digests: dict[str, set[bytes]] = {}
+        self._digests: dict[str, tuple[bytes, ...]] = {}
+        self._texts: dict[str, str] = {}
+        self._permissions: dict[frozenset[Permission], frozenset[Permission]] = {}
         self._unknown: dict[bytes, float] = {}
         self._waiting: dict[bytes, list[Answer]] = {}
         self._calls: dict[int, tuple[bytes, float]] = {}
@@ -88,14 +96,30 @@ class KeyCache:
             answer(record, failed)
 
     def _remember(self, digest: bytes, record: KeyRecord) -> None:
-        if len(self._known) >= KNOWN_LIMIT:
+        if len(self._known) >= self._limit:
             oldest = next(iter(self._known))
             key_id = self._known.pop(oldest).id
-            self._digests[key_id].discard(oldest)
-            if not self._digests[key_id]:
-                del self._digests[key_id]
-        self._known[digest] = record
-        self._digests.setdefault(record.id, set()).add(digest)
+            left = tuple(one for one in self._digests.pop(key_id) if one != oldest)
+            if left:
+                self._digests[key_id] = left
+        self._known[digest] = self._share(record)
+        self._digests[record.id] = (
+            *(one for one in self._digests.get(record.id, ()) if one != digest),
+            digest,
+        )
+
+    def _share(self, record: KeyRecord) -> KeyRecord:
+        """Let a record use the texts and the set that others have already: it is half as large."""
+        if len(self._texts) > SHARED:
+            self._texts.clear()
+        text = self._texts.setdefault
+        return msgspec.structs.replace(
+            record,
+            permissions=self._permissions.setdefault(record.permissions, record.permissions),
+            project_id=text(record.project_id, record.project_id),
+            account_id=text(record.account_id, record.account_id),
+            environment=text(record.environment, record.environment),
+        )
 
     def forget(self, key_ids: list[str], sequence: int) -> None:
         """Apply an invalidation."""

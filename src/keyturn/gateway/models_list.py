@@ -4,6 +4,7 @@ import msgspec
 
 from keyturn import system
 from keyturn.domain.models import Target
+from keyturn.domain.restrictions import allows_name
 from keyturn.gateway import answers
 from keyturn.gateway.admission import Admission
 
@@ -15,16 +16,18 @@ class ModelsList(Admission):
 
     def admitted(self) -> None:
         """Answer."""
+        self.note_use()
         routes = self.plane.routes
         if self.model:
             if self.find_route() is None:
                 return
             body = msgspec.json.encode(_entry(self.model, routes[self.model].target))
         else:
-            entries = [_entry(name, routes[name].target) for name in sorted(routes)]
+            allowed = [name for name in sorted(routes) if allows_name(self.key.models, name)]
+            entries = [_entry(name, routes[name].target) for name in allowed]
             body = msgspec.json.encode({"object": "list", "data": entries})
         request = self.request
-        headers = f"x-request-id: {self.request_id}\r\n".encode()
+        headers = f"x-request-id: {self.request_id}\r\n".encode() + self.extra
         if self.location == "query":
             headers += answers.NO_STORE
         answer = answers.document(200, body, headers=headers, keep_alive=request.keep_alive)

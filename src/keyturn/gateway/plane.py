@@ -1,7 +1,6 @@
 """What all exchanges of a worker share: the configuration as the control process sent it, keys, journal, counters."""
 
 import ssl
-from collections import deque
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,17 +8,22 @@ import structlog
 
 from keyturn import bus, system
 from keyturn.config.proxies import proxy_for
-from keyturn.config.sections import Relay as RelaySettings
+from keyturn.config.sections import Settings
 from keyturn.domain.base62 import encode
 from keyturn.domain.models import Target
 from keyturn.domain.money import PER_MILLION
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import REDACTED
 from keyturn.gateway.counters import Counters
+from keyturn.gateway.failures import Failures
+from keyturn.gateway.gate import Places
 from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
+from keyturn.gateway.notices import Notices, Send
 from keyturn.gateway.paths import ENGINE_OPERATION, OPERATIONS
+from keyturn.gateway.refused import Refusals
 from keyturn.gateway.relay import Origin, Pool
+from keyturn.gateway.uses import Uses
 from keyturn.providers.compatible import WITHHELD
 from keyturn.system import Tasks
 
@@ -41,8 +45,6 @@ HOP_BY_HOP = frozenset(
 """What does not travel between a client and the control process (RFC 9110 7.6.1), and framing of our own."""
 WITHHELD_HERE = HOP_BY_HOP | {b"x-request-id"}
 """What the control process answers and a worker says itself."""
-REFUSALS_KEPT = 2_000
-TRACE_PATH_LENGTH = 200
 
 
 Heads = dict[str, tuple[bytes, bytes]]
@@ -86,23 +88,48 @@ class Plane:
     """The state of one worker's data plane."""
 
     def __init__(
-        self, settings: RelaySettings, journal: Journal, keys: KeyCache, tasks: Tasks, control_socket: Path
+        self,
+        settings: Settings,
+        journal: Journal,
+        keys: KeyCache,
+        *,
+        control_socket: Path,
+        tasks: Tasks,
+        send: Send,
     ) -> None:
+        """Put it together.
+
+        Args:
+            settings: The node's.
+            journal: Where usage is noted.
+            keys: What is known of keys.
+            control_socket: Where everything that is not model traffic goes.
+            tasks: Run what connects.
+            send: Sends a message to the control process; ``False`` when it can't be sent.
+        """
         self.journal = journal
         self.keys = keys
         self.counters = Counters()
         self.routes: dict[str, Route] = {}
-        self.locations: frozenset[str] = frozenset()
+        self.places = Places(frozenset())
+        self.foreign_shapes: frozenset[tuple[str, int]] = frozenset()
+        self.key_headers = tuple(name.lower().encode() for name in settings.auth.headers)
+        self.anonymous = not settings.auth.required
+        self.support = settings.support.contact
         self.takes_headers = False
-        self.refusals: deque[bus.RefusalTrace] = deque(maxlen=REFUSALS_KEPT)
+        """A lone ``Authorization`` header can be decided at once: no other header may carry a key."""
+        self.failures = Failures(settings.auth.failures_per_minute)
+        self.notices = Notices(send)
+        self.uses = Uses(journal)
+        self.refusals = Refusals(journal)
         self.open_streams = 0
         self.ready = False
-        self._settings = settings
+        self._settings = settings.relay
         self._tasks = tasks
         self._pools: dict[bus.Upstream, Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self.control = Pool(
-            Origin("control process", path=str(control_socket)), settings, tasks, WITHHELD_HERE
+            Origin("control process", path=str(control_socket)), settings.relay, tasks, WITHHELD_HERE
         )
         self._run = encode(int.from_bytes(system.random_bytes(8), "big"), 5)
         self._requests = 0
@@ -123,8 +150,9 @@ class Plane:
     def apply(self, snapshot: bus.Snapshot) -> None:
         """Take up a configuration; exchanges under way end with the one they began with."""
         self.keys.clear(snapshot.sequence)
-        self.locations = snapshot.locations
-        self.takes_headers = "header" in snapshot.locations
+        self.places = Places(snapshot.locations, self.key_headers)
+        self.foreign_shapes = snapshot.foreign_shapes
+        self.takes_headers = "header" in snapshot.locations and not self.key_headers
         pools = {
             upstream: self._pools.pop(upstream) if upstream in self._pools else self._pool(upstream)
             for upstream in snapshot.upstreams.values()
@@ -171,6 +199,7 @@ class Plane:
         self.tick()
         self.keys.sweep(now)
         self.control.sweep(now)
+        self.notices.flush()
         for pool in self._pools.values():
             pool.sweep(now)
 

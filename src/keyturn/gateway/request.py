@@ -28,6 +28,9 @@ class Transmitter(Protocol):
     write: Callable[[bytes], None]
     """Send bytes of the answer; dropped when the client has left."""
 
+    proxied: bool
+    """Whether a trusted proxy stands in between, so that its headers are believed."""
+
     def finish(self, keep_alive: bool) -> None:  # noqa: FBT001 -- once a request: a keyword costs 40 ns
         """Say that the answer is complete; close unless ``keep_alive``."""
 

@@ -43,6 +43,7 @@ class RequestReader:
         "_body",
         "_body_length",
         "_body_seen",
+        "_credential_headers",
         "_framing_length",
         "_head_length",
         "_head_unsure",
@@ -65,8 +66,9 @@ class RequestReader:
         "wants_continue",
     )
 
-    def __init__(self, settings: Server) -> None:
+    def __init__(self, settings: Server, credential_headers: frozenset[bytes] = CREDENTIAL_HEADERS) -> None:
         self._settings = settings
+        self._credential_headers = credential_headers
         self.phase = IDLE
         self.refusal: Refused | None = None
         self.body_expected = 0
@@ -195,7 +197,7 @@ class RequestReader:
         self._repeats_length += len(name) + 2
         if len(self._headers) + self._repeats > self._settings.max_headers:
             self._refuse(Reason.HEAD_TOO_LARGE)
-        elif name in CREDENTIAL_HEADERS:
+        elif name in self._credential_headers:
             if value.strip() != self._headers[name].strip():
                 self._repeated = [*(self._repeated or []), (name, value)]
         elif name == b"host":

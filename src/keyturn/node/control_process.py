@@ -13,22 +13,46 @@ from litestar import Litestar
 
 from keyturn import system
 from keyturn.config.data_directory import DataDirectory
+from keyturn.config.proxies import proxy_for
+from keyturn.config.sections import Settings
 from keyturn.control.app import create_app
 from keyturn.control.bus_server import BusServer
 from keyturn.control.door import Door
 from keyturn.control.http_server import HttpServer
 from keyturn.control.ingest import Ingest
 from keyturn.control.management import Management
+from keyturn.control.scheduler import Scheduler, jobs_of
 from keyturn.node.child import Brief, Ready, read_brief, say_ready
 from keyturn.services import bootstrap
+from keyturn.services.accounts import Accounts
+from keyturn.services.audit import Audit
+from keyturn.services.claims import Claims
 from keyturn.services.configuration import Configuration
+from keyturn.services.delivery_sinks import Sinks
+from keyturn.services.events import Events
+from keyturn.services.hygiene import Hygiene
+from keyturn.services.idempotency import Idempotency
+from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
+from keyturn.services.leaks import Leaks
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.peppers import Peppers, Renewal
+from keyturn.services.policies import Policies
+from keyturn.services.projects import Projects
+from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
+from keyturn.services.reveal import Reveal
+from keyturn.services.rotation import Rotation
+from keyturn.services.rotation_policy import RotationPolicy
+from keyturn.services.simulate import Simulation
 from keyturn.services.upstreams import Upstreams
+from keyturn.services.users import Users
+from keyturn.services.verification import Verification
+from keyturn.store.audit_file import entries_in
 from keyturn.store.engine import Store, UnusableDatabaseError, open_store
-from keyturn.store.vault import Vault, VaultError
+from keyturn.store.key_lookup import KeyLookup
+from keyturn.store.vault import MASTER, PEPPER, Vault, VaultError, read_given
 from keyturn.telemetry import logs
 
 
@@ -52,16 +76,24 @@ async def _serve(brief: Brief) -> None:
     async with AsyncExitStack() as closing:
         store = await open_store(data.database)
         closing.push_async_callback(store.close)
-        vault = Vault(data.secrets)
+        kept = brief.settings.vault
+        given = {MASTER: (kept.master_key, kept.master_key_file), PEPPER: (kept.pepper, kept.pepper_file)}
+        vault = Vault(data.secrets, read_given(given))
         await bootstrap.check_vault(store, vault)
         first_key = await bootstrap.first_start(store, vault, brief.provider_keys)
         if brief.demo_port:
             await bootstrap.add_demo(store)
         tasks = system.Tasks()
         closing.push_async_callback(tasks.cancel)
-        management = await _management(brief, store, vault, closing)
-        await management.bus.listen(data.bus_socket)
+        management = await _management(brief, store, vault, tasks, closing)
+        await management.bus.listen(
+            data.bus_socket,
+            first_used=management.rotation.first_used,
+            noticed=management.events.noticed,
+        )
         tasks.spawn(management.ingest.run(), name="ingest")
+        tasks.spawn(Scheduler(jobs_of(management)).run(), name="scheduler")
+        tasks.spawn(management.verification.run(), name="use of verified keys")
         for upstream in await management.upstreams.everything():
             # A provider from the environment, or one that did not answer when it was added.
             if not upstream.models:
@@ -74,12 +106,17 @@ async def _serve(brief: Brief) -> None:
         say_ready(brief, Ready(process=brief.process, first_key=first_key.reveal() if first_key else ""))
         await _serve_until(stop, servers)
         await management.ingest.flush()
+        await management.verification.flush()
 
 
-async def _management(brief: Brief, store: Store, vault: Vault, closing: AsyncExitStack) -> Management:
+async def _management(
+    brief: Brief, store: Store, vault: Vault, tasks: system.Tasks, closing: AsyncExitStack
+) -> Management:
     data = DataDirectory(brief.settings.data)
     configuration = Configuration(store, vault, demo_port=brief.demo_port, relay=brief.settings.relay)
-    lookup = Lookup(store, vault)
+    secrets = KeyLookup(data.database)
+    closing.callback(secrets.close)
+    lookup = Lookup(secrets.find, vault, Renewal(store, vault, tasks).renew)
     bus = BusServer(
         journals=data.journals,
         locations=brief.settings.auth.locations,
@@ -89,19 +126,58 @@ async def _management(brief: Brief, store: Store, vault: Vault, closing: AsyncEx
     closing.push_async_callback(bus.close)
     ingest = Ingest(store, data.journals)
     await ingest.load()
+    rotation = Rotation(store, vault, bus, Sinks(brief.settings.rotation.sinks))
+    events = Events(store)
+    keys = Keys(store, vault, bus)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
         started_at=system.now(),
         store=store,
         lookup=lookup,
-        keys=Keys(store, vault, bus),
+        accounts=Accounts(store, bus),
+        projects=Projects(store, bus),
+        users=Users(store, bus),
+        hygiene=Hygiene(store),
+        policies=Policies(store, bus),
+        keys=keys,
+        rotation=rotation,
+        rotation_policy=RotationPolicy(store, rotation),
+        claims=Claims(store, vault, bus),
+        events=events,
+        audit=Audit(store, data, entries_in=entries_in),
+        leaks=Leaks(
+            store,
+            look=lookup.by_digest,
+            keys=keys,
+            workers=bus,
+            events=events,
+            action=brief.settings.leaks.action,
+        ),
+        report_keys=_report_keys(brief.settings),
         upstreams=Upstreams(store, vault, bus, configuration),
         models=Models(store, bus),
         reports=Reports(store),
+        simulation=Simulation(store, secrets.of_key, configuration.read, brief.settings.auth.locations),
+        verification=Verification(
+            store,
+            look=lookup.by_digest,
+            labels=secrets.labels,
+            first_used=rotation.first_used,
+            noticed=events.noticed,
+        ),
+        peppers=Peppers(store, vault, bus),
+        reveal=Reveal(store, vault, lookup),
+        idempotency=Idempotency(store, vault),
+        imports=Imports(store, vault, bus),
         ingest=ingest,
         bus=bus,
     )
+
+
+def _report_keys(settings: Settings) -> ReportKeys | None:
+    url = settings.leaks.public_keys_url
+    return ReportKeys(url, proxy=proxy_for(url, settings.relay)) if url else None
 
 
 def _servers(app: Litestar, data: DataDirectory, *, drain_s: float) -> list[HttpServer]:

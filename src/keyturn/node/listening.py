@@ -6,6 +6,9 @@ import resource
 import socket
 import ssl
 
+from keyturn.config.sections import Auth
+from keyturn.domain.restrictions import address_of
+
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel caps it at ``net.core.somaxconn``."""
 
@@ -59,6 +62,23 @@ def _why(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLError):
         return "it is not a certificate with its key in PEM format"
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def check_exposure(listener: socket.socket | None, auth: Auth, *, allowed: bool) -> None:
+    """See that a node that asks for no key is reached from this machine only, unless that was asked for.
+
+    Raises:
+        CannotListen: Others could call models, at the operator's expense.
+    """
+    if auth.required or allowed or listener is None:
+        return
+    host = str(listener.getsockname()[0])
+    address = address_of(host)
+    if address is None or not address.is_loopback:
+        raise CannotListen(
+            f"auth.required is false, and {host} is open to the network: anyone could call models at your expense; "
+            "set auth.required = true, listen on 127.0.0.1, or say --allow-anonymous-on-network"
+        )
 
 
 def check_certificate(certificate: str, key: str) -> None:

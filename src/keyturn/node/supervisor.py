@@ -26,11 +26,17 @@ import structlog
 
 from keyturn.config.data_directory import DataDirectory
 from keyturn.config.load import SettingsError, child_environment
-from keyturn.config.sections import Settings
+from keyturn.config.sections import Settings, Vault
 from keyturn.domain.secret import Secret
 from keyturn.node import data_lock
 from keyturn.node.child import Brief
-from keyturn.node.listening import CannotListen, check_certificate, listen, raise_open_file_limit
+from keyturn.node.listening import (
+    CannotListen,
+    check_certificate,
+    check_exposure,
+    listen,
+    raise_open_file_limit,
+)
 from keyturn.node.process import Process, describe
 from keyturn.node.progress import Started, Watcher
 from keyturn.system import Tasks
@@ -81,6 +87,7 @@ class Supervisor:
         provider_keys: Mapping[str, Secret] | None = None,
         commands: Mapping[str, Sequence[str]] = COMMANDS,
         reread: Callable[[], tuple[Settings, Mapping[str, str]]] | None = None,
+        allow_anonymous: bool = False,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -92,6 +99,7 @@ class Supervisor:
             provider_keys: Provider → credential, for the control process.
             commands: Role → program.
             reread: Reads the settings and their origins again on SIGHUP; raises ``SettingsError``.
+            allow_anonymous: Run without keys even where the network reaches the port.
         """
         self._settings = settings
         self._watcher = watcher
@@ -99,6 +107,7 @@ class Supervisor:
         self._provider_keys = dict(provider_keys or {})
         self._commands = commands
         self._reread = reread
+        self._allow_anonymous = allow_anonymous
         self._data = DataDirectory(settings.data)
         self._log = structlog.get_logger()
         self._tasks = Tasks()
@@ -143,6 +152,7 @@ class Supervisor:
                 hold = data_lock.hold(self._data, patience_s=server.drain_s + END_S)
                 self._lock_descriptor = await held.enter_async_context(hold)
                 self._listener = held.enter_context(listen(server.host, server.port))
+                check_exposure(self._listener, self._settings.auth, allowed=self._allow_anonymous)
                 if self._demo:
                     self._demo_listener = held.enter_context(listen("127.0.0.1", 0))
             except (CannotListen, data_lock.DataDirectoryError) as error:
@@ -220,10 +230,11 @@ class Supervisor:
         descriptor = listener.fileno() if listener is not None else -1
         demo_port = int(self._demo_listener.getsockname()[1]) if self._demo_listener is not None else 0
         keys = {provider: key.reveal() for provider, key in self._provider_keys.items()}
+        without_vault = msgspec.structs.replace(self._settings, vault=Vault())
 
         def brief(ready_fd: int) -> Brief:
             return Brief(
-                settings=self._settings,
+                settings=self._settings if slot.role == CONTROL else without_vault,
                 process=slot.name,
                 ready_fd=ready_fd,
                 listen_fd=descriptor,
@@ -301,7 +312,8 @@ class Supervisor:
         old = self._settings
         try:
             new, origins = self._reread()
-        except SettingsError as error:
+            check_exposure(self._listener, new.auth, allowed=self._allow_anonymous)
+        except (SettingsError, CannotListen) as error:
             self._log.error("the settings can't be used; everything goes on as it was", reason=str(error))
             return False
         self._origins = dict(origins)

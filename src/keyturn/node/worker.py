@@ -44,10 +44,12 @@ class Worker:
         name = f"{os.getpid()}-{system.random_bytes(4).hex()}"
         tasks = Tasks()
         journal = Journal(data.journals, name, settings.journal.segment_bytes)
-        client = BusClient(str(data.bus_socket), name)
-        plane = Plane(settings.relay, journal, client.keys, tasks, data.relay_socket)
+        client = BusClient(str(data.bus_socket), name, cached_keys=settings.auth.cached_keys)
+        plane = Plane(
+            settings, journal, client.keys, control_socket=data.relay_socket, tasks=tasks, send=client.send
+        )
         dispatch = Dispatch(plane, secure=bool(settings.server.tls_cert))
-        edge = Edge(settings.server, dispatch.handle, dispatch.refuse)
+        edge = Edge(settings.server, dispatch.handle, dispatch.refuse, key_headers=plane.key_headers)
         self._listen_to_signals()
         tasks.spawn(client.run(plane), name="bus")
         async with asyncio.timeout(FIRST_SNAPSHOT_S):

@@ -1,4 +1,4 @@
-"""Keys in headers: ``Authorization: Bearer KEY``, ``Authorization: KEY``, ``X-API-Key`` and its relatives."""
+"""Keys in headers: ``Authorization: Bearer KEY``, ``Authorization: KEY``, ``X-API-Key`` and those that operators name."""
 
 from collections.abc import Mapping
 
@@ -9,13 +9,18 @@ KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 """Ours, Azure's and Google's; the value is the key and nothing else."""
 
 
-def read(headers: Mapping[bytes, bytes]) -> list[Presented]:
-    """Return every credential in the headers (names in lower case), in order of precedence."""
+def read(headers: Mapping[bytes, bytes], extra: tuple[bytes, ...] = ()) -> list[Presented]:
+    """Return every credential in the headers, in order of precedence.
+
+    Args:
+        headers: Lower-case name → value.
+        extra: Names of further headers that carry a key (``auth.headers``), in lower case.
+    """
     found = []
     authorization = headers.get(b"authorization", b"").strip()
     if authorization:
         found.append(_authorization(authorization))
-    for name in KEY_HEADERS:
+    for name in KEY_HEADERS + extra if extra else KEY_HEADERS:
         value = headers.get(name, b"").strip()
         if value:
             found.append(Presented(value, name.decode()))

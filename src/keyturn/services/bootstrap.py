@@ -3,16 +3,24 @@
 import structlog
 
 from keyturn import system
-from keyturn.domain import ids
+from keyturn.domain import ids, key_text
+from keyturn.domain.principal import Principal
 from keyturn.domain.secret import Secret
+from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import owner
 from keyturn.services.demo_models import DEMO, demo_models, demo_upstream
-from keyturn.services.keys import NewKey, mint
-from keyturn.services.upstreams import can_be_sent
-from keyturn.store import keys, milestones, models, upstreams, vault
+from keyturn.services.issuing import mint
+from keyturn.services.key_terms import NewKey
+from keyturn.services.upstreams import can_be_sent, facts
+from keyturn.store import accounts, keys, milestones, models, projects, sealed, upstreams, vault
+from keyturn.store.accounts import StoredAccount
 from keyturn.store.engine import Store
+from keyturn.store.projects import StoredProject
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault
+
+FIRST_START = Principal("first start")
+"""Who did what a node does at its first start."""
 
 PROVIDERS = {"openai": "https://api.openai.com/v1"}
 """Providers whose credential in the environment makes an upstream at the first start."""
@@ -27,10 +35,12 @@ async def check_vault(store: Store, held: Vault) -> None:
     async with store.reading() as connection:
         first = milestones.FIRST_START not in await milestones.reached(connection)
         needed = await keys.peppers(connection)
-        sealed = [upstream.sealed_credential for upstream in await upstreams.everything(connection)]
+        credentials = [upstream.sealed_credential for upstream in await upstreams.everything(connection)]
+        needed |= {vault.master_of(value) for value in credentials if value is not None}
+        needed |= {vault.master_of(head) for head in await sealed.heads(connection)}
     if first:
         held.create()
-    held.require(needed | {vault.master_of(value) for value in sealed if value is not None})
+    held.require(needed)
 
 
 async def first_start(store: Store, held: Vault, providers: dict[str, str]) -> Secret | None:
@@ -52,17 +62,23 @@ async def first_start(store: Store, held: Vault, providers: dict[str, str]) -> S
         if milestones.FIRST_START in await milestones.reached(connection):
             return None
         await milestones.reach(connection, milestones.FIRST_START, now_ms=now_ms)
-        await keys.add_account(connection, account_id=account_id, name="Default", now_ms=now_ms)
-        await keys.add_project(
-            connection, project_id=project_id, account_id=account_id, name="Default", now_ms=now_ms
-        )
+        await accounts.add(connection, StoredAccount(account_id, "Default", now_ms))
+        await projects.add(connection, StoredProject(project_id, account_id, "Default", now_ms))
         await keys.add(connection, key, stored_secret)
         for name, base_url in PROVIDERS.items():
             credential = Secret(providers.get(name, "").strip())
-            if can_be_sent(credential):
+            if key_text.is_well_formed(credential.reveal()):
+                # What `keyturn env` has written for clients of this node; nobody's credential for a provider.
+                structlog.get_logger().info(
+                    "a provider's credential is a key of ours: left out", provider=name
+                )
+            elif can_be_sent(credential):
                 await upstreams.add(connection, _upstream(held, name, base_url, credential))
             elif providers.get(name):
                 structlog.get_logger().warning("a provider's credential is not one: left out", provider=name)
+        made: Facts = {"project": project_id, "key": key.id, "secret": stored_secret.display}
+        made["upstreams"] = [one.name for one in await upstreams.everything(connection)]
+        await note(connection, FIRST_START, "node.first_start", account_id, after=made)
     return secret
 
 
@@ -78,7 +94,9 @@ async def add_demo(store: Store) -> None:
                 "there is an upstream of the name 'demo': the built-in one is left out"
             )
             return
-        await upstreams.add(connection, demo_upstream(system.new_id(ids.UPSTREAM), now_ms=now_ms))
+        demo = demo_upstream(system.new_id(ids.UPSTREAM), now_ms=now_ms)
+        await upstreams.add(connection, demo)
+        await note(connection, FIRST_START, "upstream.add", DEMO, after=facts(demo))
         taken = {model.name for model in await models.everything(connection)}
         await models.put(
             connection, [model for model in demo_models(now_ms=now_ms) if model.name not in taken]

@@ -1,12 +1,13 @@
 """What workers need to know beside keys: where each model goes, and how to get there."""
 
+import msgspec
 import structlog
 
 from keyturn import bus
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Relay
 from keyturn.domain.models import Target
-from keyturn.store import models, upstreams
+from keyturn.store import foreign_shapes, models, upstreams
 from keyturn.store.engine import Store
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault, VaultError
@@ -21,6 +22,14 @@ def owner(upstream_id: str) -> str:
 
 
 DIRECT = Relay()
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a snapshot tells workers."""
+
+    models: dict[str, Target]
+    upstreams: dict[str, bus.Upstream]
+    foreign_shapes: frozenset[tuple[str, int]] = frozenset()
 
 
 class Configuration:
@@ -47,11 +56,12 @@ class Configuration:
         self._demo_port = demo_port
         self._relay = relay
 
-    async def read(self) -> tuple[dict[str, Target], dict[str, bus.Upstream]]:
+    async def read(self) -> Known:
         """Return models and upstreams by name; models whose upstream can't be used now are left out."""
         async with self._store.reading() as connection:
             stored_upstreams = await upstreams.everything(connection)
             stored_models = await models.everything(connection)
+            shapes = await foreign_shapes.everything(connection)
         usable = {}
         for stored in stored_upstreams:
             upstream = self.reach(stored)
@@ -62,7 +72,7 @@ class Configuration:
             for model in stored_models
             if model.upstream in usable
         }
-        return targets, usable
+        return Known(targets, usable, shapes)
 
     def proxy_to(self, upstream: bus.Upstream) -> str:
         """Return the proxy that leads to a provider, empty for none."""

@@ -1,36 +1,59 @@
 """Issue keys, change them, end them.
 
 Whatever takes rights away is committed first and then confirmed by every live worker, so that the key is
-dead everywhere when the call returns.
+dead everywhere when the call returns. What a key asks for is bounded by the key itself (``domain.rights``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
+from msgspec.structs import asdict, replace
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
-from keyturn.domain import ids, key_text, verifier
-from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import Status, status
-from keyturn.domain.permissions import PRESETS, Permission, Preset
+from keyturn.domain.policies import read_policy
+from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
+from keyturn.services.audit import note
+from keyturn.services.idempotency import keep
+from keyturn.services.issuing import DAY_MS, draft, new_secret, next_rotation
+from keyturn.services.key_access import (
+    Owned,
+    find,
+    holder_for,
+    narrowed,
+    own,
+    project_for,
+    refused_as_too_strong,
+)
+from keyturn.services.key_checks import (
+    refused_by_form,
+    refused_by_kind,
+    refused_by_policy,
+    refused_by_time,
+)
+from keyturn.services.key_terms import NewKey, Terms, applied, differences, facts
+from keyturn.services.named import at_version
 from keyturn.services.workers import Workers
-from keyturn.store import keys, usage
+from keyturn.store import keys, projects, usage
 from keyturn.store.engine import Store
 from keyturn.store.keys import KeyFilter, StoredKey, StoredSecret
 from keyturn.store.usage import KeyUsage
 from keyturn.store.vault import Vault
 
-NAME_LENGTH = 200
-DESCRIPTION_LENGTH = 2_000
+UNDELETE_DAYS = 30
+"""How long the operator can bring a deleted key back."""
 
 
 class Key(msgspec.Struct, frozen=True):
     """A key with everything that may be shown of it."""
 
     stored: StoredKey
+    account_id: str
     secrets: list[StoredSecret]
+    """Oldest first."""
     usage: KeyUsage
     status: Status
 
@@ -42,215 +65,252 @@ class Issued(msgspec.Struct, frozen=True):
     secret: Secret
 
 
-class NewKey(msgspec.Struct, frozen=True):
-    """What is asked for. The preset's permissions hold unless ``permissions`` are listed."""
-
-    name: str
-    description: str = ""
-    kind: Kind = Kind.SECRET
-    preset: Preset | None = None
-    permissions: frozenset[Permission] | None = None
-    expires_at_ms: int | None = None
-
-
-class KeyChange(msgspec.Struct, frozen=True):
-    """What is to be different; ``UNSET`` stays as it is."""
-
-    name: str | msgspec.UnsetType = msgspec.UNSET
-    description: str | msgspec.UnsetType = msgspec.UNSET
-    expires_at_ms: int | msgspec.UnsetType | None = msgspec.UNSET
+Step = Callable[[AsyncConnection, Owned, int], Awaitable[StoredKey | Refused]]
+"""Says what becomes of a key: takes it as it is and the time in milliseconds, returns it as it shall be."""
 
 
 class Keys:
-    """The use cases."""
+    """The use cases. A key is named by its identifier, or by its name when only one within reach has it."""
 
     def __init__(self, store: Store, vault: Vault, workers: Workers) -> None:
         self._store = store
         self._vault = vault
         self._workers = workers
 
-    async def create(self, wanted: NewKey, *, by: str) -> Issued | Refused:
+    async def create(self, wanted: NewKey, *, by: Principal) -> Issued | Refused:
         """Issue a key.
 
         Args:
             wanted: What it shall be.
-            by: Who asks: ``operator`` or the identifier of a key.
+            by: Who asks.
         """
-        now_ms = system.now_ms()
-        refused = _check_new(wanted, now_ms)
+        refused = refused_by_form(wanted)
         if refused is not None:
             return refused
-        key, secret, stored_secret = mint(self._vault, wanted, project_id="", by=by, now_ms=now_ms)
+        now_ms = system.now_ms()
         async with self._store.writing() as connection:
-            project_id = await keys.first_project(connection)
-            key = msgspec.structs.replace(key, project_id=project_id)
+            drafted = await _draft(connection, wanted, by, now_ms)
+            if isinstance(drafted, Refused):
+                return drafted
+            key = drafted.key
+            secret, stored_secret = new_secret(self._vault, key, now_ms=now_ms)
             await keys.add(connection, key, stored_secret)
-        return Issued(
-            Key(key, [stored_secret], KeyUsage(key.id), status(key.record(), now_ms / 1000)), secret
-        )
+            told = facts(key) | {"display": stored_secret.display}
+            await note(connection, by, "key.create", key.id, after=told)
+            state = status(key, now_ms)
+            shown = Key(key, drafted.owner.account_id, [stored_secret], KeyUsage(key.id), state)
+            issued = Issued(shown, secret)
+            await keep(connection, issued)
+        return issued
 
     async def page(
-        self, wanted: KeyFilter, *, cursor: str | None, limit: int
-    ) -> tuple[list[Key], str | None]:
-        """Return up to ``limit`` keys, newest first, and where the next page begins, if there is one."""
+        self, wanted: KeyFilter, *, by: Principal, cursor: str | None, limit: int
+    ) -> tuple[list[Key], str | None] | Refused:
+        """Return up to ``limit`` keys within reach, newest first, and where the next page begins, if there is one.
+
+        Args:
+            wanted: Which; account, project and user may stand there by identifier, name and e-mail address.
+            by: Who asks; only the operator sees deleted keys.
+            cursor: The last key of the page before.
+            limit: How many at most.
+        """
+        if wanted.deleted and by.key is not None:
+            return Refused(Reason.INSUFFICIENT_PERMISSIONS, "Only the operator sees deleted keys", "deleted")
         now_ms = system.now_ms()
         async with self._store.reading() as connection:
-            found = await keys.page(connection, wanted, before=cursor, limit=limit + 1, now_ms=now_ms)
-            shown = found[:limit]
-            key_ids = [key.id for key in shown]
-            secrets = await keys.secrets_of(connection, key_ids)
-            used = await usage.of_keys(connection, key_ids)
-        complete = [
-            Key(key, secrets[key.id], used[key.id], status(key.record(), now_ms / 1000)) for key in shown
-        ]
-        return complete, shown[-1].id if len(found) > limit else None
+            within = await narrowed(connection, wanted, by)
+            if isinstance(within, Refused):
+                return within
+            found = await keys.page(connection, within, before=cursor, limit=limit + 1, now_ms=now_ms)
+            shown = await views(connection, found[:limit], now_ms)
+        return shown, shown[-1].stored.id if len(found) > limit else None
 
-    async def show(self, id_or_name: str) -> Key | Refused:
-        """Return the key with this identifier, or the only one with this name."""
+    async def show(self, id_or_name: str, *, by: Principal) -> Key | Refused:
+        """Return a key."""
         async with self._store.reading() as connection:
-            key = await keys.get(connection, id_or_name)
-            same_name = [key] if key is not None else await keys.named(connection, id_or_name)
-            if len(same_name) != 1:
-                return _none_or_many(id_or_name, same_name)
-            [key] = same_name
-            secrets = await keys.secrets_of(connection, [key.id])
-            used = await usage.of_keys(connection, [key.id])
-        return Key(key, secrets[key.id], used[key.id], status(key.record(), system.now()))
+            found = await find(connection, id_or_name, by)
+            if isinstance(found, Refused):
+                return found
+            [shown] = await views(connection, [found.key], system.now_ms())
+        return shown
 
-    async def edit(self, id_or_name: str, change: KeyChange) -> Key | Refused:
-        """Change a key; in force everywhere on return."""
-        refused = _check_change(change)
-        if refused is not None:
-            return refused
-        values: dict[str, object] = {}
-        for name, column in (
-            ("name", "name"),
-            ("description", "description"),
-            ("expires_at_ms", "expires_at"),
-        ):
-            value = getattr(change, name)
-            if value is not msgspec.UNSET:
-                values[column] = value
-        return await self._change(id_or_name, values)
+    async def edit(
+        self, id_or_name: str, terms: Terms, *, by: Principal, if_match: str | None = None
+    ) -> Key | Refused:
+        """Change a key; in force everywhere on return.
 
-    async def enable(self, id_or_name: str) -> Key | Refused:
-        """Let a disabled key work again."""
-        found = await self.show(id_or_name)
-        if isinstance(found, Key) and found.status is Status.REVOKED:
-            return Refused(Reason.CONFLICT, "A revoked key can't be enabled again; create a new one")
-        return await self._change(id_or_name, {"enabled": True})
+        Args:
+            id_or_name: Which.
+            terms: What shall be different.
+            by: Who asks.
+            if_match: The precondition on its version, as in ``domain.versions``.
+        """
 
-    async def disable(self, id_or_name: str) -> Key | Refused:
+        async def step(connection: AsyncConnection, found: Owned, now_ms: int) -> StoredKey | Refused:
+            changed = applied(found.key, terms)
+            refused = (
+                refused_as_too_strong(by, found, now_ms / 1000)
+                or refused_by_kind(changed)
+                or refused_by_time(changed, found.key, now_ms)
+                or refused_by_policy(changed, found.key, found.policy)
+                or refused_as_too_strong(by, replace(found, key=changed), now_ms / 1000)
+            )
+            if refused is not None:
+                return refused
+            if changed.rotate_every_days != found.key.rotate_every_days:
+                secrets = (await keys.secrets_of(connection, [changed.id]))[changed.id]
+                since = secrets[-1].created_at if secrets else now_ms
+                changed = replace(changed, next_rotation_at=next_rotation(changed, since, now_ms=now_ms))
+            return changed
+
+        refused = refused_by_form(terms)
+        return refused or await self._change(id_or_name, "key.edit", step, by=by, if_match=if_match)
+
+    async def enable(self, id_or_name: str, *, by: Principal) -> Key | Refused:
+        """Let a disabled or quarantined key work again."""
+
+        async def step(_connection: AsyncConnection, found: Owned, now_ms: int) -> StoredKey | Refused:
+            if found.key.revoked_at is not None:
+                return Refused(Reason.CONFLICT, "A revoked key can't be enabled again; create a new one")
+            refused = refused_as_too_strong(by, found, now_ms / 1000)
+            return refused or replace(found.key, enabled=True, frozen_at=None)
+
+        return await self._change(id_or_name, "key.enable", step, by=by)
+
+    async def disable(self, id_or_name: str, *, by: Principal) -> Key | Refused:
         """Stop a key for now; no worker accepts it any more on return."""
-        return await self._change(id_or_name, {"enabled": False})
 
-    async def revoke(self, id_or_name: str) -> Key | Refused:
+        async def step(_connection: AsyncConnection, found: Owned, _now_ms: int) -> StoredKey:
+            return replace(found.key, enabled=False)
+
+        return await self._change(id_or_name, "key.disable", step, by=by)
+
+    async def revoke(self, id_or_name: str, *, by: Principal) -> Key | Refused:
         """End a key for good; no worker accepts it any more on return."""
-        found = await self.show(id_or_name)
-        if isinstance(found, Refused):
-            return found
-        if found.stored.revoked_at is not None:
-            # Asked again, perhaps because the workers had not all confirmed the first time.
-            await self._workers.invalidate([found.stored.id])
-            return found
-        return await self._change(found.stored.id, {"revoked_at": system.now_ms()})
 
-    async def delete(self, id_or_name: str) -> Key | Refused:
+        async def step(_connection: AsyncConnection, found: Owned, now_ms: int) -> StoredKey:
+            return replace(found.key, revoked_at=found.key.revoked_at or now_ms)
+
+        return await self._change(id_or_name, "key.revoke", step, by=by)
+
+    async def delete(self, id_or_name: str, *, by: Principal, if_match: str | None = None) -> Key | Refused:
         """Take a key out of sight, its usage kept; no worker accepts it any more on return."""
-        found = await self.show(id_or_name)
-        if isinstance(found, Refused):
-            return found
+
+        async def step(_connection: AsyncConnection, found: Owned, now_ms: int) -> StoredKey | Refused:
+            if found.key.delete_protected:
+                message = "The key is protected from deletion; take 'delete_protected' away first"
+                return Refused(Reason.CONFLICT, message)
+            return replace(found.key, deleted_at=now_ms)
+
+        changed = await self._change(id_or_name, "key.delete", step, by=by, if_match=if_match)
+        if isinstance(changed, Refused) and changed.reason is Reason.RESOURCE_NOT_FOUND:
+            await self._confirm_deleted(id_or_name, by)
+        return changed
+
+    async def undelete(self, id_or_name: str, *, by: Principal) -> Key | Refused:
+        """Bring back a key that was deleted in the last 30 days; for the operator only."""
+        if by.key is not None:
+            message = "Only the operator, on the machine itself, can bring back a deleted key"
+            return Refused(Reason.INSUFFICIENT_PERMISSIONS, message)
+        now_ms = system.now_ms()
+        since_ms = now_ms - UNDELETE_DAYS * DAY_MS
         async with self._store.writing() as connection:
-            await keys.change(connection, found.stored.id, {"deleted_at": system.now_ms()})
-        await self._workers.invalidate([found.stored.id])
-        return found
+            found = await keys.deleted(connection, id_or_name, since_ms=since_ms)
+            if len(found) != 1:
+                return _none_or_many_deleted(found)
+            owned = await own(connection, found[0])
+            if await projects.get(connection, found[0].project_id) is None:
+                return Refused(Reason.CONFLICT, "The project of the key is deleted")
+            changed = replace(found[0], deleted_at=None)
+            shown = await _store(connection, owned, changed, by, "key.undelete")
+        await self._workers.invalidate([changed.id])
+        return shown
 
-    async def _change(self, id_or_name: str, values: dict[str, object]) -> Key | Refused:
-        found = await self.show(id_or_name)
-        if isinstance(found, Refused):
-            return found
-        key_id = found.stored.id
-        if values:
-            async with self._store.writing() as connection:
-                await keys.change(connection, key_id, values)
-        await self._workers.invalidate([key_id])
-        return await self.show(key_id)
+    async def _change(
+        self, id_or_name: str, action: str, step: Step, *, by: Principal, if_match: str | None = None
+    ) -> Key | Refused:
+        """Change a key in one transaction, then have the workers forget it, also where nothing was to change.
+
+        It may have been asked for again because they had not all confirmed the first time.
+        """
+        now_ms = system.now_ms()
+        async with self._store.writing() as connection:
+            found = await find(connection, id_or_name, by)
+            if isinstance(found, Refused):
+                return found
+            key = at_version(found.key, if_match)
+            if isinstance(key, Refused):
+                return key
+            changed = await step(connection, found, now_ms)
+            if isinstance(changed, Refused):
+                return changed
+            shown = await _store(connection, found, changed, by, action)
+        await self._workers.invalidate([found.key.id])
+        return shown
+
+    async def _confirm_deleted(self, id_or_name: str, by: Principal) -> None:
+        """Have the workers forget a key that was deleted before, for the same reason."""
+        async with self._store.reading() as connection:
+            found = [await own(connection, key) for key in await keys.deleted(connection, id_or_name)]
+        reached = [one.key.id for one in found if by.reaches(one.owner.account_id, one.key.project_id)]
+        if reached:
+            await self._workers.invalidate(reached)
 
 
-def mint(
-    vault: Vault, wanted: NewKey, *, project_id: str, by: str, now_ms: int
-) -> tuple[StoredKey, Secret, StoredSecret]:
-    """Make a key and a secret for it; nothing is stored."""
-    preset = wanted.preset
-    if preset is None and wanted.permissions is None:
-        preset = Preset.ADMIN if wanted.kind is Kind.MANAGEMENT else Preset.PRODUCTION
-    permissions = (
-        wanted.permissions if wanted.permissions is not None else PRESETS[preset or Preset.PRODUCTION]
+async def _draft(connection: AsyncConnection, wanted: NewKey, by: Principal, now_ms: int) -> Owned | Refused:
+    owner = await project_for(connection, wanted.project, by)
+    if isinstance(owner, Refused):
+        return owner
+    holder = await holder_for(connection, wanted.user, owner)
+    if isinstance(holder, Refused):
+        return holder
+    policy = read_policy(owner.policy)
+    if wanted.rotate_every_days is msgspec.UNSET and not wanted.decoy:
+        wanted = replace(wanted, rotate_every_days=policy.rotate_every_days)
+    key = draft(replace(wanted, user=holder), project_id=owner.project_id, by=by.name, now_ms=now_ms)
+    drafted = Owned(key, owner)
+    refused = (
+        refused_by_kind(key)
+        or refused_by_time(key, None, now_ms)
+        or refused_by_policy(key, None, policy)
+        or refused_as_too_strong(by, drafted, now_ms / 1000)
     )
-    key = StoredKey(
-        id=system.new_id(ids.KEY),
-        project_id=project_id,
-        name=wanted.name,
-        description=wanted.description,
-        kind=wanted.kind.value,
-        preset=preset.value if preset is not None and permissions == PRESETS[preset] else "",
-        permissions=" ".join(sorted(permissions)),
-        enabled=True,
-        revoked_at=None,
-        expires_at=wanted.expires_at_ms,
-        deleted_at=None,
-        created_at=now_ms,
-        created_by=by,
-        version=1,
-    )
-    secret = system.new_key(wanted.kind)
-    pepper_id, stored = vault.verifier(verifier.digest(secret.reveal().encode()))
-    stored_secret = StoredSecret(
-        id=system.new_id(ids.SECRET),
-        key_id=key.id,
-        verifier=stored,
-        binding=vault.binding(pepper_id, stored, key.id),
-        pepper_id=pepper_id,
-        display=key_text.display(secret),
-        created_at=now_ms,
-    )
-    return key, secret, stored_secret
+    return refused or drafted
 
 
-def _check_new(wanted: NewKey, now_ms: int) -> Refused | None:
-    if wanted.kind is Kind.PUBLISHABLE:
-        return Refused(Reason.INVALID_MEMBER, "Publishable keys can't be issued yet; use 'secret'", "kind")
-    if wanted.kind is Kind.MANAGEMENT and (
-        wanted.preset not in {None, Preset.ADMIN} or wanted.permissions not in {None, PRESETS[Preset.ADMIN]}
-    ):
-        return Refused(
-            Reason.INVALID_MEMBER, "A management key always has the permission 'admin'", "permissions"
-        )
-    if wanted.permissions is not None and not wanted.permissions:
-        return Refused(Reason.INVALID_MEMBER, "A key needs at least one permission", "permissions")
-    if wanted.expires_at_ms is not None and wanted.expires_at_ms <= now_ms:
-        return Refused(
-            Reason.INVALID_MEMBER, "The time is past; a new key must expire in the future", "expires_at"
-        )
-    return _check_texts(wanted.name, wanted.description)
+async def _store(
+    connection: AsyncConnection, before: Owned, changed: StoredKey, by: Principal, action: str
+) -> Key:
+    """Write what has changed of a key, and that it has; return the key as it is then."""
+    old = asdict(before.key)
+    values = {name: value for name, value in asdict(changed).items() if value != old[name]}
+    if values:
+        changed = replace(changed, version=before.key.version + 1)
+        await keys.change(connection, changed.id, values)
+        if values.get("revoked_at") is not None or values.get("recoverable") is False:
+            await keys.forget_text(connection, changed.id)
+        was, now = differences(before.key, changed)
+        await note(connection, by, action, changed.id, before=was, after=now)
+    [shown] = await views(connection, [changed], system.now_ms())
+    return shown
 
 
-def _check_change(change: KeyChange) -> Refused | None:
-    name = "-" if isinstance(change.name, msgspec.UnsetType) else change.name
-    return _check_texts(name, change.description or "")
+async def views(connection: AsyncConnection, found: Iterable[StoredKey], now_ms: int) -> list[Key]:
+    """Return these keys with everything that may be shown of them."""
+    found = list(found)
+    key_ids = [key.id for key in found]
+    owners = await keys.owners(connection, (key.project_id for key in found))
+    secrets = await keys.secrets_of(connection, key_ids)
+    used = await usage.of_keys(connection, key_ids)
+    return [
+        Key(key, owners[key.project_id].account_id, secrets[key.id], used[key.id], status(key, now_ms))
+        for key in found
+    ]
 
 
-def _check_texts(name: str, description: str) -> Refused | None:
-    if not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH or not name.isprintable():
-        return Refused(Reason.INVALID_MEMBER, f"A name is 1 to {NAME_LENGTH} printable characters", "name")
-    if len(description) > DESCRIPTION_LENGTH:
-        message = f"A description has at most {DESCRIPTION_LENGTH} characters"
-        return Refused(Reason.INVALID_MEMBER, message, "description")
-    return None
-
-
-def _none_or_many(asked: str, found: Sequence[StoredKey]) -> Refused:
+def _none_or_many_deleted(found: list[StoredKey]) -> Refused:
     if not found:
-        return Refused(Reason.RESOURCE_NOT_FOUND, "There is no such key")
-    message = f"{len(found)} keys have the name {asked!r}; use the identifier"
+        message = f"No such key was deleted in the last {UNDELETE_DAYS} days"
+        return Refused(Reason.RESOURCE_NOT_FOUND, message)
+    message = f"{len(found)} deleted keys have this name; use the identifier"
     return Refused(Reason.CONFLICT, message, details={"ids": ", ".join(key.id for key in found)})

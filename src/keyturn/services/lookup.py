@@ -1,28 +1,109 @@
 """Say who holds a secret."""
 
+from collections.abc import Callable, Sequence
+
+import msgspec
+
 from keyturn.domain import verifier
+from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
-from keyturn.store import keys
-from keyturn.store.engine import Store
+from keyturn.domain.permissions import Permission
+from keyturn.domain.policies import NO_POLICY, read_policy
+from keyturn.store.holders import Holder
 from keyturn.store.vault import Vault
 
 
 class Lookup:
     """Finds keys by the digest of a secret."""
 
-    def __init__(self, store: Store, vault: Vault) -> None:
-        self._store = store
+    def __init__(
+        self,
+        find: Callable[[Sequence[bytes]], Holder | None],
+        vault: Vault,
+        renew: Callable[[Holder, bytes], None] | None = None,
+    ) -> None:
+        """Take in how to ask.
+
+        Args:
+            find: Returns who holds the secret with one of these verifiers.
+            vault: Makes verifiers.
+            renew: Is told of a secret (its SHA-256 digest) whose verifier was not made with the newest pepper; must
+                not keep the caller waiting.
+        """
+        self._find = find
         self._vault = vault
+        self._renew = renew
 
     async def by_digest(self, digest: bytes) -> KeyRecord | None:
         """Return who holds the secret with this SHA-256 digest, whatever the state of the key; ``None``: nobody.
 
         A verifier that was moved to another key inside the database is nobody's.
         """
-        async with self._store.reading() as connection:
-            found = await keys.find(connection, self._vault.verifiers(digest))
-        if found is None:
+        holder = self._find(self._vault.verifiers(digest))
+        if holder is None:
             return None
-        key, secret = found
-        expected = self._vault.binding(secret.pepper_id, secret.verifier, key.id)
-        return key.record() if verifier.matches(expected, secret.binding) else None
+        expected = self._vault.binding(holder.pepper_id, holder.verifier, holder.key_id)
+        if not verifier.matches(expected, holder.binding):
+            return None
+        if self._renew is not None and holder.pepper_id != self._vault.newest_pepper:
+            self._renew(holder, digest)
+        return record(holder)
+
+
+def record(holder: Holder) -> KeyRecord:
+    """Return what a worker needs to know of a secret and its key."""
+    ends = [at for at in (holder.revoked_at, holder.deleted_at, holder.secret_revoked_at) if at is not None]
+    known = KeyRecord(
+        id=holder.key_id,
+        name=holder.name,
+        kind=Kind(holder.kind),
+        permissions=frozenset(Permission(one) for one in holder.permissions.split()),
+        secret_id=holder.secret_id,
+        project_id=holder.project_id,
+        account_id=holder.account_id,
+        user_id=holder.user_id or "",
+        environment=holder.environment,
+        enabled=bool(holder.enabled),
+        revoked_at=min(ends) / 1000 if ends else None,
+        expires_at=_seconds(holder.expires_at),
+        not_before=_seconds(holder.not_before),
+        owner_active=bool(holder.account_active and holder.user_active),
+        node_wide=bool(holder.first_account),
+        models=tuple(holder.models.split()),
+        endpoints=tuple(holder.endpoints.split()),
+        ip=tuple(holder.ip.split()),
+        origins=tuple(holder.origins.split()),
+        locations=_locations(holder),
+        decoy=bool(holder.decoy),
+        frozen=holder.frozen_at is not None,
+        pending=holder.secret_activated_at is None,
+        retires_at=_seconds(holder.secret_expires_at),
+        deprecated_at=_seconds(holder.successor_at),
+        self_rotation=bool(holder.self_rotation),
+    )
+    return msgspec.structs.replace(known, plain=True) if _is_plain(known) else known
+
+
+def _is_plain(known: KeyRecord) -> bool:
+    return (
+        known.kind is Kind.SECRET
+        and known.enabled
+        and known.owner_active
+        and not (known.decoy or known.frozen or known.pending)
+        and not (known.models or known.endpoints or known.ip or known.origins)
+        and (known.revoked_at, known.expires_at, known.not_before) == (None, None, None)
+        and (known.locations, known.retires_at, known.deprecated_at) == (None, None, None)
+    )
+
+
+def _locations(holder: Holder) -> frozenset[str] | None:
+    """Return what the key and its project both allow; ``None`` when neither says anything."""
+    own = None if holder.locations is None else frozenset(holder.locations.split())
+    policy = None if holder.policy == NO_POLICY else read_policy(holder.policy).locations
+    if own is None or policy is None:
+        return own if policy is None else frozenset(policy)
+    return own & frozenset(policy)
+
+
+def _seconds(at_ms: int | None) -> float | None:
+    return None if at_ms is None else at_ms / 1000

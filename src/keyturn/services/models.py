@@ -3,7 +3,9 @@
 import msgspec
 
 from keyturn import system
+from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.services.audit import Facts, note
 from keyturn.services.probe import NAME_LENGTH
 from keyturn.services.workers import Workers
 from keyturn.store import models, upstreams
@@ -41,7 +43,7 @@ class Models:
             found = await models.get(connection, name)
         return _unknown(name) if found is None else found
 
-    async def add(self, name: str, change: ModelChange) -> StoredModel | Refused:
+    async def add(self, name: str, change: ModelChange, *, by: Principal) -> StoredModel | Refused:
         """Give a name to a model of an upstream; under the same name there unless ``change`` says another."""
         empty = StoredModel(name, "", name, None, None, None, system.now_ms())
         wanted = _apply(empty, change)
@@ -55,10 +57,11 @@ class Models:
             if refused is not None:
                 return refused
             await models.put(connection, [wanted])
+            await note(connection, by, "model.add", name, after=_facts(wanted))
         await self._workers.publish()
         return wanted
 
-    async def edit(self, name: str, change: ModelChange) -> StoredModel | Refused:
+    async def edit(self, name: str, change: ModelChange, *, by: Principal) -> StoredModel | Refused:
         """Send a name elsewhere or change its price."""
         async with self._store.writing() as connection:
             found = await models.get(connection, name)
@@ -69,16 +72,18 @@ class Models:
             if refused is not None:
                 return refused
             await models.put(connection, [wanted])
+            await note(connection, by, "model.edit", name, before=_facts(found), after=_facts(wanted))
         await self._workers.publish()
         return wanted
 
-    async def remove(self, name: str) -> StoredModel | Refused:
+    async def remove(self, name: str, *, by: Principal) -> StoredModel | Refused:
         """Take a name away."""
         async with self._store.writing() as connection:
             found = await models.get(connection, name)
             if found is None:
                 return _unknown(name)
             await models.remove(connection, name)
+            await note(connection, by, "model.remove", name, before=_facts(found))
         await self._workers.publish()
         return found
 
@@ -88,6 +93,14 @@ def _apply(model: StoredModel, change: ModelChange) -> StoredModel:
         name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET
     }
     return msgspec.structs.replace(model, **values)
+
+
+def _facts(model: StoredModel) -> Facts:
+    return {
+        name: value
+        for name, value in msgspec.structs.asdict(model).items()
+        if name not in {"name", "created_at"}
+    }
 
 
 def _check(wanted: StoredModel, *, known: bool) -> Refused | None:

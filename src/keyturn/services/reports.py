@@ -1,11 +1,15 @@
 """What has been used, and what became of a request. Reads what is in the store: ask ingest to flush first."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from keyturn import system
-from keyturn.domain.journal import Admitted, Served
-from keyturn.store import keys, requests, usage
+from keyturn.domain.journal import Admitted
+from keyturn.domain.principal import Principal
+from keyturn.store import events, keys, requests, usage
 from keyturn.store.engine import Store
+from keyturn.store.requests import Ended, RequestFilter
 from keyturn.store.usage import DAY_S, Grouping, UsageRow
 
 
@@ -31,13 +35,39 @@ class Reports:
             total = await usage.total(connection, since_s=since_s)
         return UsageReport(rows, total)
 
-    async def request(self, request_id: str) -> Served | Admitted | None:
-        """Return a request that was let in: ended, or under way."""
+    async def request(self, request_id: str) -> Ended | Admitted | None:
+        """Return a request: ended, refused or under way."""
         async with self._store.reading() as connection:
-            ended = await requests.served(connection, request_id)
+            ended = await requests.ended(connection, request_id)
             return ended if ended is not None else await requests.under_way(connection, request_id)
 
-    async def key_name(self, key_id: str) -> str:
-        """Return a key's name, deleted or not; empty for one that never was."""
+    async def requests(
+        self, wanted: RequestFilter, *, reach: Principal, cursor: str | None, limit: int
+    ) -> tuple[list[Ended], str | None]:
+        """Return requests within reach that have ended or were refused, newest first.
+
+        Args:
+            wanted: Which of them.
+            reach: Who asks.
+            cursor: What the page before gave; ``None`` for the first.
+            limit: How many at most; there may be fewer and still be more on the next page.
+
+        Returns:
+            The requests, and the cursor of the next page where there is one.
+        """
+        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
         async with self._store.reading() as connection:
-            return (await keys.names(connection, [key_id])).get(key_id, "")
+            return await requests.page(connection, own, before=cursor, limit=limit)
+
+    async def reaches(self, principal: Principal, key_id: str) -> bool:
+        """Say whether a key, deleted or not, is within reach; without a key, only for whoever reaches everything."""
+        if not principal.account_id and not principal.project_id:
+            return True
+        async with self._store.reading() as connection:
+            owner = (await events.owners(connection, [key_id])).get(key_id)
+        return owner is not None and principal.reaches(*owner)
+
+    async def key_names(self, key_ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of keys, deleted or not; one that never was has none."""
+        async with self._store.reading() as connection:
+            return await keys.names(connection, sorted(set(key_ids)))

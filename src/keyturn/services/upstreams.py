@@ -9,8 +9,10 @@ import structlog
 
 from keyturn import system
 from keyturn.domain import ids
+from keyturn.domain.principal import SCHEDULER, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
+from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import Configuration, owner
 from keyturn.services.demo_models import ALIASES, DEMO
 from keyturn.services.probe import NAME_LENGTH, Probe, probe
@@ -66,7 +68,7 @@ class Upstreams:
             Upstream(one, [model.name for model in known if model.upstream == one.name]) for one in stored
         ]
 
-    async def add(self, wanted: NewUpstream) -> Added | Refused:
+    async def add(self, wanted: NewUpstream, *, by: Principal) -> Added | Refused:
         """Connect a provider; its models can be used everywhere on return."""
         base_url = wanted.base_url.rstrip("/")
         refused = _check(wanted.name, base_url, wanted.models)
@@ -84,11 +86,12 @@ class Upstreams:
             if await upstreams.get(connection, wanted.name) is not None:
                 return Refused(Reason.CONFLICT, f"There is an upstream named {wanted.name!r} already", "name")
             await upstreams.add(connection, stored)
+            await note(connection, by, "upstream.add", stored.name, after=facts(stored))
         names, problem = wanted.models, ""
         if not names:
             found = await self._probe(stored)
             names, problem = found.models, found.error
-        added = await self._add_models(stored.name, names)
+        added = await self._add_models(stored.name, names, by=by)
         await self._workers.publish()
         return Added(Upstream(stored, added), problem)
 
@@ -104,17 +107,19 @@ class Upstreams:
                 "an upstream's models can't be listed", upstream=name, why=found.error
             )
             return
-        added = await self._add_models(name, found.models)
+        added = await self._add_models(name, found.models, by=Principal(SCHEDULER))
         structlog.get_logger().info("models added", upstream=name, count=len(added))
         await self._workers.publish()
 
-    async def remove(self, name: str) -> Upstream | Refused:
+    async def remove(self, name: str, *, by: Principal) -> Upstream | Refused:
         """Disconnect a provider and drop its models; nothing goes there any more on return."""
         found = [one for one in await self.everything() if one.stored.name == name]
         if not found:
             return _unknown(name)
         async with self._store.writing() as connection:
             await upstreams.remove(connection, name)
+            before: Facts = {**facts(found[0].stored), "models": found[0].models}
+            await note(connection, by, "upstream.remove", name, before=before)
         await self._workers.publish()
         return found[0]
 
@@ -132,7 +137,7 @@ class Upstreams:
             )
         return await probe(upstream, proxy=self._configuration.proxy_to(upstream))
 
-    async def _add_models(self, upstream: str, wanted: Sequence[str]) -> list[str]:
+    async def _add_models(self, upstream: str, wanted: Sequence[str], *, by: Principal) -> list[str]:
         """Store models under free names; return the names."""
         now_ms = system.now_ms()
         async with self._store.writing() as connection:
@@ -142,7 +147,14 @@ class Upstreams:
                 name = model if _is_free(model, taken) else f"{upstream}/{model}"
                 rows[name] = StoredModel(name, upstream, model, None, None, None, now_ms)
             await models.put(connection, list(rows.values()))
+            if rows:
+                await note(connection, by, "upstream.models_add", upstream, after={"models": sorted(rows)})
         return sorted(rows)
+
+
+def facts(stored: StoredUpstream) -> Facts:
+    """Return what the audit log says of an upstream; of its credential, whether there is one."""
+    return {"base_url": stored.base_url, "credential": stored.sealed_credential is not None}
 
 
 def can_be_sent(credential: Secret) -> bool:

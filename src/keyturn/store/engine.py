@@ -2,8 +2,9 @@
 
 import asyncio
 import importlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from sqlalchemy import Connection, event, text
@@ -16,6 +17,11 @@ from keyturn.store.migrations import HEAD, REVISIONS
 
 BUSY_TIMEOUT_S = 5.0
 _WRITES = {"keyturn_writes": True}
+
+WITH_CHANGE: ContextVar[Callable[[AsyncConnection], Awaitable[None]] | None] = ContextVar(
+    "with_change", default=None
+)
+"""What the call under way wants written in each transaction of its changes, so that both stand or neither."""
 
 
 class UnusableDatabaseError(Exception):
@@ -47,6 +53,9 @@ class Store:
             connection = await plain.execution_options(**_WRITES)
             async with connection.begin():
                 yield connection
+                with_change = WITH_CHANGE.get()
+                if with_change is not None:
+                    await with_change(connection)
 
     async def close(self) -> None:
         """Close every connection."""

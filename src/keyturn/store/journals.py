@@ -4,6 +4,8 @@ The only statements in Keyturn that run thousands of times a second together, so
 the driver as text with plain tuples; everything else goes through the expression language.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +17,9 @@ RollupRow = tuple[str, int, str, str, int, int, int, int, int, int, int, int, in
 """As the columns of ``rollups`` stand."""
 KeyUsageRow = tuple[str, int, int, int, int, int, str, bool]
 """As the columns of ``key_usage`` stand."""
+
+SecretUseRow = tuple[str, str, int]
+"""Secret, address, milliseconds since 1970 UTC."""
 
 _ADMISSIONS = "INSERT OR REPLACE INTO admissions (request_id, journal, record) VALUES (?, ?, ?)"
 _SETTLED = "DELETE FROM admissions WHERE request_id = ?"
@@ -46,6 +51,14 @@ ON CONFLICT (key_id) DO UPDATE SET
     last_used_at = max(last_used_at, excluded.last_used_at),
     seen_in_url = max(seen_in_url, excluded.seen_in_url)
 """
+_SECRETS = """
+UPDATE secrets SET last_used_at = ?3, last_address = ?2 WHERE id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)
+"""
+_RETIRING = """
+INSERT INTO retiring_uses (secret_id, address, last_used_at)
+SELECT ?1, ?2, ?3 FROM secrets WHERE id = ?1 AND expires_at IS NOT NULL
+ON CONFLICT (secret_id, address) DO UPDATE SET last_used_at = max(last_used_at, excluded.last_used_at)
+"""
 _POSITION = """
 INSERT INTO journals (name, position, finished) VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE SET position = excluded.position, finished = excluded.finished
@@ -68,6 +81,10 @@ class Batch(msgspec.Struct):
     blocks: list[tuple[str, str, bytes]]
     rollups: list[RollupRow]
     keys: list[KeyUsageRow]
+    secrets: list[SecretUseRow]
+    """The last uses of secrets."""
+    named: list[SecretUseRow]
+    """Every address that was noted by itself: kept where the secret is in its overlap."""
 
 
 async def write(connection: AsyncConnection, batch: Batch) -> None:
@@ -78,11 +95,23 @@ async def write(connection: AsyncConnection, batch: Batch) -> None:
         (_BLOCKS, batch.blocks),
         (_ROLLUPS, batch.rollups),
         (_KEY_USAGE, batch.keys),
+        (_SECRETS, batch.secrets),
+        (_RETIRING, batch.named),
     ):
         if rows:
             await connection.exec_driver_sql(statement, rows)
     if batch.journal:
         await connection.exec_driver_sql(_POSITION, (batch.journal, batch.position, batch.finished))
+
+
+async def note_uses(connection: AsyncConnection, uses: Sequence[tuple[str, SecretUseRow]]) -> None:
+    """Note uses of keys that were no requests, each with its key: nothing but when and from where is counted."""
+    if not uses:
+        return
+    keys: list[KeyUsageRow] = [(key_id, 0, 0, 0, 0, at, address, False) for key_id, (_, address, at) in uses]
+    secrets = [use for _, use in uses]
+    for statement, rows in ((_KEY_USAGE, keys), (_SECRETS, secrets), (_RETIRING, secrets)):
+        await connection.exec_driver_sql(statement, rows)
 
 
 async def positions(connection: AsyncConnection) -> dict[str, tuple[int, bool]]:

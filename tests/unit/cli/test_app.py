@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 
 from keyturn import __version__
-from keyturn.cli.app import COMMANDS
+from keyturn.cli.app import COMMANDS, module_of
 from unit.cli.conftest import Run
 
 
@@ -27,7 +27,7 @@ def loaded_modules(*arguments: str) -> set[str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_says_itself(name: str) -> None:
     """The list is shown without loading the commands; it may not drift from them."""
-    command = get_command(importlib.import_module(f"keyturn.cli.{name}").app)
+    command = get_command(importlib.import_module(module_of(name)).app)
 
     first_line = (command.help or "").splitlines()[0]
 
@@ -43,10 +43,10 @@ def test_every_command_has_a_help_with_an_example(keyturn: Run, name: str) -> No
     assert f"keyturn {name}" in ran.out.replace("Usage: keyturn", "")
 
 
-@pytest.mark.parametrize("name", ["keys", "upstreams", "models"])
+@pytest.mark.parametrize("name", ["keys", "upstreams", "models", "audit"])
 def test_every_command_of_a_noun_has_an_example_too(keyturn: Run, name: str) -> None:
     """The verbs are what people look up."""
-    group = get_command(importlib.import_module(f"keyturn.cli.{name}").app)
+    group = get_command(importlib.import_module(module_of(name)).app)
 
     for verb, command in group.commands.items():  # type: ignore[attr-defined]
         text = command.help or ""

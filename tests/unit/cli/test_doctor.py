@@ -164,3 +164,21 @@ def test_json_has_it_all(keyturn: Run, node: ManagementApi) -> None:
     assert document["node"]["workers"] == [WORKER]
     assert ["server.port", "8080", "default"] in document["settings"]
     assert document["problems"] == []
+
+
+@pytest.mark.parametrize(("required", "warnings"), [("False", 1), ("True", 0)])
+def test_a_node_without_keys_is_a_warning_and_no_problem(
+    keyturn: Run, supervised: ManagementApi, required: str, warnings: int
+) -> None:
+    """It may be meant; a watchdog that goes by the exit status need not wake anybody."""
+    setting = {"path": "auth.required", "value": required, "origin": "default"}
+    supervised.data("GET", PATH, NODE | {"settings": [setting]})
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+    ran, raw = keyturn("doctor"), keyturn("doctor", "--json")
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ran.out.count("! no key is needed") == warnings
+    assert len(msgspec.json.decode(raw.out)["warnings"]) == warnings
+    assert not [one for one in msgspec.json.decode(raw.out)["problems"] if "key" in one]

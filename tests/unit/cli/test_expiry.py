@@ -52,3 +52,14 @@ def test_a_change_counts_from_now() -> None:
 def test_never_takes_the_expiry_away() -> None:
     """A key that was to end may be kept."""
     assert expiry.for_change("Never", NOON) == {"expires_at": None}
+
+
+def test_a_span_beyond_all_calendars_is_refused() -> None:
+    """In one line."""
+    with pytest.raises(CommandFailed, match="too far away"):
+        expiry.for_change("999999999w", NOON)
+
+
+def test_a_key_that_never_expires_says_nothing_of_it() -> None:
+    """`never` is what a new key is anyway."""
+    assert expiry.for_creation("never") == {}

@@ -69,6 +69,46 @@ def test_what_is_said_about_a_new_key_reaches_the_node(keyturn: Run, node: Manag
     }
 
 
+def test_every_option_of_a_new_key_reaches_the_node(keyturn: Run, node: ManagementApi) -> None:
+    """From the owner to the metadata."""
+    node.answers("POST", "/api/v1/keys", {"success": True, "data": KEY, "key": SECRET}, status=201)
+
+    keyturn(
+        *("keys", "create", "my-app", "--kind", "publishable", "--project", "web", "--user", "a@b.c"),
+        *("--environment", "staging", "--model", "gpt-*", "--model", "tts", "--endpoint", "/v1/*"),
+        *("--ip", "10.0.0.0/8", "--origin", "https://a.b.c", "--location", "header", "--expires", "never"),
+        *("--not-before", "2030-01-31", "--rotate-every", "90d", "--overlap", "7d", "--self-rotation"),
+        *("--sealing-key", "abc=", "--sink", "/etc/a.env", "--recoverable", "--delete-protected"),
+        *("--tag", "t", "--metadata", "k=v", "--decoy"),
+    )
+
+    assert node.asked[0].body == {
+        "name": "my-app",
+        "kind": "publishable",
+        "project_id": "web",
+        "user_id": "a@b.c",
+        "environment": "staging",
+        "models": ["gpt-*", "tts"],
+        "endpoints": ["/v1/*"],
+        "ip": ["10.0.0.0/8"],
+        "origins": ["https://a.b.c"],
+        "locations": ["header"],
+        "not_before": "2030-01-31T00:00:00Z",
+        "rotation": {
+            "every_days": 90,
+            "overlap_hours": 168,
+            "self_rotation": True,
+            "sealing_key": "abc=",
+            "sink": "/etc/a.env",
+        },
+        "recoverable": True,
+        "delete_protected": True,
+        "tags": ["t"],
+        "metadata": {"k": "v"},
+        "decoy": True,
+    }
+
+
 def test_a_new_key_as_json_holds_everything(keyturn: Run, node: ManagementApi) -> None:
     """Scripts read the id and the secret from one document."""
     node.answers("POST", "/api/v1/keys", {"success": True, "data": KEY, "key": SECRET}, status=201)
@@ -98,6 +138,19 @@ def test_the_list_goes_on_to_the_last_page(keyturn: Run, node: ManagementApi) ->
     ran = keyturn("keys", "list", "--status", "active", "--json")
 
     assert [key["name"] for key in msgspec.json.decode(ran.out)] == ["my-app", "second"]
+
+
+def test_a_list_is_narrowed_by_the_node(keyturn: Run, node: ManagementApi) -> None:
+    """Every filter there is."""
+    query = "status=active&search=s&kind=secret&account=a&project=p&user=u&environment=e&tag=t&deleted=true"
+    node.data("GET", f"/api/v1/keys?{query}&limit=100", [KEY])
+
+    ran = keyturn(
+        *("keys", "list", "--status", "active", "--search", "s", "--kind", "secret", "--account", "a"),
+        *("--project", "p", "--user", "u", "--environment", "e", "--tag", "t", "--deleted"),
+    )
+
+    assert "my-app" in ran.out
 
 
 def test_an_empty_list_says_what_to_do(keyturn: Run, node: ManagementApi) -> None:
@@ -185,6 +238,11 @@ def test_a_key_that_was_in_a_url_is_pointed_out(keyturn: Run, node: ManagementAp
         (("--description", ""), {"description": ""}),
         (("--expires", "never"), {"expires_at": None}),
         (("--expires", "2030-01-31"), {"expires_at": "2030-01-31T00:00:00Z"}),
+        (("--model", "none", "--ip", "::1"), {"models": [], "ip": ["::1"]}),
+        (
+            ("--no-recoverable", "--rotate-every", "never"),
+            {"recoverable": False, "rotation": {"every_days": None}},
+        ),
     ],
 )
 def test_only_what_is_named_is_changed(
@@ -206,10 +264,10 @@ def test_an_edit_without_a_change_is_refused(keyturn: Run, node: ManagementApi) 
     assert (ran.status, node.asked) == (1, [])
 
 
-@pytest.mark.parametrize("action", ["enable", "disable", "revoke"])
+@pytest.mark.parametrize("action", ["enable", "disable", "undelete"])
 def test_an_action_is_asked_for_and_reported(keyturn: Run, node: ManagementApi, action: str) -> None:
     """What the operator reads is what the node has done."""
-    status = {"enable": "active", "disable": "disabled", "revoke": "revoked"}[action]
+    status = {"enable": "active", "disable": "disabled", "undelete": "expired"}[action]
     node.data("POST", f"/api/v1/keys/my-app/{action}", {**KEY, "status": status})
 
     ran = keyturn("keys", action, "my-app")
@@ -218,26 +276,46 @@ def test_an_action_is_asked_for_and_reported(keyturn: Run, node: ManagementApi, 
     assert status in ran.out
 
 
-def test_deleting_asks_for_the_name(keyturn: Run, node: ManagementApi) -> None:
-    """A key in use is not lost to a slip of the finger."""
-    node.data("GET", "/api/v1/keys/key_00000000000000000001", KEY)
-    node.data("DELETE", "/api/v1/keys/key_00000000000000000001", None)
+@pytest.mark.parametrize("action", ["enable", "disable", "undelete", "revoke", "delete", "edit"])
+def test_every_action_answers_in_json(keyturn: Run, node: ManagementApi, action: str) -> None:
+    """Scripts change keys, too."""
+    path = f"/api/v1/keys/{KEY['id']}"
+    method, end = {"delete": ("DELETE", ""), "edit": ("PATCH", "")}.get(action, ("POST", f"/{action}"))
+    node.data("GET", path, KEY)
+    node.data(method, path + end, {**KEY, "version": 2})
+    more = {"edit": ("--expires", "never"), "revoke": ("--yes",), "delete": ("--yes",)}.get(action, ())
 
-    ran = keyturn("keys", "delete", KEY["id"], typed="my-app\n")
+    ran = keyturn("keys", action, KEY["id"], *more, "--json")
+
+    assert msgspec.json.decode(ran.out)["version"] == 2
+
+
+@pytest.mark.parametrize(("action", "method"), [("delete", "DELETE"), ("revoke", "POST")])
+def test_what_is_final_asks_for_the_name(keyturn: Run, node: ManagementApi, action: str, method: str) -> None:
+    """A key in use is not lost to a slip of the finger."""
+    path = "/api/v1/keys/key_00000000000000000001"
+    node.data("GET", path, KEY)
+    node.data("DELETE", path, None)
+    node.data("POST", f"{path}/revoke", {**KEY, "status": "revoked"})
+
+    ran = keyturn("keys", action, KEY["id"], typed="my-app\n")
 
     assert ran.status == 0
-    assert [one.method for one in node.asked] == ["GET", "DELETE"]
+    assert [one.method for one in node.asked] == ["GET", method]
 
 
+@pytest.mark.parametrize("action", ["delete", "revoke"])
 @pytest.mark.parametrize("typed", ["", "\n", "y\n", "my-ap\n"])
-def test_anything_but_the_name_deletes_nothing(keyturn: Run, node: ManagementApi, typed: str) -> None:
+def test_anything_but_the_name_ends_nothing(
+    keyturn: Run, node: ManagementApi, action: str, typed: str
+) -> None:
     """Neither a "yes" by habit nor the end of the input is a confirmation."""
     node.data("GET", "/api/v1/keys/my-app", KEY)
 
-    ran = keyturn("keys", "delete", "my-app", typed=typed)
+    ran = keyturn("keys", action, "my-app", typed=typed)
 
     assert ran.status == 1
-    assert "nothing was deleted" in ran.err
+    assert f"nothing was {action}d" in ran.err
     assert [one.method for one in node.asked] == ["GET"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from keyturn.cli.serve import Progress, base_address, curl, welcome
-from keyturn.config.sections import Server, Settings
+from keyturn.config.sections import Auth, Server, Settings
 from keyturn.domain.secret import Secret
 from keyturn.node.progress import Started
 
@@ -33,6 +33,17 @@ def test_the_first_start_shows_the_key_and_a_line_to_paste() -> None:
         "curl http://127.0.0.1:8080/v1/chat",
     ):
         assert part in text
+
+
+def test_a_node_without_keys_is_warned_of() -> None:
+    """Whoever forgot the setting sees it at every start; the others see nothing."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=40, highlight=False)
+
+    welcome(console, Settings(auth=Auth(required=False)), Started(8080, None, 0.9), demo=False)
+
+    assert "Warning: no key is needed (auth.required = false)" in screen.getvalue()
+    assert "Warning" not in shown(Started(8080, None, 0.9))
 
 
 def test_later_starts_show_no_secret_but_how_to_get_one() -> None:

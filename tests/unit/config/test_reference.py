@@ -43,4 +43,6 @@ def test_a_given_value_stands_in_force(tmp_path: Path) -> None:
 
 def test_what_holds_credentials_is_marked() -> None:
     """`keyturn doctor` goes by these marks."""
-    assert {path for path, entry in entries().items() if entry.secret} == {"metrics.token", "relay.proxy"}
+    marked = {path for path, entry in entries().items() if entry.secret}
+
+    assert marked == {"metrics.token", "relay.proxy", "vault.master_key", "vault.pepper"}

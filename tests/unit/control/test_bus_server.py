@@ -13,13 +13,16 @@ from structlog.testing import capture_logs
 from fakes.bus_worker import BusWorker
 from fakes.usage_records import WorkerJournal
 from keyturn import bus
-from keyturn.control.bus_server import BusServer, Configuration, Patience
+from keyturn.control.bus_server import BusServer, Patience
+from keyturn.domain.events import Notice
 from keyturn.domain.faults import Fault
+from keyturn.domain.journal import Refused
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.models import Target
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason
+from keyturn.services.configuration import Known
 
 KNOWN = b"k" * 32
 RECORD = KeyRecord("key_1", "app", Kind.SECRET, frozenset({Permission.READ}))
@@ -40,6 +43,8 @@ class House:
         self.broken = False
         self.gate: asyncio.Event | None = None
         self.asked = asyncio.Event()
+        self.first_uses: list[str] = []
+        self.notices: list[Notice] = []
 
     async def look(self, digest: bytes) -> KeyRecord | None:
         """Answer when the gate is open."""
@@ -50,11 +55,19 @@ class House:
             raise RuntimeError("no database")
         return RECORD if digest == KNOWN else None
 
-    async def configuration(self) -> Configuration:
+    async def configuration(self) -> Known:
         """Return what there is."""
         if self.broken:
             raise RuntimeError("no database")
-        return dict(self.models), {"u": bus.Upstream("u", "http://h/v1")}
+        return Known(dict(self.models), {"u": bus.Upstream("u", "http://h/v1")})
+
+    async def first_used(self, secret_id: str) -> None:
+        """Hear of a pending secret that was used."""
+        self.first_uses.append(secret_id)
+
+    async def noticed(self, notices: list[Notice]) -> None:
+        """Hear what a worker saw."""
+        self.notices += notices
 
 
 @pytest.fixture
@@ -74,7 +87,7 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
         configuration=house.configuration,
         patience=Patience(kill_after=0.3, give_up_after=0.8, look_every=0.01),
     )
-    await found.listen(tmp_path / "bus.sock")
+    await found.listen(tmp_path / "bus.sock", first_used=house.first_used, noticed=house.noticed)
     yield found
     await found.close()
 
@@ -323,7 +336,7 @@ async def test_a_refusal_is_found_in_whichever_worker_remembers_it(
     """The one who asks does not know which worker answered."""
     other = await BusWorker.connect(tmp_path / "bus.sock", "2-bbbb")
     await other.snapshot()
-    other.trace = bus.RefusalTrace("req_1", "unknown_api_key", 401, 1.0, "chat", "/v1", "", "", "query", "")
+    other.trace = Refused("req_1", "", "unknown_api_key", 401, 1, "chat", "/v1", "", "query", "", "")
 
     found = await server.trace("req_1")
     other.trace = None

@@ -80,7 +80,37 @@ async def test_what_may_pass_says_when_to_try_again() -> None:
         answer = await ask("/raised/fault")
 
     assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("1", "1000")
-    assert "x-should-retry" not in answer.headers
+    assert answer.headers["x-should-retry"] == "true"
+
+
+async def ask_through_a_worker(path: str, **headers: str) -> httpx.Response:
+    """Return the answer at the door that workers use."""
+    app = Litestar([refused], exception_handlers=HANDLERS, openapi_config=None, logging_config=None)
+    transport = httpx.ASGITransport(Door(app, local=False))  # type: ignore[arg-type]  # as above
+    async with httpx.AsyncClient(transport=transport, base_url="http://node", headers=headers) as client:
+        return await client.get(path)
+
+
+async def test_a_client_with_a_wrong_base_url_can_read_the_404() -> None:
+    """Nothing is known of it but the path, and what only Anthropic's clients send."""
+    openais = await ask_through_a_worker("/chat/completions")
+    anthropics = await ask_through_a_worker("/messages", **{"anthropic-version": "2023-06-01"})
+    managed = await ask_through_a_worker("/api/v2/keys")
+    operators = await ask("/keys")
+
+    assert openais.json()["error"]["code"] == "path_not_found"
+    assert anthropics.json()["error"]["type"] == "not_found_error"
+    assert anthropics.headers["request-id"] == anthropics.json()["request_id"]
+    assert [answer.json()["error"]["code"] for answer in (managed, operators)] == ["PATH_NOT_FOUND"] * 2
+
+
+async def test_who_accepts_a_problem_document_gets_one() -> None:
+    """The management API speaks the envelope to everybody else."""
+    answer = await ask_through_a_worker("/refused", accept="application/problem+json")
+
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["instance"].endswith(answer.headers["x-request-id"])
+    assert answer.json()["error"]["details"] == {"param": "x"}
 
 
 def test_what_was_granted_comes_through() -> None:

@@ -147,10 +147,10 @@ async def test_a_dead_workers_open_requests_are_charged_and_its_journal_goes(
     assert worker.files() == []
     async with store.reading() as connection:
         total = await usage.total(connection, since_s=0)
-        found = await requests.served(connection, orphan.request_id)
+        found = await requests.ended(connection, orphan.request_id)
         assert await journals.positions(connection) == {}
     assert total.recovered == 2
-    assert found is not None
+    assert isinstance(found, Served)
     assert found.outcome == "recovered"
 
 
@@ -283,7 +283,7 @@ async def test_a_file_that_was_finished_before_a_crash_is_deleted_after_it(
     path.write_bytes(frame)
     await ingest.flush()
     path.write_bytes(frame)
-    batch = journals.Batch(path.name, len(frame), True, [], [], [], [], [])
+    batch = journals.Batch(path.name, len(frame), True, [], [], [], [], [], [], [])
     async with store.writing() as connection:
         await journals.write(connection, batch)
 
@@ -303,9 +303,9 @@ async def test_a_stored_request_is_found_by_its_identifier(
     await ingest.flush()
 
     async with store.reading() as connection:
-        assert await requests.served(connection, ended.request_id) == ended
-        assert await requests.served(connection, request_id()) is None
-        assert await requests.served(connection, "req_") is None
+        assert await requests.ended(connection, ended.request_id) == ended
+        assert await requests.ended(connection, request_id()) is None
+        assert await requests.ended(connection, "req_") is None
         assert await requests.under_way(connection, waiting.request_id) == waiting
         assert await requests.under_way(connection, ended.request_id) is None
 

@@ -3,16 +3,16 @@
 import msgspec
 import pytest
 
-from fakes.usage_records import KEY, START_MS, admitted, payload, request_id, served
+from fakes.usage_records import KEY, START_MS, admitted, payload, refused, request_id, served
 from keyturn.control.tally import BLOCK_LENGTH, Tally, settle
-from keyturn.domain.journal import Admitted, Served
+from keyturn.domain.journal import Record, Served
 from keyturn.store.journals import Batch
 from keyturn.store.requests import STRETCH_WIDTH
 
 MINUTE_US = 60_000_000
 
 
-def batch(*records: Admitted | Served) -> Batch:
+def batch(*records: Record) -> Batch:
     """Return what records come to."""
     tally = Tally()
     tally.add([payload(record) for record in records])
@@ -140,3 +140,11 @@ def test_recovered_orphans_leave_the_admissions() -> None:
     found = tally.batch(journal="j", worker="w", position=1, finished=True)
     assert found.settled == [(orphan.request_id,)]
     assert found.rollups[0][-2] == 1
+
+
+def test_a_refusal_is_kept_and_counts_for_nothing() -> None:
+    """Refusals never use up anything, and whoever asks why is told."""
+    found = batch(refused(), refused(key_id=""))
+
+    assert len(found.blocks) == 1
+    assert (found.admitted, found.settled, found.rollups, found.keys) == ([], [], [], [])

@@ -3,13 +3,14 @@
 import importlib
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 
-from keyturn.cli.app import COMMANDS
+from keyturn.cli.app import COMMANDS, module_of
 from keyturn.config.load import KEY_NAMES, SHORT_NAMES, URL_NAME, variable_name
 from keyturn.config.reference import entries
 
@@ -21,6 +22,9 @@ PAGES = [
 
 SOCKETS = {"relay.sock"}
 """Files that look like settings."""
+
+OPERATORS = {"|", "<", ">", ">>", "&&"}
+"""What ends a command in a shell."""
 
 _SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 _INLINE = re.compile(r"`(keyturn [^`…]+)`")
@@ -36,10 +40,16 @@ def documented() -> list[str]:
         lines = [line for block in _SHELL.findall(text) for line in _lines(block)]
         for line in [*lines, *_INLINE.findall(text)]:
             words = shlex.split(line, comments=True) if "keyturn " in line else []
-            starts = [number for number, word in enumerate(words) if word.rpartition("/")[2] == "keyturn"]
+            starts = [number for number, word in enumerate(words) if _is_program(words, number)]
             called = [number for number in starts if words[number + 1 : number + 2]]
-            found |= {shlex.join(words[number + 1 :]) for number in called if words[number + 1] in COMMANDS}
+            calls = [words[number + 1 :] for number in called if words[number + 1] in COMMANDS]
+            found |= {shlex.join(takewhile(lambda word: word not in OPERATORS, call)) for call in calls}
     return sorted(found)
+
+
+def _is_program(words: list[str], number: int) -> bool:
+    """Say whether a word is the program, and not the user that it runs as."""
+    return words[number].rpartition("/")[2] == "keyturn" and words[max(0, number - 1)] != "-u"
 
 
 def _lines(block: str) -> list[str]:
@@ -55,7 +65,7 @@ def test_the_pages_show_commands() -> None:
 def test_a_documented_command_is_understood(line: str) -> None:
     """Whoever copies a line from the README must not be told that there is no such option."""
     name, *arguments = shlex.split(line)
-    command: Any = get_command(importlib.import_module(f"keyturn.cli.{name}").app)
+    command: Any = get_command(importlib.import_module(module_of(name)).app)
     named_in_passing = not arguments or (hasattr(command, "commands") and len(arguments) == 1)
 
     while hasattr(command, "commands") and arguments:

@@ -5,6 +5,8 @@ from email.parser import BytesHeaderParser
 
 import pytest
 
+from keyturn.dialects import errors
+from keyturn.dialects.errors import Dialect
 from keyturn.domain.refusals import RULES, Reason, Refused
 from keyturn.gateway import answers
 
@@ -17,23 +19,23 @@ def read(answer: bytes) -> tuple[int, dict[str, str], bytes]:
     return int(line.split(b" ")[1]), headers, body
 
 
-def error(refused: Refused, **changes: bool | int) -> tuple[int, dict[str, str], bytes]:
+def error(refused: Refused, **changes: object) -> tuple[int, dict[str, str], bytes]:
     """Render an error and take it apart."""
-    settings: dict[str, bool | int] = {"native": False, "keep_alive": True, **changes}
+    settings: dict[str, object] = {"dialect": Dialect.OPENAI, "keep_alive": True, **changes}
     return read(answers.error(refused, request_id="req_1", **settings))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("problem", [False, True])
+@pytest.mark.parametrize("dialect", list(Dialect))
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_refusal_is_a_whole_answer(reason: Reason, *, native: bool) -> None:
-    """With status, length, type and request id, in both dialects."""
-    status, headers, body = error(Refused(reason), native=native)
+def test_every_refusal_is_a_whole_answer(reason: Reason, dialect: Dialect, *, problem: bool) -> None:
+    """With status, length, type and request id, in every dialect."""
+    status, headers, body = error(Refused(reason), dialect=dialect, problem=problem)
 
-    assert status == RULES[reason].status
-    assert headers["content-type"] == "application/json"
+    assert status == errors.status_of(dialect, Refused(reason))
+    assert headers["content-type"] == f"application/{'problem+' if problem else ''}json"
     assert int(headers["content-length"]) == len(body)
     assert headers["x-request-id"] == "req_1"
-    assert ("success" in json.loads(body)) is native
     assert json.loads(body)["error"]["message"]
     assert "connection" not in headers
 
@@ -75,15 +77,26 @@ def test_a_connection_that_ends_is_announced() -> None:
 
 def test_an_answer_to_a_url_with_a_key_is_not_kept_anywhere() -> None:
     """A cache or a referrer would spread the key."""
-    _, headers, _ = error(Refused(Reason.UNKNOWN_API_KEY), no_store=True)
+    _, headers, _ = error(Refused(Reason.UNKNOWN_API_KEY), extra=answers.NO_STORE)
 
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_an_upstreams_own_status_can_be_kept() -> None:
-    """A provider's 403 stays a 403."""
-    assert error(Refused(Reason.UPSTREAM_CREDENTIAL), status=403)[0] == 403
+@pytest.mark.parametrize("problem", [False, True])
+def test_an_upstreams_own_status_can_be_kept(*, problem: bool) -> None:
+    """A provider's 403 stays a 403, also where the body repeats the status."""
+    status, _, body = error(Refused(Reason.UPSTREAM_CREDENTIAL), status=403, problem=problem)
+
+    assert status == 403
+    assert json.loads(body).get("status", 403) == 403
+
+
+def test_a_quota_says_when_it_is_reset_and_that_trying_before_is_hopeless() -> None:
+    """The OpenAI SDK looks at the one first, Anthropic's at the other."""
+    _, headers, _ = error(Refused(Reason.QUOTA_EXCEEDED, retry_after_s=86_400))
+
+    assert (headers["x-should-retry"], headers["retry-after"]) == ("false", "86400")
 
 
 def test_every_status_has_a_line_of_our_own() -> None:

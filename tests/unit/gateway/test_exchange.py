@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from keyturn import bus, system
-from keyturn.config.sections import Relay
+from keyturn.config.sections import Settings
 from keyturn.domain import journal as domain
 from keyturn.domain.journal import Admitted, Record, Served
 from keyturn.domain.key_text import Kind
@@ -33,6 +33,7 @@ class Client:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.write = self.written.append
+        self.proxied = False
 
     def finish(self, keep_alive: bool) -> None:  # noqa: FBT001 -- as ``Transmitter`` has it
         """Take the end of it."""
@@ -68,7 +69,15 @@ class Scene(NamedTuple):
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     """Its upstream is a port where nobody listens; nothing has to be sent for what is noted."""
     journal, tasks = Journal(tmp_path, "1-abc", 1 << 16), system.Tasks()
-    plane = Plane(Relay(), journal, KeyCache(lambda _call, _digest: True), tasks, tmp_path / "none.sock")
+    keys = KeyCache(lambda _call, _digest: True, limit=10)
+    plane = Plane(
+        Settings(),
+        journal,
+        keys,
+        control_socket=tmp_path / "none.sock",
+        tasks=tasks,
+        send=lambda _message: True,
+    )
     upstream = bus.Upstream("demo", "http://127.0.0.1:1/v1")
     target = Target("demo", "demo-chat", Price(10**6, 10**7))
     plane.apply(bus.Snapshot(1, {"alias": target}, {"demo": upstream}, frozenset({"header"})))
@@ -163,9 +172,13 @@ async def test_a_client_that_leaves_while_it_waits_pays_for_what_it_sent(scene: 
         b'{"model":"alias","stream":1}',
     ],
 )
-async def test_a_refused_request_is_not_noted(scene: Scene, body: bytes) -> None:
-    """It costs nothing; it is remembered for `keyturn explain` only."""
-    scene.exchange(body).admitted()
+async def test_a_refused_request_is_noted_as_such(scene: Scene, body: bytes) -> None:
+    """It costs nothing, but whoever asks why is told."""
+    exchange = scene.exchange(body)
 
-    assert scene.records() == []
-    assert len(scene.plane.refusals) == 1
+    exchange.admitted()
+
+    (refused,) = scene.records()
+    assert isinstance(refused, domain.Refused)
+    assert refused == scene.plane.refusals.find(exchange.request_id)
+    assert scene.plane.journal.in_flight == 0

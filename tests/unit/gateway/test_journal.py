@@ -12,8 +12,12 @@ import structlog
 from keyturn import system
 from keyturn.domain import journal as domain
 from keyturn.domain.faults import Fault
+from keyturn.domain.journal import Used
+from keyturn.domain.key_text import Kind
+from keyturn.domain.keys import KeyRecord
 from keyturn.domain.refusals import Reason
 from keyturn.gateway.journal import NAME_LENGTH, RECORD_ROOM, Journal
+from keyturn.gateway.uses import Uses
 
 SEGMENT = 16_384
 
@@ -58,7 +62,10 @@ def records(folder: Path) -> list[tuple[str, str]]:
     """Read every segment, oldest first."""
     found = []
     for path in sorted(folder.glob("*.journal"), key=lambda path: int(path.suffixes[0][1:])):
-        found += [(type(one).__name__, one.request_id) for one, _ in domain.read(path.read_bytes())]
+        found += [
+            (type(one).__name__, one.secret_id if isinstance(one, Used) else one.request_id)
+            for one, _ in domain.read(path.read_bytes())
+        ]
     return found
 
 
@@ -212,3 +219,14 @@ def test_a_segment_that_cannot_be_had_leaves_nothing_behind(tmp_path: Path) -> N
 
     assert list(tmp_path.iterdir()) == []
     assert open_files() == open_before
+
+
+def test_a_use_that_is_no_call_is_noted_once_in_ten_seconds(journal: Journal, tmp_path: Path) -> None:
+    """A key that only opens other doors must not be taken for an unused one; a note for each would be many."""
+    uses = Uses(journal)
+    key = KeyRecord("key_1", "one", Kind.SECRET, frozenset(), secret_id="sec_1")
+
+    for now, address in ((1.0, "a"), (10.9, "a"), (11.0, "a"), (11.0, "b")):
+        uses.note(key, now, location="x-api-key", address=address)
+
+    assert records(tmp_path) == [("Used", "sec_1")] * 3

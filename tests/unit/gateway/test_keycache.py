@@ -12,6 +12,7 @@ from keyturn.gateway import keycache
 from keyturn.gateway.keycache import LOOK_TIMEOUT_S, UNKNOWN_TTL_S, KeyCache
 
 NOON = 1000.0
+KNOWN = 50_000
 DIGEST = b"d" * 32
 
 
@@ -23,10 +24,10 @@ def record(name: str = "key_1") -> KeyRecord:
 class Asked:
     """A cache, the questions it has asked and the answers it has given."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, limit: int = KNOWN) -> None:
         self.questions: list[tuple[int, bytes]] = []
         self.answers: list[tuple[KeyRecord | None, bool]] = []
-        self.cache = KeyCache(self._ask)
+        self.cache = KeyCache(self._ask, limit=limit)
 
     def _ask(self, call: int, digest: bytes) -> bool:
         self.questions.append((call, digest))
@@ -104,10 +105,9 @@ def test_unknown_digests_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [digest for _, digest in asked.questions] == [b"a", b"b", b"c", b"a"]
 
 
-def test_known_keys_are_bounded_and_the_oldest_is_forgotten_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_known_keys_are_bounded_and_the_oldest_is_forgotten_whole() -> None:
     """Memory is flat over a million keys."""
-    monkeypatch.setattr(keycache, "KNOWN_LIMIT", 2)
-    asked = Asked()
+    asked = Asked(limit=2)
     for number in (1, 2, 3):
         asked.look(b"%d" % number)
         asked.found(record(f"key_{number}"))
@@ -117,10 +117,9 @@ def test_known_keys_are_bounded_and_the_oldest_is_forgotten_whole(monkeypatch: p
     assert set(asked.cache._digests) == {"key_2", "key_3"}
 
 
-def test_a_forgotten_secret_leaves_the_others_of_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_forgotten_secret_leaves_the_others_of_its_key() -> None:
     """An invalidation must still find them."""
-    monkeypatch.setattr(keycache, "KNOWN_LIMIT", 2)
-    asked = Asked()
+    asked = Asked(limit=2)
     for digest in (b"1", b"2", b"3"):
         asked.look(digest)
         asked.found(record())
@@ -245,7 +244,7 @@ def test_every_look_up_is_answered_exactly_once() -> None:
         questions.append(call)
         return True
 
-    cache = KeyCache(ask)
+    cache = KeyCache(ask, limit=KNOWN)
     numbers = count()
 
     for digest in (b"a", b"a", b"b", b"c"):

@@ -2,9 +2,12 @@
 
 import pytest
 
+from keyturn.dialects.errors import Dialect
 from keyturn.domain.permissions import Permission
 from keyturn.gateway import paths
-from keyturn.gateway.paths import OPERATIONS, UNKNOWN, Operation, find
+from keyturn.gateway.paths import OPERATIONS, Operation, find
+
+UNKNOWN = paths.UNKNOWN[Dialect.OPENAI]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,24 @@ def test_only_what_is_keyturns_own_speaks_the_envelope() -> None:
     """OpenAI's paths answer as OpenAI does."""
     native = {path for path, operation in OPERATIONS.items() if operation.native}
 
-    assert native == {b"/v1/generate", b"/healthz", b"/readyz"}
+    assert native == {b"/v1/generate", b"/auth", b"/healthz", b"/readyz"}
+
+
+@pytest.mark.parametrize(
+    ("path", "anthropic", "dialect"),
+    [
+        (b"/v1/nothing", False, Dialect.OPENAI),
+        (b"/v1/nothing", True, Dialect.ANTHROPIC),
+        (b"/v1/messages/batches", False, Dialect.ANTHROPIC),
+        (b"/v1beta/nothing", False, Dialect.GEMINI),
+        (b"/mj/nothing", False, Dialect.ENVELOPE),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_as_its_clients_expect(
+    path: bytes, *, anthropic: bool, dialect: Dialect
+) -> None:
+    """Only Anthropic's clients send ``anthropic-version``."""
+    assert paths.nowhere(path, anthropic=anthropic).dialect is dialect
 
 
 @pytest.mark.parametrize(
@@ -47,10 +67,14 @@ def test_only_what_is_keyturns_own_speaks_the_envelope() -> None:
         (b"/v1", (UNKNOWN, b"")),
         (b"/v1/", (UNKNOWN, b"")),
         (b"/v1/nothing", (UNKNOWN, b"")),
-        (b"/v1beta/models", (UNKNOWN, b"")),
-        (b"/mj/submit", (UNKNOWN, b"")),
-        (b"/suno/submit", (UNKNOWN, b"")),
-        (b"/auth", (UNKNOWN, b"")),
+        (b"/v1/messages/batches", (paths.UNKNOWN[Dialect.ANTHROPIC], b"")),
+        (b"/v1beta/models/gemini-pro:generateContent", (paths.GEMINI_OPERATION, b"gemini-pro")),
+        (b"/v1beta/models/", (paths.UNKNOWN[Dialect.GEMINI], b"")),
+        (b"/v1beta/nothing", (paths.UNKNOWN[Dialect.GEMINI], b"")),
+        (b"/v1/tasks", (paths.UNKNOWN[Dialect.ENVELOPE], b"")),
+        (b"/mj/submit", (paths.UNKNOWN[Dialect.ENVELOPE], b"")),
+        (b"/suno/submit", (paths.UNKNOWN[Dialect.ENVELOPE], b"")),
+        (b"/auth/any/path", (OPERATIONS[b"/auth"], b"")),
         (b"/", (None, b"")),
         (b"", (None, b"")),
         (b"*", (None, b"")),

@@ -56,6 +56,17 @@ def test_repeated_headers_are_joined() -> None:
     assert request.headers[b"cookie"] == b"c; d"
 
 
+def test_a_second_key_in_a_header_that_the_operator_names_is_kept_apart() -> None:
+    """The headers of ``auth.headers`` are like those that are read anyway."""
+    reader = Reader()
+    reader._credential_headers |= {b"x-gateway-key"}
+
+    reader.feed(head(GET, "X-Gateway-Key: a", "X-Gateway-Key: b"))
+
+    assert reader.requests[0].repeated == [(b"x-gateway-key", b"b")]
+    assert reader.requests[0].headers[b"x-gateway-key"] == b"a"
+
+
 def test_a_second_key_is_kept_apart() -> None:
     """Joined, the two would look like one that is malformed."""
     request = fed(

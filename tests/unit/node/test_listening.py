@@ -17,7 +17,31 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import NameOID
 
-from keyturn.node.listening import CannotListen, check_certificate, listen, raise_open_file_limit
+from keyturn.config.sections import Auth
+from keyturn.node.listening import (
+    CannotListen,
+    check_certificate,
+    check_exposure,
+    listen,
+    raise_open_file_limit,
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [("127.0.0.1", True), ("::1", True), ("0.0.0.0", False), ("::", False)],  # noqa: S104 -- as an operator may
+)
+def test_a_node_without_keys_is_for_this_machine(host: str, here: bool) -> None:  # noqa: FBT001
+    """What counts is the address that is listened on, not the name that was set."""
+    with listen(host, 0) as listener:
+        check_exposure(listener, Auth(), allowed=False)
+        check_exposure(listener, Auth(required=False), allowed=True)
+        check_exposure(None, Auth(required=False), allowed=False)
+        if here:
+            check_exposure(listener, Auth(required=False), allowed=False)
+        else:
+            with pytest.raises(CannotListen, match="--allow-anonymous-on-network"):
+                check_exposure(listener, Auth(required=False), allowed=False)
 
 
 def test_any_free_port_is_taken_for_zero() -> None:

@@ -51,6 +51,18 @@ def test_what_is_no_scheme_of_ours_is_presented_as_it_stands(value: bytes) -> No
     assert headers.read({b"authorization": value}) == [Presented(value, "authorization")]
 
 
+def test_a_key_is_found_in_headers_that_the_operator_names() -> None:
+    """Clients of another gateway keep its header; without being named it is not looked at."""
+    sent = {b"x-gateway-key": b" " + KEY + b" ", b"x-other": b""}
+
+    assert headers.read(sent) == []
+    assert headers.read(sent, (b"x-other", b"x-gateway-key")) == [Presented(KEY, "x-gateway-key")]
+    assert headers.read({b"x-api-key": b"a"} | sent, (b"x-gateway-key",)) == [
+        Presented(b"a", "x-api-key"),
+        Presented(KEY, "x-gateway-key"),
+    ]
+
+
 def test_every_credential_is_found() -> None:
     """Two different ones have to be refused, so the first must not hide the second."""
     found = headers.read({b"x-api-key": b"b", b"authorization": b"Bearer a", b"api-key": b"c"})

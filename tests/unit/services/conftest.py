@@ -3,13 +3,18 @@
 import pytest
 
 from fakes.heard import Heard
+from fakes.stored_keys import StoredKeys
 from keyturn.services import bootstrap
+from keyturn.services.accounts import Accounts
 from keyturn.services.configuration import Configuration
 from keyturn.services.keys import Keys
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.projects import Projects
 from keyturn.services.upstreams import Upstreams
+from keyturn.services.users import Users
 from keyturn.store.engine import Store
+from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.vault import Vault
 
 
@@ -34,9 +39,9 @@ def keys(furnished: Store, vault: Vault, workers: Heard) -> Keys:
 
 
 @pytest.fixture
-def lookup(furnished: Store, vault: Vault) -> Lookup:
+def lookup(furnished: Store, key_lookup: KeyLookup, vault: Vault) -> Lookup:
     """What workers ask."""
-    return Lookup(furnished, vault)
+    return Lookup(key_lookup.find, vault)
 
 
 @pytest.fixture
@@ -49,3 +54,27 @@ def models(furnished: Store, workers: Heard) -> Models:
 def upstreams(furnished: Store, vault: Vault, workers: Heard) -> Upstreams:
     """The use cases of upstreams, the demo not running."""
     return Upstreams(furnished, vault, workers, Configuration(furnished, vault, demo_port=0))
+
+
+@pytest.fixture
+def stored_keys(furnished: Store, vault: Vault) -> StoredKeys:
+    """Puts keys into the database past the use cases."""
+    return StoredKeys(furnished, vault)
+
+
+@pytest.fixture
+def accounts(furnished: Store, workers: Heard) -> Accounts:
+    """The use cases of accounts."""
+    return Accounts(furnished, workers)
+
+
+@pytest.fixture
+def projects(furnished: Store, workers: Heard) -> Projects:
+    """The use cases of projects."""
+    return Projects(furnished, workers)
+
+
+@pytest.fixture
+def users(furnished: Store, workers: Heard) -> Users:
+    """The use cases of users and members."""
+    return Users(furnished, workers)

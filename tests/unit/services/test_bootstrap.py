@@ -7,20 +7,23 @@ import pytest
 from keyturn.domain import verifier
 from keyturn.domain.secret import Secret
 from keyturn.services import bootstrap
-from keyturn.services.configuration import Configuration
+from keyturn.services.configuration import Configuration, Known
 from keyturn.services.lookup import Lookup
 from keyturn.store import upstreams
 from keyturn.store.engine import Store
+from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault, VaultError
 
 
-async def test_the_first_start_gives_a_key_that_works(store: Store, vault: Vault) -> None:
+async def test_the_first_start_gives_a_key_that_works(
+    store: Store, vault: Vault, key_lookup: KeyLookup
+) -> None:
     """The stranger who pastes it must be let in."""
     secret = await bootstrap.first_start(store, vault, {})
 
     assert secret is not None
-    record = await Lookup(store, vault).by_digest(verifier.digest(secret.reveal().encode()))
+    record = await Lookup(key_lookup.find, vault).by_digest(verifier.digest(secret.reveal().encode()))
     assert record is not None
     assert record.name == "default"
 
@@ -30,7 +33,8 @@ async def test_the_second_start_gives_none(store: Store, vault: Vault) -> None:
     await bootstrap.first_start(store, vault, {})
 
     assert await bootstrap.first_start(store, vault, {"openai": "sk-x"}) is None
-    models, found = await Configuration(store, vault, demo_port=1).read()
+    known = await Configuration(store, vault, demo_port=1).read()
+    models, found = known.models, known.upstreams
     assert (models, found) == ({}, {})
 
 
@@ -38,7 +42,7 @@ async def test_a_credential_in_the_environment_becomes_an_upstream_sealed(store:
     """The five-minute promise, without the credential in the clear."""
     await bootstrap.first_start(store, vault, {"openai": "sk-provider"})
 
-    _, found = await Configuration(store, vault, demo_port=0).read()
+    found = (await Configuration(store, vault, demo_port=0).read()).upstreams
 
     assert (found["openai"].base_url, found["openai"].credential) == (
         "https://api.openai.com/v1",
@@ -84,7 +88,8 @@ async def test_the_demo_is_added_once_and_reached_where_it_listens(store: Store,
     await bootstrap.add_demo(store)
     await bootstrap.add_demo(store)
 
-    models, found = await Configuration(store, vault, demo_port=4711).read()
+    known = await Configuration(store, vault, demo_port=4711).read()
+    models, found = known.models, known.upstreams
 
     assert found["demo"].base_url == "http://127.0.0.1:4711/v1"
     assert {name: models[name].model for name in ("gpt-4o", "gpt-4", "davinci-codex", "echo")} == {
@@ -100,7 +105,8 @@ async def test_without_the_demo_its_models_are_not_offered(store: Store, vault: 
     """A name in /v1/models that always fails is a lie."""
     await bootstrap.add_demo(store)
 
-    models, found = await Configuration(store, vault, demo_port=0).read()
+    known = await Configuration(store, vault, demo_port=0).read()
+    models, found = known.models, known.upstreams
 
     assert (models, found) == ({}, {})
 
@@ -113,7 +119,7 @@ async def test_a_removed_demo_does_not_come_back(store: Store, vault: Vault) -> 
 
     await bootstrap.add_demo(store)
 
-    assert await Configuration(store, vault, demo_port=1).read() == ({}, {})
+    assert await Configuration(store, vault, demo_port=1).read() == Known({}, {})
 
 
 async def test_an_upstream_of_the_operators_named_demo_is_let_be(store: Store, vault: Vault) -> None:
@@ -123,7 +129,8 @@ async def test_an_upstream_of_the_operators_named_demo_is_let_be(store: Store, v
 
     await bootstrap.add_demo(store)
 
-    models, found = await Configuration(store, vault, demo_port=1).read()
+    known = await Configuration(store, vault, demo_port=1).read()
+    models, found = known.models, known.upstreams
     assert (models, found["demo"].base_url) == ({}, "https://demo.example")
 
 
@@ -136,6 +143,6 @@ async def test_a_credential_that_does_not_open_takes_one_upstream_out_not_the_no
         await upstreams.add(connection, StoredUpstream("up_1", "bad", "https://bad.example", moved, 1))
         await upstreams.add(connection, StoredUpstream("up_2", "good", "https://good.example", None, 1))
 
-    _, found = await Configuration(store, vault, demo_port=0).read()
+    found = (await Configuration(store, vault, demo_port=0).read()).upstreams
 
     assert list(found) == ["good"]

@@ -3,16 +3,18 @@
 import pytest
 
 from fakes.heard import Heard
+from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.models import ModelChange, Models
 from keyturn.store.models import StoredModel
 
+BY = Principal(OPERATOR)
 PRICED = ModelChange(upstream="demo", upstream_model="demo-chat", input_nano_usd=150, output_nano_usd=600)
 
 
 async def test_a_name_leads_where_it_was_sent(models: Models, workers: Heard) -> None:
     """An alias is how an application changes its model without a release."""
-    added = await models.add("org/fast", PRICED)
+    added = await models.add("org/fast", PRICED, by=BY)
     shown = await models.show("org/fast")
 
     assert isinstance(added, StoredModel)
@@ -23,7 +25,7 @@ async def test_a_name_leads_where_it_was_sent(models: Models, workers: Heard) ->
 
 async def test_without_a_name_there_the_name_is_the_same(models: Models) -> None:
     """The common case."""
-    added = await models.add("fast", ModelChange(upstream="demo"))
+    added = await models.add("fast", ModelChange(upstream="demo"), by=BY)
 
     assert isinstance(added, StoredModel)
     assert (added.upstream_model, added.price) == ("fast", None)
@@ -31,11 +33,11 @@ async def test_without_a_name_there_the_name_is_the_same(models: Models) -> None
 
 async def test_a_price_is_changed_and_taken_away(models: Models) -> None:
     """An edit that names no upstream leaves it."""
-    await models.add("fast", PRICED)
+    await models.add("fast", PRICED, by=BY)
 
-    changed = await models.edit("fast", ModelChange(input_nano_usd=1, cached_input_nano_usd=0))
+    changed = await models.edit("fast", ModelChange(input_nano_usd=1, cached_input_nano_usd=0), by=BY)
     gone = await models.edit(
-        "fast", ModelChange(input_nano_usd=None, output_nano_usd=None, cached_input_nano_usd=None)
+        "fast", ModelChange(input_nano_usd=None, output_nano_usd=None, cached_input_nano_usd=None), by=BY
     )
 
     assert isinstance(changed, StoredModel)
@@ -58,7 +60,7 @@ async def test_what_makes_no_sense_is_refused_by_its_member(
     models: Models, change: ModelChange, param: str
 ) -> None:
     """Half a price would bill half a request."""
-    refused = await models.add("fast", change)
+    refused = await models.add("fast", change, by=BY)
 
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, param)
@@ -67,7 +69,7 @@ async def test_what_makes_no_sense_is_refused_by_its_member(
 @pytest.mark.parametrize("name", ["", "x" * 201, "a\tb", "/x"])
 async def test_a_bad_name_is_refused(models: Models, name: str) -> None:
     """It stands in paths and lists."""
-    refused = await models.add(name, PRICED)
+    refused = await models.add(name, PRICED, by=BY)
 
     assert isinstance(refused, Refused)
     assert refused.param == "name"
@@ -75,7 +77,7 @@ async def test_a_bad_name_is_refused(models: Models, name: str) -> None:
 
 async def test_a_taken_name_is_a_conflict(models: Models) -> None:
     """Silently rerouting somebody's model is no way to add one."""
-    refused = await models.add("demo-chat", PRICED)
+    refused = await models.add("demo-chat", PRICED, by=BY)
 
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.CONFLICT
@@ -83,17 +85,17 @@ async def test_a_taken_name_is_a_conflict(models: Models) -> None:
 
 async def test_a_removed_name_is_unknown(models: Models, workers: Heard) -> None:
     """To people and to workers."""
-    await models.add("fast", PRICED)
+    await models.add("fast", PRICED, by=BY)
     workers.changes.clear()
 
-    removed = await models.remove("fast")
+    removed = await models.remove("fast", by=BY)
 
     assert isinstance(removed, StoredModel)
     assert workers.changes == [None]
     for refused in (
         await models.show("fast"),
-        await models.edit("fast", PRICED),
-        await models.remove("fast"),
+        await models.edit("fast", PRICED, by=BY),
+        await models.remove("fast", by=BY),
     ):
         assert isinstance(refused, Refused)
         assert refused.reason is Reason.RESOURCE_NOT_FOUND
@@ -101,7 +103,7 @@ async def test_a_removed_name_is_unknown(models: Models, workers: Heard) -> None
 
 async def test_an_edit_to_an_unknown_upstream_changes_nothing(models: Models) -> None:
     """No half-applied change."""
-    refused = await models.edit("demo-chat", ModelChange(upstream="nobody"))
+    refused = await models.edit("demo-chat", ModelChange(upstream="nobody"), by=BY)
     shown = await models.show("demo-chat")
 
     assert isinstance(refused, Refused)

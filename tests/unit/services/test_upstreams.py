@@ -6,6 +6,7 @@ import pytest
 from fakes.heard import Heard
 from fakes.provider import Provider, provider
 from keyturn.bus import Upstream
+from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.configuration import Configuration
@@ -15,6 +16,8 @@ from keyturn.services.upstreams import Added, NewUpstream, Upstreams
 from keyturn.store.engine import Store
 from keyturn.store.vault import Vault
 
+BY = Principal(OPERATOR)
+
 
 def listing(*names: str) -> bytes:
     """Return a provider's list of models."""
@@ -23,7 +26,7 @@ def listing(*names: str) -> bytes:
 
 async def add(upstreams: Upstreams, name: str, base_url: str, *names: str) -> Added:
     """Add an upstream that is not refused."""
-    added = await upstreams.add(NewUpstream(name, base_url, Secret("sk-provider"), names))
+    added = await upstreams.add(NewUpstream(name, base_url, Secret("sk-provider"), names), by=BY)
     assert isinstance(added, Added)
     return added
 
@@ -71,7 +74,7 @@ async def test_a_real_provider_takes_over_the_famous_names_and_nothing_else(upst
 @pytest.mark.parametrize("name", ["", "A", "-a", "a" * 41, "a/b", "ä"])
 async def test_a_bad_name_is_refused(upstreams: Upstreams, name: str) -> None:
     """It stands in paths and in names of models."""
-    refused = await upstreams.add(NewUpstream(name, "http://h/v1"))
+    refused = await upstreams.add(NewUpstream(name, "http://h/v1"), by=BY)
 
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, "name")
@@ -97,7 +100,7 @@ async def test_a_bad_name_is_refused(upstreams: Upstreams, name: str) -> None:
 )
 async def test_a_bad_base_url_is_refused(upstreams: Upstreams, base_url: str) -> None:
     """The relay goes where it says; a credential in it would be shown in lists."""
-    refused = await upstreams.add(NewUpstream("x", base_url))
+    refused = await upstreams.add(NewUpstream("x", base_url), by=BY)
 
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, "base_url")
@@ -105,7 +108,7 @@ async def test_a_bad_base_url_is_refused(upstreams: Upstreams, base_url: str) ->
 
 async def test_a_bad_model_name_is_refused_by_its_place(upstreams: Upstreams) -> None:
     """The caller must see which of a hundred it is."""
-    refused = await upstreams.add(NewUpstream("x", "http://h/v1", models=["ok", ""]))
+    refused = await upstreams.add(NewUpstream("x", "http://h/v1", models=["ok", ""]), by=BY)
 
     assert isinstance(refused, Refused)
     assert refused.param == "models[1]"
@@ -115,7 +118,7 @@ async def test_a_taken_name_is_a_conflict(upstreams: Upstreams) -> None:
     """Overwriting would send traffic and a credential elsewhere."""
     await add(upstreams, "x", "http://127.0.0.1:1/v1", "a")
 
-    refused = await upstreams.add(NewUpstream("x", "http://127.0.0.1:2/v1"))
+    refused = await upstreams.add(NewUpstream("x", "http://127.0.0.1:2/v1"), by=BY)
 
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.param) == (Reason.CONFLICT, "name")
@@ -126,11 +129,11 @@ async def test_removing_an_upstream_takes_its_models_along(
 ) -> None:
     """A name that leads nowhere is a 503 for somebody."""
     await add(upstreams, "x", "http://127.0.0.1:1/v1", "a")
-    await models.add("alias", ModelChange(upstream="x", upstream_model="a"))
+    await models.add("alias", ModelChange(upstream="x", upstream_model="a"), by=BY)
     workers.changes.clear()
 
-    removed = await upstreams.remove("x")
-    again = await upstreams.remove("x")
+    removed = await upstreams.remove("x", by=BY)
+    again = await upstreams.remove("x", by=BY)
 
     assert not isinstance(removed, Refused)
     assert removed.models == ["a", "alias"]
@@ -168,7 +171,7 @@ async def test_models_found_in_the_background_are_added(
         await upstreams.fill("local")
         await upstreams.fill("nobody")
 
-    models, _ = await Configuration(furnished, vault, demo_port=0).read()
+    models = (await Configuration(furnished, vault, demo_port=0).read()).models
     assert set(models) == {"placeholder", "llama"}
 
 

@@ -7,7 +7,7 @@ import pytest
 from keyturn.domain import verifier
 from keyturn.domain.secret import Secret
 from keyturn.store import vault as vaults
-from keyturn.store.vault import Vault, VaultError
+from keyturn.store.vault import Given, Vault, VaultError, read_given
 
 OWNER = "upstream:up_1"
 CREDENTIAL = Secret("sk-provider")
@@ -141,3 +141,92 @@ def test_files_that_others_can_read_are_found(vault: Vault, tmp_path: Path) -> N
     (tmp_path / "secrets" / "pepper-1").chmod(0o644)
 
     assert [path.name for path in vaults.open_to_others(tmp_path / "secrets")] == ["pepper-1"]
+
+
+def test_a_newer_pepper_is_used_at_once_and_found_again(vault: Vault, tmp_path: Path) -> None:
+    """The file stands before anything refers to it, readable by its owner only."""
+    digest = b"d" * 32
+    before = vault.verifier(digest)
+
+    name = vault.rotate_pepper()
+
+    assert (name, vault.newest_pepper, vault.peppers) == ("pepper-2", "pepper-2", ["pepper-1", "pepper-2"])
+    assert vault.verifier(digest) != before
+    assert before[1] in vault.verifiers(digest)
+    assert (tmp_path / "secrets/pepper-2").stat().st_mode & 0o777 == 0o600
+    assert Vault(tmp_path / "secrets").verifier(digest) == vault.verifier(digest)
+
+
+def test_the_pepper_in_use_is_not_removed(vault: Vault) -> None:
+    """Nothing could be verified any more."""
+    with pytest.raises(VaultError, match="in use"):
+        vault.remove_pepper("pepper-1")
+
+
+def test_a_removed_pepper_verifies_nothing(vault: Vault, tmp_path: Path) -> None:
+    """It is gone from the disk and from memory."""
+    before = vault.verifier(b"d" * 32)[1]
+    vault.rotate_pepper()
+
+    vault.remove_pepper("pepper-1")
+
+    assert before not in vault.verifiers(b"d" * 32)
+    assert not (tmp_path / "secrets/pepper-1").exists()
+
+
+VALUE = "0a" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (VALUE, {"pepper-1"}),
+        (f"pepper-7:{VALUE}", {"pepper-7"}),
+        (f"pepper-1:{VALUE},pepper-2:{'0b' * 32}", {"pepper-1", "pepper-2"}),
+        (f"  pepper-1:{VALUE}\npepper-2:{'0b' * 32}\n", {"pepper-1", "pepper-2"}),
+    ],
+)
+def test_secrets_may_come_with_the_settings(tmp_path: Path, text: str, names: set[str]) -> None:
+    """Each under the name that the database knows it by."""
+    file = tmp_path / "given"
+    file.write_text(text)
+
+    given = [read_given({"pepper": (text, "")}), read_given({"pepper": ("", str(file))})]
+
+    assert [set(one.peppers) for one in given] == [names, names]
+    assert given[0].masters == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["pepper-1:abc", f"master-1:{VALUE}", f"{VALUE},{VALUE}", f"pepper-1:{VALUE},pepper-1:{VALUE}", "x"],
+)
+def test_what_is_no_pepper_is_refused_without_showing_it(text: str) -> None:
+    """A mistyped secret is still nearly the secret."""
+    with pytest.raises(VaultError, match=r"vault\.pepper is not of the form") as caught:
+        read_given({"pepper": (text, "")})
+
+    assert VALUE not in str(caught.value)
+
+
+def test_a_setting_and_its_file_do_not_go_together(tmp_path: Path) -> None:
+    """One of them would be ignored in silence."""
+    (tmp_path / "given").write_text(VALUE)
+    (tmp_path / "empty").write_text("\n")
+
+    with pytest.raises(VaultError, match="set one of them"):
+        read_given({"pepper": (VALUE, str(tmp_path / "given"))})
+    with pytest.raises(VaultError, match="is empty"):
+        read_given({"pepper": ("", str(tmp_path / "empty"))})
+
+
+def test_a_setting_that_contradicts_a_file_is_refused(vault: Vault, tmp_path: Path) -> None:
+    """Half of the keys would seem unknown, whichever won."""
+    with pytest.raises(VaultError, match="hold different values"):
+        Vault(tmp_path / "secrets", Given(peppers={"pepper-1": b"p" * 32}))
+
+
+def test_what_is_missing_is_named_all_at_once(vault: Vault) -> None:
+    """Nobody wants to restore files one failed start after the other."""
+    with pytest.raises(VaultError, match=r"master-9, .*pepper-7 are missing"):
+        vault.require({"pepper-1", "pepper-7", "master-9"})

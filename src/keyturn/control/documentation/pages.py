@@ -5,8 +5,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import markupsafe
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
@@ -14,21 +12,13 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from keyturn import __version__
+from keyturn.control.documentation import advice
 from keyturn.control.documentation.description import Description, Json, sample
+from keyturn.control.documentation.html import HEADERS, environment
 
 _FOLDER = Path(__file__).parent
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,253}")
-_CODE = re.compile(r"`([^`]+)`")
 _ASSETS = {"docs.css": "text/css", "docs.js": "text/javascript"}
-_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cache-control": "no-cache",
-}
 _PLACEHOLDER = "$KEYTURN_API_KEY"
 
 AnyRequest = Request[Any, Any, Any]
@@ -45,16 +35,27 @@ async def reference(request: AnyRequest) -> Response[str]:
     """Show the reference, with the address that the reader used in every sample."""
     description: Description = request.app.state["description"]
     page = (
-        _environment()
+        environment()
         .get_template("reference.html")
         .render(
             groups=_groups(description.document(), _base_url(request)),
             about=description.document()["info"]["description"],
             base_url=_base_url(request),
             version=__version__,
+            support=request.app.state["support"],
         )
     )
-    return Response(page, media_type="text/html", headers=_HEADERS)
+    return Response(page, media_type="text/html", headers=HEADERS)
+
+
+@get("/docs/errors", include_in_schema=False)
+async def errors(request: AnyRequest) -> Response[str]:
+    """Show every way to say no; each has its reason for an anchor, which problem documents lead to."""
+    template = environment().get_template("errors.html")
+    page = template.render(
+        entries=advice.entries(), version=__version__, support=request.app.state["support"]
+    )
+    return Response(page, media_type="text/html", headers=HEADERS)
 
 
 @get("/docs/{name:str}", include_in_schema=False)
@@ -63,7 +64,7 @@ async def asset(name: FromPath[str]) -> Response[bytes]:
     if name not in _ASSETS:
         return Response(b"not found\n", status_code=404, media_type="text/plain")
     content = (_FOLDER / "static" / name).read_bytes()
-    return Response(content, media_type=_ASSETS[name], headers=_HEADERS)
+    return Response(content, media_type=_ASSETS[name], headers=HEADERS)
 
 
 @get("/api/v1/openapi.json", include_in_schema=False)
@@ -73,7 +74,7 @@ async def openapi(request: AnyRequest) -> Response[bytes]:
     return Response(msgspec.json.encode(description.document()), media_type="application/json")
 
 
-HANDLERS: list[HTTPRouteHandler] = [root, reference, asset, openapi]
+HANDLERS: list[HTTPRouteHandler] = [root, reference, errors, asset, openapi]
 
 
 class Parameter(msgspec.Struct):
@@ -116,24 +117,6 @@ class Group(msgspec.Struct):
     name: str
     text: str
     operations: list[Operation]
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["prose"] = _prose
-    return environment
-
-
-def _prose(text: str) -> markupsafe.Markup:
-    """Escape, then set what stands between backticks as code and blank lines as paragraphs."""
-    paragraphs = [markupsafe.escape(one.strip()) for one in text.split("\n\n") if one.strip()]
-    marked = [_CODE.sub(r"<code>\1</code>", str(one)) for one in paragraphs]
-    return markupsafe.Markup("".join(f"<p>{one}</p>" for one in marked))  # noqa: S704 -- escaped above
 
 
 def _base_url(request: AnyRequest) -> str:

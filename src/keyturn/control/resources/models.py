@@ -1,13 +1,14 @@
 """``/api/v1/models``: the names clients use, where they go and what they cost."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, patch, post
+from litestar import Request, Router, delete, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
+from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
 from keyturn.control.wire import Answer, Moment, Money, Page, Usd, moment, optional_usd, refusals
@@ -66,6 +67,7 @@ async def list_models(management: Managed) -> Page[ModelObject]:
     responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.CONFLICT, Reason.NOT_CONFIRMED),
 )
 async def add_model(
+    request: Request[Any, Any, Any],
     management: Managed,
     data: Annotated[
         CreateModel,
@@ -87,7 +89,8 @@ async def add_model(
     ],
 ) -> Answer[ModelObject]:
     """Clients can use the name when the call returns."""
-    return Answer(data=_show(granted(await management.models.add(data.name, _change(data)))))
+    added = await management.models.add(data.name, _change(data), by=principal_of(request))
+    return Answer(data=_show(granted(added)))
 
 
 @get("/{name:path}", summary="Show a model", responses=refusals(Reason.RESOURCE_NOT_FOUND))
@@ -104,6 +107,7 @@ async def show_model(management: Managed, name: Name) -> Answer[ModelObject]:
     ),
 )
 async def change_model(
+    request: Request[Any, Any, Any],
     management: Managed,
     name: Name,
     data: Annotated[
@@ -120,7 +124,8 @@ async def change_model(
     ],
 ) -> Answer[ModelObject]:
     """In force when the call returns; usage so far keeps the price it was counted at."""
-    return Answer(data=_show(granted(await management.models.edit(_bare(name), _change(data)))))
+    changed = await management.models.edit(_bare(name), _change(data), by=principal_of(request))
+    return Answer(data=_show(granted(changed)))
 
 
 @delete(
@@ -129,9 +134,14 @@ async def change_model(
     status_code=200,
     responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED),
 )
-async def remove_model(management: Managed, name: Name) -> Answer[ModelObject]:
+async def remove_model(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    name: Name,
+) -> Answer[ModelObject]:
     """Clients that use the name are told that there is no such model."""
-    return Answer(data=_show(granted(await management.models.remove(_bare(name)))))
+    removed = await management.models.remove(_bare(name), by=principal_of(request))
+    return Answer(data=_show(granted(removed)))
 
 
 router = Router(

@@ -21,6 +21,9 @@ class ControlObject(msgspec.Struct):
 
     pid: int
     resident_bytes: int
+    look_ups: Annotated[
+        int, msgspec.Meta(description="Secrets that workers did not know and asked about, since it started.")
+    ]
 
 
 class WorkerObject(msgspec.Struct):
@@ -87,7 +90,7 @@ async def show_node(management: Managed) -> Answer[NodeObject]:
     node = NodeObject(
         version=__version__,
         started_at=moment(int(management.started_at * 1000)),
-        control=ControlObject(os.getpid(), system.resident_bytes(os.getpid())),
+        control=ControlObject(os.getpid(), system.resident_bytes(os.getpid()), management.bus.look_ups),
         workers=workers,
         upstreams=[NodeUpstream(one.stored.name, one.stored.base_url, len(one.models)) for one in upstreams],
         database=DatabaseObject(str(management.store.path), HEAD),

@@ -1,20 +1,22 @@
-"""``/api/v1/requests``: why one request was answered as it was."""
+"""``/api/v1/requests``: what was asked of the node, and why each request was answered as it was."""
 
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, get
+from litestar import Request, Router, get
 from litestar.openapi.spec import Example
-from litestar.params import PathParameter
+from litestar.params import PathParameter, QueryParameter
 
-from keyturn import bus
+from keyturn.control.auth import principal_of
 from keyturn.control.errors import refuse
 from keyturn.control.management import Managed
-from keyturn.control.wire import Answer, Moment, Usd, moment, refusals
+from keyturn.control.wire import Answer, Cursor, Limit, Moment, Page, Usd, milliseconds, moment, refusals
 from keyturn.domain import checks, ids
-from keyturn.domain.journal import Admitted, Served
+from keyturn.domain.journal import Admitted, Refused, Served
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason
+from keyturn.store.requests import RequestFilter
 
 UNDER_WAY = "under_way"
 
@@ -31,6 +33,9 @@ class CheckObject(msgspec.Struct):
 
     name: Annotated[str, msgspec.Meta(examples=["well formed"])]
     passed: Annotated[bool | None, msgspec.Meta(description="null: an earlier one refused the request.")]
+    detail: Annotated[
+        str, msgspec.Meta(description="What it was decided by, such as the list that a model is not on.")
+    ] = ""
 
 
 class RequestObject(msgspec.Struct, kw_only=True):
@@ -40,7 +45,7 @@ class RequestObject(msgspec.Struct, kw_only=True):
     source: Annotated[
         str,
         msgspec.Meta(
-            description="`journal`: it was let in. `memory`: a worker remembers refusing it.",
+            description="`journal`: it was written down. `memory`: a worker remembers refusing it, one of very many.",
             examples=["journal"],
         ),
     ]
@@ -85,37 +90,86 @@ class RequestObject(msgspec.Struct, kw_only=True):
     ] = ""
 
 
+@get("/", summary="List requests", responses=refusals(Reason.INVALID_MEMBER))
+async def list_requests(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    *,
+    key_id: Annotated[str, QueryParameter(description="Only requests of the key with this id.")] = "",
+    status: Annotated[
+        int | None, QueryParameter(ge=100, le=599, description="Only those answered with this status.")
+    ] = None,
+    reason: Annotated[
+        str,
+        QueryParameter(description="Only those with this `reason` or `outcome`, such as `ip_not_allowed`."),
+    ] = "",
+    refused: Annotated[bool, QueryParameter(description="Only those that were not let in.")] = False,
+    since: Annotated[
+        datetime | None, QueryParameter(description="Only those from this time on; RFC 3339 with an offset.")
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[RequestObject]:
+    """Newest first: requests that have ended and requests that were refused, within the last 30 days.
+
+    A page may hold fewer than `limit`, even none, while there is a `next_cursor`: no page looks through more than about
+    65,000 requests for those that are wanted.
+    """
+    if cursor is not None and not ids.is_id(cursor, ids.REQUEST):
+        refuse(Reason.INVALID_MEMBER, "Not a cursor that a list has given", "cursor")
+    since_ms = None if since is None else max(0, milliseconds(since, "since"))
+    await management.ingest.flush()
+    wanted = RequestFilter(key_id, status, reason, refused, since_ms)
+    found, next_cursor = await management.reports.requests(
+        wanted, reach=principal_of(request), cursor=cursor, limit=limit
+    )
+    names = await management.reports.key_names(one.key_id for one in found)
+    data = [_show(one, names.get(one.key_id, "")) for one in found]
+    return Page(data=data, next_cursor=next_cursor)
+
+
 @get("/{request_id:str}", summary="Explain a request", responses=refusals(Reason.RESOURCE_NOT_FOUND))
-async def explain_request(management: Managed, request_id: RequestId) -> Answer[RequestObject]:
-    """Requests that were let in are kept for 30 days; refused ones as long as a worker remembers them."""
+async def explain_request(
+    request: Request[Any, Any, Any], management: Managed, request_id: RequestId
+) -> Answer[RequestObject]:
+    """Requests are kept for 30 days; of a flood of refused ones, some only as long as a worker remembers them."""
     if not ids.is_id(request_id, ids.REQUEST):
         refuse(Reason.RESOURCE_NOT_FOUND, "A request's id looks like req_VbXhUyUBKUlzDND0IYtt")
     await management.ingest.flush()
-    found = await management.reports.request(request_id) or await management.bus.trace(request_id)
+    found = await management.reports.request(request_id)
+    remembered = found is None
     if found is None:
+        found = await management.bus.trace(request_id)
+    if found is None or not await management.reports.reaches(principal_of(request), found.key_id):
         refuse(Reason.RESOURCE_NOT_FOUND, "No request with this id is remembered")
-    name = await management.reports.key_name(found.key_id)
-    match found:
+    names = await management.reports.key_names([found.key_id])
+    source = "memory" if remembered else "journal"
+    return Answer(data=msgspec.structs.replace(_show(found, names.get(found.key_id, "")), source=source))
+
+
+router = Router("/requests", tags=["Requests"], route_handlers=[list_requests, explain_request])
+
+
+def show_checks(found: list[checks.Check]) -> list[CheckObject]:
+    """Return checks as the API shows them."""
+    return [CheckObject(one.name, one.passed, one.detail) for one in found]
+
+
+def _show(record: Admitted | Served | Refused, key_name: str) -> RequestObject:
+    match record:
         case Served():
-            return Answer(data=_served(found, name))
+            return _served(record, key_name)
         case Admitted():
-            return Answer(data=_under_way(found, name))
-        case bus.RefusalTrace():
-            return Answer(data=_refused(found, name))
-
-
-router = Router("/requests", tags=["Requests"], route_handlers=[explain_request])
-
-
-def _checks(reason: str) -> list[CheckObject]:
-    return [CheckObject(name, passed) for name, passed in checks.results(reason)]
+            return _under_way(record, key_name)
+        case Refused():
+            return _refused(record, key_name)
 
 
 def _served(record: Served, key_name: str) -> RequestObject:
     return RequestObject(
         request_id=record.request_id,
         source="journal",
-        checks=_checks(""),
+        checks=show_checks(checks.results("")),
         status=record.status,
         outcome=record.outcome,
         started_at=moment(record.started_us // 1000),
@@ -146,7 +200,7 @@ def _under_way(record: Admitted, key_name: str) -> RequestObject:
     return RequestObject(
         request_id=record.request_id,
         source="journal",
-        checks=_checks(""),
+        checks=show_checks(checks.results("")),
         status=0,
         outcome=UNDER_WAY,
         started_at=moment(record.started_us // 1000),
@@ -159,16 +213,16 @@ def _under_way(record: Admitted, key_name: str) -> RequestObject:
     )
 
 
-def _refused(trace: bus.RefusalTrace, key_name: str) -> RequestObject:
+def _refused(trace: Refused, key_name: str) -> RequestObject:
     return RequestObject(
         request_id=trace.request_id,
-        source="memory",
-        checks=_checks(trace.reason),
+        source="journal",
+        checks=show_checks(checks.results(trace.reason, trace.detail)),
         status=trace.status,
         reason=trace.reason,
         detail=trace.detail,
         outcome=trace.reason,
-        started_at=moment(int(trace.at * 1000)),
+        started_at=moment(trace.at_us // 1000),
         operation=trace.operation,
         path=trace.path,
         location=trace.location,

@@ -1,12 +1,13 @@
 """``/api/v1/upstreams``: connect providers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, delete, get, post
+from litestar import Request, Router, delete, get, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
+from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.control.wire import Answer, Moment, Page, moment, refusals
@@ -65,6 +66,7 @@ async def list_upstreams(management: Managed) -> Page[UpstreamObject]:
     responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.CONFLICT, Reason.NOT_CONFIRMED),
 )
 async def add_upstream(
+    request: Request[Any, Any, Any],
     management: Managed,
     data: Annotated[
         CreateUpstream,
@@ -93,9 +95,8 @@ async def add_upstream(
     A name that another upstream has already is added as `UPSTREAM/model`.
     """
     credential = Secret(data.api_key.strip()) if data.api_key else None
-    added = granted(
-        await management.upstreams.add(NewUpstream(data.name, data.base_url, credential, data.models))
-    )
+    wanted = NewUpstream(data.name, data.base_url, credential, data.models)
+    added = granted(await management.upstreams.add(wanted, by=principal_of(request)))
     shown = _show(added.upstream)
     shown.note = added.problem or None
     return Answer(data=shown)
@@ -107,9 +108,14 @@ async def add_upstream(
     status_code=200,
     responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED),
 )
-async def remove_upstream(management: Managed, name: Name) -> Answer[UpstreamObject]:
+async def remove_upstream(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    name: Name,
+) -> Answer[UpstreamObject]:
     """Its models go with it; its usage stays in reports."""
-    return Answer(data=_show(granted(await management.upstreams.remove(name))))
+    removed = await management.upstreams.remove(name, by=principal_of(request))
+    return Answer(data=_show(granted(removed)))
 
 
 @post(

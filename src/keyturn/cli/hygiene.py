@@ -1,0 +1,99 @@
+"""``keyturn hygiene``: the keys that should be tidied up."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.text import Text
+
+from keyturn.cli import screen
+from keyturn.cli.connection import Node, on_node
+from keyturn.cli.key_options import AsJson
+from keyturn.system import now
+
+PATH = "/api/v1/hygiene"
+WORDS = {
+    "seen_in_url": ("was sent in a URL: rotate it", "red"),
+    "idle": ("unused for 90 days: disable it", "yellow"),
+    "never_used": ("never used: does anybody need it?", "yellow"),
+    "old": ("the same secret for 90 days: rotate it", "yellow"),
+    "no_expiry": ("never expires", "bright_black"),
+}
+
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+
+
+class UntidyKey(msgspec.Struct, frozen=True):
+    """A key, and what is untidy about it."""
+
+    id: str
+    name: str
+    display: str
+    findings: list[str]
+    created_at: str
+    last_used_at: str | None = None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Figures for all keys that work."""
+
+    keys: int
+    without_limit: int
+    findings: dict[str, int] = {}
+
+
+class Report(msgspec.Struct, frozen=True):
+    """The report, as it came."""
+
+    data: list[UntidyKey]
+    summary: Summary
+    next_cursor: str | None = None
+
+
+@app.command()
+@on_node
+def hygiene(
+    node: Node,
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the worst.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show the keys that should be tidied up, worst first.
+
+    Sent in a URL, unused for 90 days, never used, the same secret for 90 days, no expiry. Only keys that work are shown.
+
+    Example: `keyturn hygiene`
+    """
+    answer = node.get(PATH, limit=limit)
+    if as_json:
+        screen.print_json(answer.raw)
+        return
+    report = msgspec.structs.replace(answer, data=msgspec.Raw(answer.raw)).read(Report)
+    at = now()
+    rows = [
+        (
+            screen.clean(key.name),
+            screen.clean(key.display),
+            Text("\n").join(_words(finding) for finding in key.findings),
+            screen.ago(key.last_used_at, at),
+            screen.ago(key.created_at, at),
+            Text(key.id, style="bright_black"),
+        )
+        for key in report.data
+    ]
+    console = screen.out()
+    console.print(screen.table(("name", "key", "what", "last used", "created", "id"), rows))
+    figures = report.summary
+    found = ", ".join(
+        f"{count:,} {name.replace('_', ' ')}" for name, count in figures.findings.items() if count
+    )
+    console.print(
+        f"{figures.keys:,} active keys: {found or 'all tidy'}; {figures.without_limit:,} without a limit."
+    )
+    if report.next_cursor is not None:
+        screen.err().print("There are more; --limit shows them.")
+
+
+def _words(finding: str) -> Text:
+    words, colour = WORDS.get(finding, (finding, "white"))
+    return Text.assemble((words, colour))

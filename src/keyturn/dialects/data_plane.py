@@ -1,0 +1,69 @@
+"""What can be asked of the data plane with a key, by path: for whoever has to know without being a worker.
+
+Workers go by ``gateway.paths``, which is made for speed and says how each call is carried; a test compares the two.
+"""
+
+import msgspec
+
+from keyturn.dialects.errors import Dialect, of_nowhere
+from keyturn.domain.permissions import Permission
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One thing a client can ask.
+
+    Attributes:
+        name: What it is called in usage and traces.
+        methods: Those it takes.
+        dialect: How errors are told.
+        needs: The permission it belongs to.
+        names_model: The request names a model, in its path or its body.
+        served: A model answers there; otherwise the key is checked and the answer is 404.
+    """
+
+    name: str
+    methods: frozenset[str]
+    dialect: Dialect = Dialect.OPENAI
+    needs: Permission = Permission.READ
+    names_model: bool = True
+    served: bool = True
+
+
+_POST, _GET = frozenset({"POST"}), frozenset({"GET", "HEAD"})
+
+CALLS: dict[str, Call] = {
+    "/v1/chat/completions": Call("chat", _POST),
+    "/v1/completions": Call("completions", _POST),
+    "/v1/responses": Call("responses", _POST),
+    "/v1/embeddings": Call("embeddings", _POST),
+    "/v1/generate": Call("generate", _POST, Dialect.ENVELOPE),
+    "/v1/models": Call("models", _GET, names_model=False),
+    "/v1/messages": Call("messages", _POST, Dialect.ANTHROPIC, served=False),
+    "/v1/messages/count_tokens": Call("count_tokens", _POST, Dialect.ANTHROPIC, served=False),
+    "/v1beta/models": Call("models", _GET, Dialect.GEMINI, names_model=False, served=False),
+}
+_NAMING_MODEL: tuple[tuple[str, str, Call], ...] = (
+    ("/v1/engines/", "/completions", Call("completions", _POST)),
+    ("/v1/models/", "", Call("models", _GET)),
+    ("/v1beta/models/", "", Call("gemini", _POST | _GET, Dialect.GEMINI, served=False)),
+)
+"""What stands before and behind the model."""
+
+
+def find(path: str) -> tuple[Call | None, str]:
+    """Return the call at a path, ``None`` where there is none, and the model that the path names, as it stands there."""
+    call = CALLS.get(path)
+    if call is not None:
+        return call, ""
+    for before, behind, naming in _NAMING_MODEL:
+        if path.startswith(before) and path.endswith(behind):
+            model = path[len(before) : len(path) - len(behind)]
+            if model:
+                return naming, model.partition(":")[0] if naming.dialect is Dialect.GEMINI else model
+    return None, ""
+
+
+def dialect_at(path: str) -> Dialect:
+    """Return how errors are told at a path."""
+    call, _ = find(path)
+    return of_nowhere(path.encode(), anthropic=False) if call is None else call.dialect

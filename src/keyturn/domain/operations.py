@@ -1,0 +1,99 @@
+"""Every operation of the management API and the permission it belongs to.
+
+A permission belongs to an operation, never to an HTTP method. A route that has no row here is refused to everybody
+but the operator, and a test fails.
+"""
+
+import msgspec
+
+from keyturn.domain.permissions import Permission
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a caller needs.
+
+    Attributes:
+        permission: The permission; ``None``: any key that is active.
+        node: Only for keys that reach the whole node: what it touches belongs to all accounts.
+        anyone: No key at all is needed.
+        operator: No key is enough: only the operator, on the machine itself.
+    """
+
+    permission: Permission | None = None
+    node: bool = False
+    anyone: bool = False
+    operator: bool = False
+
+
+_READ, _WRITE = Needs(Permission.READ), Needs(Permission.WRITE)
+_ADMIN, _NODE = Needs(Permission.ADMIN), Needs(Permission.ADMIN, node=True)
+_OWN, _ANYONE = Needs(), Needs(anyone=True)
+
+OPERATIONS: dict[tuple[str, str], Needs] = {
+    ("GET", "/api/v1/keys"): _WRITE,
+    ("POST", "/api/v1/keys"): _WRITE,
+    ("GET", "/api/v1/keys/{key_id}"): _WRITE,
+    ("PATCH", "/api/v1/keys/{key_id}"): _WRITE,
+    ("DELETE", "/api/v1/keys/{key_id}"): _ADMIN,
+    ("POST", "/api/v1/keys/{key_id}/undelete"): Needs(Permission.ADMIN, node=True, operator=True),
+    ("POST", "/api/v1/keys/{key_id}/enable"): _WRITE,
+    ("POST", "/api/v1/keys/{key_id}/disable"): _WRITE,
+    ("POST", "/api/v1/keys/{key_id}/revoke"): _WRITE,
+    ("POST", "/api/v1/keys/{key_id}/rotate"): _WRITE,
+    ("GET", "/api/v1/key"): _OWN,
+    ("GET", "/api/v1/key/successor"): _OWN,
+    ("POST", "/api/v1/key/rotate"): _OWN,
+    ("POST", "/api/v1/claims"): _ANYONE,
+    ("GET", "/api/v1/hygiene"): _WRITE,
+    ("GET", "/api/v1/accounts"): _ADMIN,
+    ("POST", "/api/v1/accounts"): _NODE,
+    ("GET", "/api/v1/accounts/{account_id}"): _ADMIN,
+    ("PATCH", "/api/v1/accounts/{account_id}"): _ADMIN,
+    ("DELETE", "/api/v1/accounts/{account_id}"): _ADMIN,
+    ("POST", "/api/v1/accounts/{account_id}/suspend"): _ADMIN,
+    ("POST", "/api/v1/accounts/{account_id}/resume"): _ADMIN,
+    ("GET", "/api/v1/projects"): _WRITE,
+    ("POST", "/api/v1/projects"): _ADMIN,
+    ("GET", "/api/v1/projects/{project_id}"): _WRITE,
+    ("PATCH", "/api/v1/projects/{project_id}"): _ADMIN,
+    ("DELETE", "/api/v1/projects/{project_id}"): _ADMIN,
+    ("GET", "/api/v1/projects/{project_id}/members"): _WRITE,
+    ("POST", "/api/v1/projects/{project_id}/members"): _ADMIN,
+    ("DELETE", "/api/v1/projects/{project_id}/members/{user_id}"): _ADMIN,
+    ("GET", "/api/v1/users"): _ADMIN,
+    ("POST", "/api/v1/users"): _ADMIN,
+    ("GET", "/api/v1/users/{user_id}"): _ADMIN,
+    ("PATCH", "/api/v1/users/{user_id}"): _ADMIN,
+    ("DELETE", "/api/v1/users/{user_id}"): _ADMIN,
+    ("POST", "/api/v1/users/{user_id}/suspend"): _ADMIN,
+    ("POST", "/api/v1/users/{user_id}/resume"): _ADMIN,
+    ("GET", "/api/v1/models"): _NODE,
+    ("POST", "/api/v1/models"): _NODE,
+    ("GET", "/api/v1/models/{name}"): _NODE,
+    ("PATCH", "/api/v1/models/{name}"): _NODE,
+    ("DELETE", "/api/v1/models/{name}"): _NODE,
+    ("GET", "/api/v1/upstreams"): _NODE,
+    ("POST", "/api/v1/upstreams"): _NODE,
+    ("DELETE", "/api/v1/upstreams/{name}"): _NODE,
+    ("POST", "/api/v1/upstreams/{name}/test"): _NODE,
+    ("GET", "/api/v1/usage"): _NODE,
+    ("POST", "/api/v1/keys/verify"): _READ,
+    ("POST", "/api/v1/keys/{key_id}/simulate"): _WRITE,
+    ("GET", "/api/v1/requests"): _WRITE,
+    ("GET", "/api/v1/requests/{request_id}"): _WRITE,
+    ("POST", "/api/v1/keys/import"): _NODE,
+    ("POST", "/api/v1/keys/{key_id}/reveal"): _ADMIN,
+    ("GET", "/api/v1/peppers"): _NODE,
+    ("POST", "/api/v1/peppers/rotate"): _NODE,
+    ("POST", "/api/v1/peppers/prune"): _NODE,
+    ("GET", "/api/v1/node"): _NODE,
+    ("GET", "/api/v1/events"): _WRITE,
+    ("GET", "/api/v1/audit"): _NODE,
+    ("GET", "/api/v1/audit/verify"): _NODE,
+    ("GET", "/api/v1/audit/checkpoint"): _NODE,
+    ("POST", "/api/v1/audit/checkpoint"): _NODE,
+    ("POST", "/api/v1/keys/revoke-exposed"): _ANYONE,
+    ("POST", "/api/v1/leaks"): _ANYONE,
+    ("GET", "/api/v1/openapi.json"): _ANYONE,
+}
+"""Method and path as the route declares it, without types (``{key_id}``), without a slash at the end."""

@@ -1,0 +1,111 @@
+"""What an exchange notes in the journal: that it was let in, before anything goes upstream, and how it ended."""
+
+from keyturn import system
+from keyturn.domain import journal
+from keyturn.domain.faults import Fault
+from keyturn.domain.refusals import Refused
+from keyturn.domain.usage import BYTES_PER_TOKEN, Usage
+from keyturn.gateway.admission import Admission
+from keyturn.gateway.journal import NAME_LENGTH
+from keyturn.gateway.meter import StreamMeter
+from keyturn.gateway.plane import Route
+
+CHECKING, WAITING, BUFFERING, STREAMING, OVER = range(5)
+"""The stages of the table in ``gateway.exchange``; plain integers, because the hot path compares them."""
+
+
+class Booking(Admission):
+    """An admission with its entries in the journal.
+
+    Attributes:
+        stage: How far the exchange has come.
+        route: Where the model goes.
+        length: Of the request's body, in bytes.
+        cap: The most output tokens it may ask for.
+        sent_at: ``system.monotonic`` when it went upstream.
+        first_byte_at: When the head of the answer came; 0 before.
+        meter: Reads the usage of a stream.
+    """
+
+    __slots__ = ("cap", "first_byte_at", "length", "meter", "route", "sent_at", "stage", "started_us")
+
+    stage: int
+    route: Route
+    length: int
+    cap: int
+    sent_at: float
+    first_byte_at: float
+    started_us: int
+    meter: StreamMeter | None
+
+    def note_admitted(self) -> bool:
+        """Note that the request is let in, with its reservation; ``False`` after a refusal."""
+        plane, request, route = self.plane, self.request, self.route
+        self.length = length = len(request.body)
+        self.started_us = started_us = int((request.received + plane.wall) * 1e6)
+        input_tokens = -(-length // BYTES_PER_TOKEN)
+        try:
+            plane.journal.admitted(
+                (
+                    journal.ADMITTED,
+                    self.request_id,
+                    self.key.id,
+                    self.model[:NAME_LENGTH],
+                    route.target.upstream,
+                    self.operation.name,
+                    started_us,
+                    input_tokens,
+                    self.cap,
+                    route.cost(input_tokens, self.cap),
+                    request.address,
+                )
+            )
+        except Fault as fault:
+            self.refuse(Refused(fault.reason), self.key.id)
+            return False
+        self.stage = WAITING
+        self.first_byte_at = 0.0
+        return True
+
+    def settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
+        """Note how it ended; returns the cost in nano-dollars."""
+        plane, request, target = self.plane, self.request, self.route.target
+        if self.stage == STREAMING:
+            plane.open_streams -= 1
+        self.stage = OVER
+        received = request.received
+        total = system.monotonic() - received
+        cost = self.route.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        plane.journal.served(
+            (
+                journal.SERVED,
+                self.request_id,
+                self.key.id,
+                self.model[:NAME_LENGTH],
+                target.upstream,
+                target.model,
+                self.operation.name,
+                status,
+                self.started_us,
+                int((self.decided_at - received) * 1e6),
+                int((self.sent_at - received) * 1e6),
+                int((self.first_byte_at - received) * 1e6) if self.first_byte_at else 0,
+                int(total * 1e6),
+                usage.input_tokens,
+                usage.output_tokens,
+                usage.cached_tokens,
+                usage.reasoning_tokens,
+                cost,
+                self.route.priced,
+                source,
+                self.meter is not None,
+                outcome,
+                self.location,
+                request.address,
+                self.key.secret_id,
+            )
+        )
+        plane.counters.input_tokens += usage.input_tokens
+        plane.counters.output_tokens += usage.output_tokens
+        plane.counters.count(self.operation.name, status, total)
+        return cost

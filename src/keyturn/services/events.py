@@ -1,0 +1,94 @@
+"""What should be known: events, kept and logged."""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn import system
+from keyturn.domain import ids
+from keyturn.domain.events import SEVERITIES, Notice, Severity
+from keyturn.domain.principal import Principal
+from keyturn.store import events
+from keyturn.store.engine import Store
+from keyturn.store.events import EventFilter, StoredEvent
+from keyturn.telemetry.redact import redact
+
+LEVELS = {
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.CRITICAL: logging.ERROR,
+}
+
+
+class Events:
+    """The use cases."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def noticed(self, notices: list[Notice]) -> None:
+        """Keep what workers or use cases saw, with whose key it is, and log it.
+
+        A notice of a key that nobody knows is kept without an owner. Credentials do not belong into a notice; what
+        looks like one is cut out of the details all the same, because they may quote a URL.
+        """
+        if notices:
+            async with self._store.writing() as connection:
+                await keep(connection, notices)
+
+    async def page(
+        self, wanted: EventFilter, *, reach: Principal, cursor: str | None, limit: int
+    ) -> tuple[list[StoredEvent], str | None]:
+        """Return events within reach, newest first.
+
+        Args:
+            wanted: Which of them.
+            reach: Who asks.
+            cursor: What the page before gave; ``None`` for the first.
+            limit: How many at most.
+
+        Returns:
+            The events, and the cursor of the next page where there is one.
+        """
+        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
+        async with self._store.reading() as connection:
+            found = await events.page(connection, own, before=cursor, limit=limit + 1)
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+
+async def keep(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
+    """Keep what a use case has to tell, in the transaction of what it did, and log it; see ``Events.noticed``."""
+    owners = await events.owners(connection, (one.key_id for one in notices if one.key_id))
+    kept = [_stored(one, owners.get(one.key_id, ("", ""))) for one in notices]
+    await events.add(connection, kept)
+    for notice, stored in zip(notices, kept, strict=True):
+        _log(notice, stored)
+
+
+def _stored(notice: Notice, owner: tuple[str, str]) -> StoredEvent:
+    account_id, project_id = owner
+    details = {name: redact(text) for name, text in notice.details.items()}
+    return StoredEvent(
+        id=system.new_id(ids.EVENT),
+        at=int(notice.at * 1000),
+        kind=notice.kind.value,
+        severity=SEVERITIES[notice.kind].value,
+        account_id=account_id,
+        project_id=project_id,
+        key_id=notice.key_id,
+        address=notice.address,
+        request_id=notice.request_id,
+        details=msgspec.json.encode(details).decode(),
+    )
+
+
+def _log(notice: Notice, stored: StoredEvent) -> None:
+    given = {"key_id": stored.key_id, "address": stored.address, "request_id": stored.request_id}
+    told = {name: value for name, value in given.items() if value}
+    level = LEVELS[SEVERITIES[notice.kind]]
+    structlog.get_logger().log(
+        level, stored.kind, event_id=stored.id, **told, details=stored.details if notice.details else None
+    )

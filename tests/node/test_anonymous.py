@@ -1,0 +1,86 @@
+"""A node that asks for no key, and where it refuses to be one."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fakes.served_node import ServedNode
+
+OPEN = "auth.required = false\n"
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[ServedNode]:
+    """A node that has not been started; what runs at the end is stopped."""
+    node = ServedNode(tmp_path)
+    yield node
+    node.send(signal.SIGINT)
+    await node.ended()
+
+
+async def status_without_a_key(node: ServedNode) -> int:
+    """Ask for the models."""
+    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+        return (await client.get("/v1/models")).status_code
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104 -- what an operator may set
+async def test_an_open_node_does_not_start_on_the_network(node: ServedNode, host: str) -> None:
+    """Whoever finds the port would spend the operator's money (S3: think before exposing the proxy)."""
+    (node.folder / "keyturn.toml").write_text(OPEN)
+
+    ran = await node.run("serve", "--port", "0", "--host", host)
+
+    assert ran.status == 1
+    [line] = ran.err.strip().splitlines()
+    assert line.startswith(f"keyturn: auth.required is false, and {host} is open to the network")
+    assert "set auth.required = true, listen on 127.0.0.1, or say --allow-anonymous-on-network" in line
+    assert ran.out == ""
+
+
+async def test_an_open_node_starts_on_the_network_when_told_to(node: ServedNode) -> None:
+    """The flag can be given by hand only: no file that is copied along opens a node."""
+    (node.folder / "keyturn.toml").write_text(OPEN)
+
+    await node.start("--host", "0.0.0.0", "--allow-anonymous-on-network")  # noqa: S104 -- the point
+
+    assert "Warning: no key is needed (auth.required = false)" in node.out
+
+
+async def test_an_open_node_on_this_machine_says_so(node: ServedNode) -> None:
+    """At the start and in the doctor's report; models are called by anybody, and management still asks who it is."""
+    (node.folder / "keyturn.toml").write_text(OPEN)
+    await node.start()
+
+    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+        anybody = await client.get("/v1/models")
+        mistyped = await client.get("/v1/models", headers={"authorization": "Bearer sk-mistyped"})
+        managed = await client.get("/api/v1/keys")
+        created = await client.post("/api/v1/keys", json={"name": "mine"})
+    doctor = await node.run("doctor")
+
+    assert "Warning: no key is needed (auth.required = false)" in node.out
+    assert (anybody.status_code, mistyped.status_code) == (200, 401)
+    assert [answer.status_code for answer in (managed, created)] == [401, 401]
+    assert doctor.status == 0, doctor.out
+    assert "! no key is needed (auth.required = false)" in doctor.out
+
+
+async def test_a_reload_does_not_open_a_node_on_the_network(node: ServedNode) -> None:
+    """What is refused at the start is refused on SIGHUP, and the node goes on as it was."""
+    await node.start("--host", "0.0.0.0")  # noqa: S104 -- the point
+    (node.folder / "keyturn.toml").write_text('server.host = "127.0.0.1"\n' + OPEN)
+    before, seen = len(node.errors()), set[int]()
+
+    node.send(signal.SIGHUP)
+    async with asyncio.timeout(30):
+        while "open to the network" not in node.errors()[before:]:
+            seen.add(await status_without_a_key(node))
+    seen.add(await status_without_a_key(node))
+
+    assert seen == {401}
+    assert "everything goes on as it was" in node.errors()[before:]

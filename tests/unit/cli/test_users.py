@@ -1,0 +1,99 @@
+"""The commands about users."""
+
+import msgspec
+import pytest
+
+from fakes.management_api import ManagementApi
+from unit.cli.conftest import Run
+
+PATH = "/api/v1/users"
+AT = f"{PATH}/kim%40example.com"
+KIM = {
+    "id": "user_1",
+    "account_id": "acct_1",
+    "email": "kim@example.com",
+    "name": "Kim",
+    "status": "active",
+    "metadata": {"team": "blue"},
+    "keys": 2,
+    "projects": ["proj_1", "proj_2"],
+    "created_at": "2026-01-01T00:00:00Z",
+    "version": 1,
+}
+
+
+def test_a_user_is_created(keyturn: Run, node: ManagementApi) -> None:
+    """An address is enough."""
+    node.data("POST", PATH, KIM)
+
+    ran = keyturn("users", "create", "kim@example.com")
+    keyturn("users", "create", "kim@example.com", "--name", "Kim", "--account", "acme", "--metadata", "a=b")
+
+    assert ran.out == "Created kim@example.com (user_1): ● active\n"
+    assert node.asked[0].body == {"email": "kim@example.com"}
+    assert node.asked[1].body == {
+        "email": "kim@example.com",
+        "name": "Kim",
+        "account_id": "acme",
+        "metadata": {"a": "b"},
+    }
+
+
+def test_users_are_listed_and_shown(keyturn: Run, node: ManagementApi) -> None:
+    """Who is where, and who is stopped."""
+    node.data("GET", f"{PATH}?account=acme&search=k&limit=100", [KIM | {"status": "suspended"}])
+    node.data("GET", AT, KIM)
+
+    listed = keyturn("users", "list", "--account", "acme", "--search", "k").out
+    shown = keyturn("users", "show", "kim@example.com").out
+
+    assert "○ suspended" in listed
+    assert "proj_1, proj_2" in shown
+    assert "team=blue" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method", "path"),
+    [
+        (("create", "kim@example.com"), "POST", PATH),
+        (("show", "kim@example.com"), "GET", AT),
+        (("edit", "kim@example.com", "--name", "b"), "PATCH", AT),
+        (("suspend", "kim@example.com"), "POST", f"{AT}/suspend"),
+        (("resume", "kim@example.com"), "POST", f"{AT}/resume"),
+        (("delete", "kim@example.com", "--yes"), "DELETE", AT),
+    ],
+)
+def test_json_is_the_nodes_own(
+    keyturn: Run, node: ManagementApi, arguments: tuple[str, ...], method: str, path: str
+) -> None:
+    """Scripts read this."""
+    node.data(method, path, KIM)
+
+    ran = keyturn("users", *arguments, "--json")
+
+    assert (ran.status, msgspec.json.decode(ran.out)) == (0, KIM)
+
+
+def test_what_was_done_is_said(keyturn: Run, node: ManagementApi) -> None:
+    """With the address, so that a slip is seen."""
+    node.data("POST", f"{AT}/suspend", KIM)
+    node.data("POST", f"{AT}/resume", KIM)
+    node.data("PATCH", AT, KIM)
+
+    assert keyturn("users", "suspend", "kim@example.com").out.startswith("Suspended kim@example.com")
+    assert keyturn("users", "resume", "kim@example.com").out.startswith("Resumed kim@example.com")
+    assert "user_1" in keyturn("users", "edit", "kim@example.com", "--email", "k@example.com").out
+    assert keyturn("users", "edit", "kim@example.com").status == 1
+    assert node.asked[2].body == {"email": "k@example.com"}
+
+
+@pytest.mark.parametrize(("typed", "status"), [("kim@example.com\n", 0), ("kim\n", 1)])
+def test_deleting_asks_for_the_address(keyturn: Run, node: ManagementApi, typed: str, status: int) -> None:
+    """Their personal keys end with it."""
+    node.data("GET", AT, KIM)
+    node.data("DELETE", AT, KIM)
+
+    ran = keyturn("users", "delete", "kim@example.com", typed=typed)
+
+    assert (ran.status, len(node.asked)) == (status, 2 - status)
+    assert "personal keys are revoked" in ran.err
