@@ -79,7 +79,7 @@ def scanner() -> Iterator[Scanner]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         found.url = f"http://127.0.0.1:{server.server_address[1]}/keys"
         try:
