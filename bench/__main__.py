@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import machine, parts, processes, report, subjects
+from bench import key_check, machine, parts, processes, report, subjects
 from bench.parts import Plan
 from bench.results import Results
 from bench.subjects import Failure
@@ -87,6 +87,7 @@ def _measure(results: Results, chosen: list[str], names: list[str], *, long: boo
             streams_each=2 if quick else 5,
             latency_s=2 if quick else 8,
             memory_requests=1_000_000 if long else (50_000 if quick else 200_000),
+            keys=100_000 if quick else key_check.KEYS,
             note=lambda text: progress.update(task, description=text),
             step=lambda: progress.advance(task),
         )

@@ -1,12 +1,13 @@
 """What checking a key costs: ``python -m bench.key_check``.
 
 Three figures, each of the real code: a key that the worker remembers (credential, hash, look-up and decision, as for every
-request), one that it does not (the store's part: every pepper's verifier, the query, the binding, the record), and the
-memory of a full cache. The database has ``--keys`` keys; making a million takes half a minute.
+request), one that it does not (the question over the bus, verifier, query, binding, record, and the answer, both ends in this
+process), and the memory of a full cache. The database has ``--keys`` keys; making a million takes half a minute.
 """
 
 import argparse
 import asyncio
+import gc
 import resource
 import sqlite3
 import statistics
@@ -17,25 +18,31 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import uvloop
 
+from bench.results import KeyCheck
 from keyturn import bus, system
 from keyturn.config.sections import Settings
+from keyturn.control.bus_server import BusServer
 from keyturn.domain import ids, verifier
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.permissions import Permission
 from keyturn.gateway.admission import Admission
+from keyturn.gateway.bus_client import BusClient
 from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
 from keyturn.gateway.paths import OPERATIONS
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.request import Request
 from keyturn.services import bootstrap
+from keyturn.services.configuration import Known
 from keyturn.services.lookup import Lookup
 from keyturn.store.engine import open_store
 from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.vault import Vault
 
+KEYS = 1_000_000
 ROUNDS, PER_ROUND = 30, 5_000
 LOOKUPS = 20_000
 CACHED = 50_000
@@ -69,26 +76,30 @@ class _Client:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keys", type=int, default=1_000_000, help="keys in the database")
-    arguments = parser.parse_args()
+    parser.add_argument("--keys", type=int, default=KEYS, help="keys in the database")
+    found = measure(parser.parse_args().keys)
+    for field in msgspec.structs.fields(found):
+        print(f"{field.name} = {getattr(found, field.name):,.2f}")
+
+
+def measure(count: int) -> KeyCheck:
+    """Measure with a database of so many keys."""
     with tempfile.TemporaryDirectory(prefix="keyturn-bench-") as folder:
-        for line in asyncio.run(_measure(Path(folder), arguments.keys)):
-            print(line, flush=True)
+        return uvloop.run(_measure(Path(folder), count))
 
 
-async def _measure(folder: Path, count: int) -> list[str]:
+async def _measure(folder: Path, count: int) -> KeyCheck:
     plane = _plane(folder)
     plain = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), plain=True)
     fenced = msgspec.structs.replace(
         plain, plain=False, ip=("127.0.0.0/8",), models=("gpt-*",), expires_at=system.now() + 1e7
     )
-    lines = [
-        f"key check, remembered, nothing to check but permissions: {_hit(plane, plain):.2f} us",
-        f"key check, remembered, with addresses, models and expiry: {_hit(plane, fenced):.2f} us",
-    ]
-    lines += await _misses(folder, count)
-    lines.append(f"worker memory of {CACHED:,} remembered keys: {_cache_memory() / MIB:.1f} MiB")
-    return lines
+    plain_us, fenced_us = _hit(plane, plain), _hit(plane, fenced)
+    times = await _misses(folder, plane, count)
+    marks = statistics.quantiles(times, n=100)
+    return KeyCheck(
+        plain_us, fenced_us, count, marks[49], marks[98], max(times), CACHED, _cache_memory() / MIB
+    )
 
 
 def _plane(folder: Path) -> Plane:
@@ -137,7 +148,8 @@ def _median_us(check: Callable[[], Any]) -> float:
     return statistics.median(found)
 
 
-async def _misses(folder: Path, count: int) -> list[str]:
+async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
+    """Return the microseconds of look-ups in a database of so many keys, each of another key."""
     secrets = folder / "secrets"
     secrets.mkdir()
     vault = Vault(secrets)
@@ -149,18 +161,46 @@ async def _misses(folder: Path, count: int) -> list[str]:
     digests = _fill(path, vault, count)
     looking = KeyLookup(path)
     lookup = Lookup(looking.find, vault)
-    times = []
-    for number in range(LOOKUPS):
-        digest = digests[number * 7_919 % len(digests)]
-        began = time.perf_counter_ns()
-        record = await lookup.by_digest(digest)
-        times.append((time.perf_counter_ns() - began) / 1_000)
-        if record is None:
-            raise RuntimeError("a key of the database was not found")
+    server = BusServer(
+        journals=folder / "journals",
+        locations=frozenset(),
+        look=lookup.by_digest,
+        configuration=_nothing_configured,
+    )
+    await server.listen(folder / "bus.sock", first_used=_unheard, noticed=_unheard)
+    client = BusClient(str(folder / "bus.sock"), "1-bench", cached_keys=LOOKUPS)
+    tasks = system.Tasks()
+    tasks.spawn(client.run(plane), name="bus")
+    await client.configured.wait()
+    gc.freeze()  # as the processes do once they stand
+    times = [await _ask(client.keys, digests[number * 7_919 % len(digests)]) for number in range(LOOKUPS)]
+    await tasks.cancel()
+    await server.close()
     looking.close()
-    marks = statistics.quantiles(times, n=100)
-    figures = f"p50 {marks[49]:.0f} us, p99 {marks[98]:.0f} us, max {max(times):.0f} us"
-    return [f"look-up in the store with {count:,} keys: {figures} ({LOOKUPS:,} look-ups)"]
+    return times
+
+
+async def _ask(keys: KeyCache, digest: bytes) -> float:
+    """Return microseconds from a worker's question to its answer."""
+    answered = asyncio.get_running_loop().create_future()
+    began = time.perf_counter_ns()
+
+    def answer(record: KeyRecord | None, _failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
+        answered.set_result((time.perf_counter_ns() - began) / 1_000 if record is not None else None)
+
+    keys.look(digest, answer, system.monotonic())
+    taken = await answered
+    if taken is None:
+        raise RuntimeError("a key of the database was not found")
+    return float(taken)
+
+
+async def _nothing_configured() -> Known:
+    return Known({}, {})
+
+
+async def _unheard(_message: object) -> None:
+    """Take what workers say beside questions."""
 
 
 def _fill(path: Path, vault: Vault, count: int) -> list[bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import load, processes, subjects
+from bench import key_check, load, processes, subjects
 from bench.results import Idle, Latency, Memory, Plain, Results, Streams
 from bench.subjects import Setting, Subject
 
@@ -38,6 +38,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Streams per connection and round."""
     latency_s: float
     memory_requests: int
+    keys: int
+    """In the database of the key checks."""
     note: Callable[[str], None]
     """Told what is being done."""
     step: Callable[[], None]
@@ -53,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True):
             "latency": everyone,
             "idle": proxies,
             "memory": 1,
+            "keys": 1,
         }[part]
 
     def proxies(self) -> list[str]:
@@ -184,11 +187,19 @@ def memory(plan: Plan, results: Results) -> None:
         plan.step()
 
 
+def keys(plan: Plan, results: Results) -> None:
+    """Check keys inside this process: remembered ones, and others against a large database."""
+    plan.note(f"key checks, with {plan.keys:,} keys")
+    results.key_check = key_check.measure(plan.keys)
+    plan.step()
+
+
 ALL: dict[str, Callable[[Plan, Results], None]] = {
     "plain": plain,
     "streams": streams,
     "latency": latency,
     "idle": idle,
     "memory": memory,
+    "keys": keys,
 }
 """Every part, in the order they run."""

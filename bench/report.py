@@ -15,7 +15,7 @@ from bench.parts import (
     RATE,
     WORDS,
 )
-from bench.results import Results, difference, median, ratio
+from bench.results import KeyCheck, Results, difference, median, ratio
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
 BUSY = 0.5
@@ -70,6 +70,8 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _idle(results)
     if results.memory:
         yield _memory(results)
+    if results.key_check is not None:
+        yield _key_check(results.key_check)
 
 
 def _plain(results: Results) -> Iterator[Sheet]:
@@ -162,6 +164,16 @@ def _memory(results: Results) -> Sheet:
     return sheet
 
 
+def _key_check(taken: KeyCheck) -> Sheet:
+    sheet = Sheet("Checking a key", "", "")
+    sheet.add("the worker remembers it; permissions only", f"{taken.plain_us:.1f} µs")
+    sheet.add("the worker remembers it; addresses, models and an expiry too", f"{taken.fenced_us:.1f} µs")
+    sheet.add(f"look-up among {taken.keys:,} keys in SQLite, p50", f"{taken.lookup_p50_us:.0f} µs")
+    sheet.add(f"look-up among {taken.keys:,} keys in SQLite, p99", f"{taken.lookup_p99_us:.0f} µs")
+    sheet.add(f"memory of {taken.cached:,} remembered keys", f"{taken.cache_mib:.0f} MiB")
+    return sheet
+
+
 def _to_nginx(found: float | None, name: str) -> str:
     return "" if found is None or name == "bare" else f"{found:.2f}x"
 
@@ -231,6 +243,9 @@ _METHOD = f"""## Method
   one chunk passed on in each, less what they held after warming. With more than one worker if the limit on open files asks for it.
 - **Memory**: resident memory of the workers, early and late in one run. Of mapped files (the journal, shared libraries) the
   kernel may drop pages when others need the memory; the last column leaves them out.
+- **Checking a key**: the real code inside one process. Remembered: finding the credential, its hash, the look-up and the
+  decision, median of 30 rounds. Look-up: a worker's question over the bus, another key each time, with verifier, query,
+  binding and record at the other end. `.venv/bin/python -m bench.key_check` measures it alone.
 
 ## Repeat it
 

@@ -64,6 +64,23 @@ class Memory(msgspec.Struct, frozen=True):
     """Without mapped files, such as the journal, which the kernel may write out and drop."""
 
 
+class KeyCheck(msgspec.Struct, frozen=True):
+    """What checking a key costs inside a process, in microseconds."""
+
+    plain_us: float
+    """A key that the worker remembers, with nothing to check but its permissions."""
+    fenced_us: float
+    """The same with addresses, models and an expiry."""
+    keys: int
+    """In the database that look-ups were made in."""
+    lookup_p50_us: float
+    lookup_p99_us: float
+    lookup_max_us: float
+    cached: int
+    """Keys remembered by the worker whose memory was taken."""
+    cache_mib: float
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
@@ -89,6 +106,7 @@ class Results(msgspec.Struct):
     latency: dict[str, list[Latency]] = {}
     idle: dict[str, Idle] = {}
     memory: dict[str, list[Memory]] = {}
+    key_check: KeyCheck | None = None
 
 
 def median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:

@@ -152,7 +152,7 @@ class Idempotency:
             return None
         message = (
             "The first request with this Idempotency-Key was cut short after it had changed something, so its outcome "
-            "is not known; see `keyturn audit list` for what was done before you ask again with another Idempotency-Key"
+            "is not known; see `keyturn audit show` for what was done before you ask again with another Idempotency-Key"
         )
         return Refused(Reason.CONFLICT, message)
 

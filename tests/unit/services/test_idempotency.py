@@ -159,7 +159,7 @@ async def test_a_request_cut_short_after_a_change_is_never_worked_on_again(
 
     assert is_refused(again, Reason.CONFLICT)
     assert isinstance(again, Refused)
-    assert "keyturn audit list" in again.text
+    assert "keyturn audit show" in again.text
 
 
 async def test_an_answer_kept_with_the_change_outlives_the_process(
