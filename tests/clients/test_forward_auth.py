@@ -197,3 +197,37 @@ def test_a_key_in_the_original_url_counts(node: Node) -> None:
     answer = node.send("GET", "/auth", headers={"x-original-uri": f"/reports?api_key={node.key}"})
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/auth", {"x-original-uri": "/admin", "x-forwarded-uri": "/reports/1"}),
+        ("/auth", {"x-original-uri": "/reports/1", "x-original-url": "https://api.example/admin"}),
+        ("/auth/admin", {"x-forwarded-uri": "/reports/1"}),
+        ("/auth", {"x-original-uri": "/reports/1, /admin"}),
+        ("/auth", {"x-original-uri": "/reports/../admin"}),
+        ("/auth", {"x-original-uri": "/reports/%2e%2e/admin"}),
+        ("/auth", {"x-original-uri": "//admin/reports/1"}),
+        ("/auth/admin/..;/reports/1", {}),
+    ],
+)
+def test_a_client_can_not_name_another_path_than_its_own(
+    node: Node, path: str, headers: dict[str, str]
+) -> None:
+    """A proxy sets one header and passes on what the client sent as the others; and `..` is undone behind it."""
+    _, secret = node.new_key("reports", endpoints=["/reports/*"])
+
+    answer = node.send("GET", path, headers={"x-api-key": secret, **headers})
+
+    assert answer.status_code in {401, 403}
+
+
+@pytest.mark.parametrize("target", ["//[", "http://[", "http://", "", "?", "://", "/%ff%fe", "/\xe9"])
+def test_whatever_a_client_asks_for_there_is_an_answer(node: Node, target: str) -> None:
+    """The target is the client's own words: none may keep a proxy waiting."""
+    headers = {b"x-api-key": node.key.encode(), b"x-original-uri": target.encode("latin-1")}
+
+    answer = httpx.get(f"{node.url}/auth", headers=headers, timeout=5, verify=NO_TLS)
+
+    assert answer.status_code == 200

@@ -98,6 +98,18 @@ def test_only_the_whole_secret_ends_a_key(node: Node) -> None:
     assert statuses(node, secret) == {200}
 
 
+def test_a_publishable_key_is_not_ended_by_who_finds_it(node: Node, found: Scanner) -> None:
+    """It stands in a page for everybody to read: any visitor could turn the page off, or have a scanner do it."""
+    members = {"kind": "publishable", "origins": ["https://app.example"]}
+    key_id, secret = node.new_key("page", **members)
+
+    answers = revoke(node, secret), report(node, found, secret)
+
+    assert [one.status_code for one in answers] == [202, 200]
+    assert node.manage("GET", f"/api/v1/keys/{key_id}")["data"]["status"] == "active"
+    assert [one["details"]["action"] for one in events(node, key_id)] == ["notify"]
+
+
 def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
     """The new one did not leak, and production uses it."""
     key_id, old = node.new_key("rotated")
@@ -105,9 +117,10 @@ def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
     assert (statuses(node, new), statuses(node, old)) == ({200}, {200})
 
     revoke(node, old)
+    told = events(node, key_id)[0]  # before the old one is used after its end, which is told of, too
 
     assert (statuses(node, old), statuses(node, new)) == ({401}, {200})
-    assert events(node, key_id)[0]["kind"] == "key.revoked_by_holder"
+    assert told["kind"] == "key.revoked_by_holder"
 
 
 @pytest.mark.parametrize("body", [{"keys": []}, {"keys": ["x"] * 1001}, {"keys": "x"}, {}, {"keys": [1]}])

@@ -170,3 +170,21 @@ def test_answers_warn_two_weeks_before_a_key_expires(node: Node) -> None:
     assert parsedate_to_datetime(warned.headers["sunset"]) == soon
     assert warned.headers["x-keyturn-key-expires-at"] == soon.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert "sunset" not in silent.headers
+
+
+def test_answers_remind_of_a_rotation_that_comes_by_itself(node: Node) -> None:
+    """`Deprecation` with a date to come (RFC 9745), from the day of the first reminder on."""
+    near_id, near = node.new_key("rotated soon", rotation={"every_days": 20})
+    _, far = node.new_key("rotated later", rotation={"every_days": 31})
+    next_at = datetime.fromisoformat(
+        node.manage("GET", f"/api/v1/keys/{near_id}")["data"]["rotation"]["next_at"]
+    )
+
+    warned, silent = ask(node, near), ask(node, far)
+    node.manage("PATCH", f"/api/v1/keys/{near_id}", body={"rotation": {"every_days": None}})
+    unplanned = ask(node, near)
+
+    assert warned.headers["deprecation"] == f"@{int(next_at.timestamp())}"
+    assert not {"sunset", "x-keyturn-key-expires-at"} & set(warned.headers)
+    assert "deprecation" not in silent.headers
+    assert "deprecation" not in unplanned.headers

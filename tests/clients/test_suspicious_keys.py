@@ -1,6 +1,8 @@
 """What the operator is told of: keys in URLs, browsers and prompts, keys used after their end, decoys, guessing."""
 
+import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +105,60 @@ def test_a_decoy_looks_unknown_and_raises_the_alarm(node: Node) -> None:
     assert set(caught.headers) == set(unknown.headers)
     (event,) = events(node, "key.decoy_used", key_id)
     assert event["severity"] == "critical"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "terms"),
+    [
+        ("GET", "/auth?permission=admin", {}),
+        ("GET", "/v1/models", {"expires_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}),
+        ("GET", "/v1/models", {"endpoints": ["/v1/embeddings"]}),
+        ("GET", "/v1/models", {"ip": ["192.0.2.1"]}),
+        ("GET", "/v1/models", {"kind": "publishable", "origins": ["https://app.example"]}),
+        ("GET", "/v1/models", {"kind": "publishable", "origins": ["https://other.example"]}),
+        ("GET", "/api/v1/keys", {"preset": "admin"}),
+        ("GET", "/api/v1/key", {}),
+        ("POST", "/api/v1/keys", {"kind": "management"}),
+    ],
+)
+def test_a_decoy_does_nothing_and_looks_unknown_wherever_it_is_tried(
+    node: Node, method: str, path: str, terms: dict[str, Any]
+) -> None:
+    """Its rights are bait: the more a key seems to open, the sooner it is tried."""
+    key_id, decoy = node.new_key("bait", decoy=True, **terms)
+    guessed = mint(Kind(terms.get("kind", "secret")), secrets.choice).reveal()
+
+    caught, unknown = (
+        node.send(
+            method,
+            path,
+            headers={"authorization": f"Bearer {key}", "origin": "https://app.example"},
+            json={"name": "mine", "preset": "admin"},
+        )
+        for key in (decoy, guessed)
+    )
+
+    assert caught.status_code == unknown.status_code == 401
+    assert set(caught.headers) == set(unknown.headers)
+    assert without_reference(caught) == without_reference(unknown)
+    assert events(node, "key.decoy_used", key_id)[0]["severity"] == "critical"
+
+
+def without_reference(answer: httpx.Response) -> str:
+    """Return a body without what stands for the key that was sent, which is another for each."""
+    return re.sub(r"key_[0-9a-f]{20}\b", "key_…", answer.text)
+
+
+def test_a_dead_key_at_the_management_api_is_told_of(node: Node) -> None:
+    """It is what a former administrator would try."""
+    key_id, secret = node.new_key("former", kind="management")
+    node.manage("POST", f"/api/v1/keys/{key_id}/revoke")
+
+    answer = node.send("GET", "/api/v1/keys", headers={"x-api-key": secret})
+
+    assert answer.status_code == 401
+    (event,) = events(node, "key.used_after_end", key_id)
+    assert event["details"] == {"place": "management API"}
 
 
 # ── guessing ────────────────────────────────────────────────────────────────

@@ -99,7 +99,7 @@ WHOLE: dict[str, Any] = {
         "overlap_hours": 24,
         "self_rotation": True,
         "sealing_key": "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
-        "sink": "/etc/app.env",
+        "sink": None,
     },
     "recoverable": True,
     "decoy": True,
@@ -111,7 +111,9 @@ WHOLE: dict[str, Any] = {
 
 def test_everything_that_is_asked_for_is_shown(control: ControlProcess) -> None:
     """And taken away again by the same names."""
-    created = control.operator.post(KEYS, json=WHOLE).json()["data"]
+    rotation = {**WHOLE["rotation"], "sink": f"{control.data.root.parent}/app.env"}
+    whole = {**WHOLE, "rotation": rotation}
+    created = control.operator.post(KEYS, json=whole).json()["data"]
     path = f"{KEYS}/{created['id']}"
     bare: dict[str, Any] = {
         **{member: [] for member in ("models", "endpoints", "ip", "origins", "tags")},
@@ -127,7 +129,7 @@ def test_everything_that_is_asked_for_is_shown(control: ControlProcess) -> None:
     cleared = control.operator.patch(path, json=bare).json()["data"]
 
     next_at = created["rotation"].pop("next_at")
-    assert {name: created[name] for name in WHOLE} == WHOLE
+    assert {name: created[name] for name in whole} == whole
     assert (created["preset"], created["limits"]) == (None, [])
     assert datetime.fromisoformat(next_at) > datetime.fromisoformat(created["created_at"])
     assert {name: cleared[name] for name in bare if name != "rotation"} == {
@@ -317,6 +319,26 @@ def test_usage_of_a_key_is_up_to_now(control: ControlProcess, key: dict[str, Any
     assert (shown["requests"], shown["input_tokens"], shown["output_tokens"]) == (1, 9, 21)
     assert (shown["cost_usd"], shown["last_ip"], shown["seen_in_url"]) == ("0.0125", "10.1.2.3", True)
     assert shown["last_used_at"].endswith("Z")
+
+
+def test_the_usage_of_one_key_is_its_own(control: ControlProcess, key: dict[str, Any]) -> None:
+    """Over every secret that it has had; by day unless said, and nobody else's is in it."""
+    key_id = key["data"]["id"]
+    other = control.operator.post(KEYS, json={"name": "other user"}).json()["data"]["id"]
+    journal = WorkerJournal(control.data.journals, "1-one-key")
+    for who in (key_id, key_id, other):
+        begun = admitted(key_id=who)
+        journal.write(begun, served(begun))
+
+    by_day = control.operator.get(f"{KEYS}/{key_id}/usage").json()["data"]
+    by_key = control.operator.get(f"{KEYS}/{key_id}/usage", params={"by": "key", "days": 1}).json()["data"]
+    nobody = control.operator.get(f"{KEYS}/key_00000000000000000000/usage")
+    journal.close()
+
+    assert (by_day["by"], by_day["days"], by_day["total"]["requests"]) == ("day", 30, 2)
+    assert [row["requests"] for row in by_day["rows"]] == [2]
+    assert [(row["key_id"], row["requests"]) for row in by_key["rows"]] == [(key_id, 2)]
+    assert nobody.status_code == 404
 
 
 @pytest.mark.parametrize("action", ["disable", "revoke", "delete"])

@@ -95,7 +95,11 @@ def secrets(control: ControlProcess) -> dict[str, str]:
 def allowed(needs: Needs, caller: str) -> bool:
     """Say what the table and the kind of a key come to."""
     _, granted, own = CALLERS[caller]
-    if needs.anyone or needs.permission is None:
+    if needs.anyone:
+        return True
+    if caller == "publishable":
+        return False  # it stands in a page's source: what it could see here, everybody could
+    if needs.permission is None:
         return True
     if needs.operator:
         return False

@@ -44,6 +44,7 @@ CALLS = {
     "/api/v1/claims": {"post"},
     "/api/v1/keys/verify": {"post"},
     "/api/v1/keys/{key_id}/simulate": {"post"},
+    "/api/v1/keys/{key_id}/usage": {"get"},
     "/api/v1/node": {"get"},
     "/api/v1/events": {"get"},
     "/api/v1/audit": {"get"},

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from keyturn.config.data_directory import DataDirectory
-from keyturn.config.sections import Auth, Metrics, Settings
+from keyturn.config.sections import Auth, Metrics, Rotation, Settings
 from keyturn.node.child import Brief, Ready
 
 DEADLINE_S = 20
@@ -77,7 +77,10 @@ def launch(
     read_end, write_end = os.pipe()
     log = data.parent / f"{data.name}.log"
     settings = Settings(
-        data=str(data), metrics=Metrics(token=METRICS_TOKEN), auth=Auth(headers=(KEY_HEADER,))
+        data=str(data),
+        metrics=Metrics(token=METRICS_TOKEN),
+        auth=Auth(headers=(KEY_HEADER,)),
+        rotation=Rotation(sinks=frozenset({str(data.parent)})),
     )
     brief = Brief(settings, "control", write_end, demo_port=demo_port, provider_keys=provider_keys or {})
     with log.open("ab") as errors:

@@ -12,6 +12,8 @@ from keyturn.gateway.edge import Edge
 from keyturn.gateway.request import Request
 
 SWEEP_S = 0.02
+BROKEN = b"/broken"
+"""A path whose handler fails."""
 LOOPBACK = frozenset({"127.0.0.0/8"})
 
 
@@ -64,6 +66,8 @@ class EdgeServer:
 
 
 def _answer(request: Request) -> None:
+    if request.path == BROKEN:
+        raise LookupError("a mistake of ours")
     body = f"{request.address} {'proxied' if request.client.proxied else 'direct'}".encode()
     request.client.write(answers.document(200, body, keep_alive=request.keep_alive))
     request.client.finish(request.keep_alive)

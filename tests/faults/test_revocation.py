@@ -253,3 +253,36 @@ def test_sigterm_under_load_ends_within_five_seconds_and_cuts_nobody_short(tmp_p
         found.check()
         assert {one.request_id for one in outcomes if one.served} <= found.by_id.keys()
         assert "Traceback" not in node.errors.read_text()
+
+
+@pytest.mark.parametrize("repeatable", [False, True])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("POST", "/revoke", None), ("POST", "/disable", None), ("PATCH", "", {"permissions": ["read"]})],
+)
+def test_what_a_key_had_asked_for_does_not_happen_after_its_end(
+    node: Node, method: str, path: str, body: Any, *, repeatable: bool
+) -> None:
+    """A thief has hundreds of keys made; those that wait for their turn when the stolen key is ended are never made."""
+    key_id, secret = node.new_key("stolen", preset="admin")
+    made: list[int] = []
+
+    def create(number: int) -> None:
+        headers = {"authorization": f"Bearer {secret}"}
+        headers |= {"idempotency-key": f"{key_id}-{number}"} if repeatable else {}
+        answer = node.send("POST", "/api/v1/keys", headers=headers, json={"name": f"heir {number}"})
+        made.append(answer.status_code)
+
+    with ThreadPoolExecutor(CLIENTS) as thieves:
+        calls = [thieves.submit(create, number) for number in range(150)]
+        until(lambda: made.count(201) > 10, what="the first new keys")
+        node.manage(method, f"/api/v1/keys/{key_id}{path}", body=body)
+        for call in calls:
+            call.result()
+
+    entries = node.manage("GET", "/api/v1/audit?limit=1000")["data"]
+    (end,) = [one["seq"] for one in entries if one["target"] == key_id and one["action"] != "key.create"]
+    created = [one["seq"] for one in entries if (one["actor"], one["action"]) == (key_id, "key.create")]
+    assert len(created) == made.count(201)
+    assert max(created) < end
+    assert set(made) - {201}

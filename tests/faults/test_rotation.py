@@ -1,8 +1,10 @@
 """Rotation while processes die."""
 
+import contextlib
 import os
 import signal
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,24 @@ from support.node import Node, running, until
 
 KEYS = "/api/v1/keys"
 WELL = 200
+DAY_MS = 86_400_000
+CLOCKS_S = 0.05
+"""What two clocks of one machine may differ by."""
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node that writes keys below ``sinks``."""
+    """A node that writes keys below ``sinks``, and believes the tests which address they come from."""
     folder = tmp_path_factory.mktemp("rotation")
     (folder / "sinks").mkdir()
-    with running(Node(folder, workers=2, rotation__sinks=str(folder / "sinks"))) as found:
+    node = Node(
+        folder,
+        workers=2,
+        rotation__sinks=str(folder / "sinks"),
+        server__trusted_proxies="127.0.0.1",
+        auth__failures_per_minute="10000",
+    )
+    with running(node) as found:
         yield found
 
 
@@ -46,6 +58,87 @@ def events(node: Node, key_id: str) -> list[Any]:
     """Return the key's events, oldest first."""
     found: list[Any] = node.manage("GET", f"/api/v1/events?key={key_id}")["data"]
     return found[::-1]
+
+
+def in_overlap(node: Node, name: str) -> tuple[str, str, str]:
+    """Rotate a key and use the new secret; returns the key's id, the old secret and the new one."""
+    key_id, old = node.new_key(name)
+    new = node.manage("POST", f"{KEYS}/{key_id}/rotate")["key"]
+    assert node.chat(key=new).status_code == WELL
+    until(lambda: states(node, key_id) == ["retiring", "active"], what="the overlap")
+    return key_id, old, new
+
+
+def write(node: Node, *statements: tuple[str, dict[str, Any]]) -> None:
+    """Change rows behind the node's back, in one transaction."""
+    with contextlib.closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as database, database:
+        for statement, values in statements:
+            database.execute(statement, values)
+
+
+def pass_time(node: Node, key_id: str, days: int) -> None:
+    """Let everything that is noted of a key's rotation have happened earlier."""
+    about = {"key": key_id, "by": days * DAY_MS}
+    times = ("created_at", "activated_at", "expires_at", "last_used_at")
+    earlier = ", ".join(f"{name} = {name} - :by" for name in times)
+    own = "(SELECT id FROM secrets WHERE key_id = :key)"
+    write(
+        node,
+        (f"UPDATE secrets SET {earlier} WHERE key_id = :key", about),  # noqa: S608
+        (f"UPDATE retiring_uses SET last_used_at = last_used_at - :by WHERE secret_id IN {own}", about),  # noqa: S608
+    )
+    let_workers_look(node, key_id)
+
+
+def let_workers_look(node: Node, key_id: str) -> None:
+    """Have the workers forget a key whose rows have changed."""
+    node.manage("PATCH", f"{KEYS}/{key_id}", body={"description": "looked at"})
+
+
+def test_a_stuck_rotation_names_the_addresses_that_still_use_the_old_secret(node: Node) -> None:
+    """From a request to the event, through worker, journal and scheduler: where to change the secret is known."""
+    key_id, old, new = in_overlap(node, "stuck")
+
+    def ask(secret: str, address: str) -> None:
+        headers = {"x-api-key": secret, "x-forwarded-for": address}
+        body = {"model": "demo-chat", "messages": [{"role": "user", "content": "hello"}]}
+        assert node.send("POST", "/v1/chat/completions", headers=headers, json=body).status_code == WELL
+
+    ask(old, "198.51.100.1")  # has changed over since
+    assert node.manage("GET", f"{KEYS}/{key_id}")["data"]["usage"]["last_ip"] == "198.51.100.1"
+    pass_time(node, key_id, days=6)
+    ask(new, "198.51.100.1")
+    ask(old, "203.0.113.7")
+    ask(old, "2001:db8::7")
+    until(lambda: node.manage("GET", f"{KEYS}/{key_id}")["data"]["usage"]["last_ip"] == "2001:db8::7")
+
+    kill_control(node)
+    until(lambda: len(events(node, key_id)) > 1, what="the event")
+
+    assert [one["kind"] for one in events(node, key_id)] == ["key.rotation.started", "key.rotation.stuck"]
+    details = events(node, key_id)[1]["details"]
+    assert set(details["addresses"].split(", ")) == {"203.0.113.7", "2001:db8::7"}
+    assert details["secret"] == f"{old[:7]}…"
+
+
+def test_an_overlap_ends_on_time_without_anybody_doing_anything(node: Node) -> None:
+    """Workers go by the clock: nobody tells them that the moment has come."""
+    key_id, old, new = in_overlap(node, "by the clock")
+    ends_at = round(time.time() + 1.5, 3)
+    end = {"key": key_id, "end": round(ends_at * 1000)}
+    write(node, ("UPDATE secrets SET expires_at = :end WHERE key_id = :key AND expires_at IS NOT NULL", end))
+    let_workers_look(node, key_id)
+
+    asked = []
+    while time.time() < ends_at + 0.5:
+        begun = time.time()
+        asked.append((begun, node.chat(key=old), time.time()))
+
+    early = {answer.status_code for _, answer, ended in asked if ended < ends_at - CLOCKS_S}
+    late = {answer.json()["error"]["code"] for begun, answer, _ in asked if begun > ends_at + CLOCKS_S}
+    assert (early, late) == ({WELL}, {"rotated_api_key"})
+    assert states(node, key_id) == ["dead", "active"]
+    assert node.chat(key=new).status_code == WELL
 
 
 def test_a_crash_between_rotation_and_first_use_loses_neither(node: Node) -> None:
@@ -83,9 +176,7 @@ def test_a_first_use_that_nobody_hears_is_told_again(node: Node) -> None:
 
 def make_due(node: Node, key_id: str) -> None:
     """Let a key's next rotation be due."""
-    with sqlite3.connect(node.data / "keyturn.db", timeout=10) as database:
-        database.execute("UPDATE keys SET next_rotation_at = 1 WHERE id = ?", [key_id])
-    database.close()
+    write(node, ("UPDATE keys SET next_rotation_at = 1 WHERE id = :key", {"key": key_id}))
 
 
 def test_a_key_that_fell_due_while_nobody_looked_is_rotated_at_the_start(node: Node) -> None:

@@ -84,3 +84,37 @@ async def test_a_reload_does_not_open_a_node_on_the_network(node: ServedNode) ->
 
     assert seen == {401}
     assert "everything goes on as it was" in node.errors()[before:]
+
+
+@pytest.mark.parametrize("command", ["disable ended", "revoke ended --yes", "delete ended --yes"])
+async def test_a_key_that_has_ended_is_refused_where_none_is_needed(node: ServedNode, command: str) -> None:
+    """Whoever presents it means to be that key's holder (S3: disabled keys are always rejected)."""
+    (node.folder / "keyturn.toml").write_text(OPEN)
+    await node.start()
+    secret = (await node.run("keys", "create", "ended")).out.strip()
+
+    async def status(**headers: str) -> int:
+        async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+            return (await client.get("/v1/models", headers=headers)).status_code
+
+    before = await status(authorization=f"Bearer {secret}")
+    ended = await node.run("keys", *command.split())
+
+    assert ended.status == 0, ended.err
+    assert (before, await status()) == (200, 200)
+    assert await status(authorization=f"Bearer {secret}") == 401
+    assert await status(**{"x-api-key": secret}) == 401
+
+
+async def test_a_node_without_keys_lets_nobody_in(node: ServedNode) -> None:
+    """Deleting the last key closes the door: it is not the same as asking for none."""
+    await node.start()
+    await node.run("keys", "delete", "default", "--yes")
+
+    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+        anybody = await client.get("/v1/models")
+        former = await client.get("/v1/models", headers={"authorization": f"Bearer {node.key}"})
+    left = await node.run("keys", "list", "--json")
+
+    assert left.out.strip() == "[]"
+    assert [anybody.status_code, former.status_code] == [401, 401]

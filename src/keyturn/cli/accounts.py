@@ -31,7 +31,7 @@ Named = Annotated[
 @on_node
 def create(
     node: Node,
-    name: Annotated[str, typer.Argument(help="Whose it is.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is.")],
     *,
     metadata: MetadataOption = None,
     as_json: AsJson = False,
@@ -161,7 +161,7 @@ def _table(accounts: list[Account]) -> Table:
         for account in accounts
     ]
     columns = ("name", "status", "projects", "keys", "users", "created", "id")
-    return screen.table(columns, rows, right=("projects", "keys", "users"))
+    return screen.table(columns, rows, right=("projects", "keys", "users"), spare=("created", "users", "id"))
 
 
 def _facts(account: Account) -> Table:

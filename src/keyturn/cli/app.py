@@ -1,5 +1,6 @@
 """The program's commands, each loaded when it is called, so that none pays for the others."""
 
+import errno
 import importlib
 import sys
 from typing import Annotated, Any
@@ -76,7 +77,11 @@ def _root(
 def build() -> TyperGroup:
     """Return the program."""
     app = typer.Typer(
-        cls=_Commands, no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False
+        cls=_Commands,
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
     )
     app.callback()(_root)
     group = get_command(app)
@@ -99,4 +104,9 @@ def main() -> None:
         # Names that others chose may stand in it: it stays one line and moves no cursor.
         line = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(error))
         sys.stderr.write(f"keyturn: {line}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"keyturn: what was to be written found no room ({error.strerror})\n")
         sys.exit(1)

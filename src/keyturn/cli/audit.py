@@ -76,9 +76,8 @@ def show(
         for entry in found
     ]
     columns = ("number", "when", "who", "action", "target", "change")
-    screen.out().print(screen.table(columns, rows, right=("number",)))
-    if not found:
-        screen.err().print("Nothing is written, as far as these filters see.")
+    laid_out = screen.table(columns, rows, right=("number",), spare=("number", "when"))
+    screen.listing(laid_out, "Nothing is written, as far as these filters see.")
 
 
 @app.command()

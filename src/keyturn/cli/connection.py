@@ -148,11 +148,12 @@ def _refusal(response: httpx.Response) -> str:
     except msgspec.DecodeError:
         return f"the answer was {response.status_code} {response.reason_phrase}".rstrip()
     where = problem.details.get("param")
-    words = [problem.message.splitlines()[0] if problem.message else problem.code]
-    words += [f"in {where}"] if where and str(where) not in problem.message else []
+    message = problem.message.splitlines()[0] if problem.message else problem.code
+    notes = [problem.code]
+    notes += [str(where)] if where and str(where) not in message else []
     request_id = response.headers.get("x-request-id")
-    note = f"{problem.code}, {request_id}" if response.status_code >= 500 and request_id else problem.code
-    return f"{' '.join(words)} ({note})"
+    notes += [request_id] if response.status_code >= 500 and request_id else []
+    return f"{message} ({', '.join(notes)})"
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.text import Text
 
 from keyturn.cli import screen
@@ -162,7 +162,7 @@ def _show_node(console: Console, node: NodeState, report: Report) -> None:
     if report.supervisor_pid:
         facts += [("supervisor", f"process {report.supervisor_pid}"), ("open files", f"at most {limit}")]
     console.print(screen.facts(facts))
-    rows: list[tuple[RenderableType, ...]] = [
+    rows: list[tuple[str | Text, ...]] = [
         (
             screen.dot("active"),
             "control",

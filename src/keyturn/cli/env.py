@@ -74,6 +74,8 @@ def _secret(key: str | None, loaded: Loaded, reach: tuple[str | None, str | None
         text = sys.stdin.readline().strip()
         if not text:
             raise CommandFailed("there is no key on standard input")
+        if " " in text or not text.isprintable():
+            raise CommandFailed("what stands on standard input is no key")
         return text
     if key_text.is_well_formed(key):
         return key

@@ -70,9 +70,9 @@ def events(
         )
         for event in found
     ]
-    screen.out().print(screen.table(("when", "severity", "kind", "key", "from", "details"), rows))
-    if not found:
-        screen.err().print("Nothing has happened, as far as these filters see.")
+    columns = ("when", "severity", "kind", "key", "from", "details")
+    laid_out = screen.table(columns, rows, spare=("from", "details", "when"))
+    screen.listing(laid_out, "Nothing has happened, as far as these filters see.")
 
 
 def _follow(node: Node, wanted: dict[str, str | None], first: list[Event], *, as_json: bool) -> None:

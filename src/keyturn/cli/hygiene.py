@@ -19,6 +19,13 @@ WORDS = {
     "old": ("the same secret for 90 days: rotate it", "yellow"),
     "no_expiry": ("never expires", "bright_black"),
 }
+SUMMED = {
+    "seen_in_url": "sent in a URL",
+    "idle": "unused for 90 days",
+    "never_used": "never used",
+    "old": "with the same secret for 90 days",
+    "no_expiry": "without expiry",
+}
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 
@@ -82,14 +89,13 @@ def hygiene(
         for key in report.data
     ]
     console = screen.out()
-    console.print(screen.table(("name", "key", "what", "last used", "created", "id"), rows))
+    columns = ("name", "key", "what", "last used", "created", "id")
+    screen.listing(screen.table(columns, rows, spare=("created", "id", "last used")), "No key works here.")
     figures = report.summary
     found = ", ".join(
-        f"{count:,} {name.replace('_', ' ')}" for name, count in figures.findings.items() if count
+        f"{count:,} {SUMMED.get(name, name)}" for name, count in figures.findings.items() if count
     )
-    console.print(
-        f"{figures.keys:,} active keys: {found or 'all tidy'}; {figures.without_limit:,} without a limit."
-    )
+    console.print(f"{figures.keys:,} active key{'' if figures.keys == 1 else 's'}: {found or 'all tidy'}.")
     if report.next_cursor is not None:
         screen.err().print("There are more; --limit shows them.")
 

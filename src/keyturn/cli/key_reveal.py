@@ -18,6 +18,7 @@ class Whose(msgspec.Struct, frozen=True):
     id: str
     name: str
     display: str
+    recoverable: bool = False
 
 
 @on_node
@@ -43,11 +44,15 @@ def text_of(node: Node, key: str, *, yes: bool) -> str:
         CommandFailed: The name is another, or the node does not show the secret.
     """
     found = node.get(path_of(node, key)).read(Whose)
+    if not found.recoverable:
+        raise CommandFailed(
+            "this key is not recoverable: nobody can show its secret; `keyturn keys rotate` makes another"
+        )
     if not yes:
         console = screen.err()
         console.print(screen.clean(f"{found.name} ({found.id}), {found.display}"))
         console.print("Its secret will be shown, and that is audited. Type the key's name: ", end="")
-        if sys.stdin.readline().rstrip("\n") != found.name:
+        if screen.typed() != found.name:
             raise CommandFailed("that is not its name, so nothing was shown; --yes shows without asking")
     # The operator of this machine has no key to send again, and names the key instead.
     proof = {"confirm": found.name} if node.credential is None else {"credential": node.credential}

@@ -21,7 +21,7 @@ from keyturn.cli.options import ConfigOption, DataOption
 from keyturn.config.load import load
 from keyturn.system import now
 
-TTL_S = 300
+TTL_S, SHORTEST_TTL_S, LONGEST_TTL_S = 300, 10, 604_800
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -183,4 +183,6 @@ def _ttl_s(span: str | None) -> int:
     seconds = TTL_S if span is None else seconds_in(span)
     if seconds is None:
         raise CommandFailed(f"{span!r} is no span for --ttl; write 5m or 1h")
+    if not SHORTEST_TTL_S <= seconds <= LONGEST_TTL_S:
+        raise CommandFailed("a link works for 10 seconds to 7 days; --ttl is outside of that")
     return seconds

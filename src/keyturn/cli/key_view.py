@@ -13,6 +13,7 @@ from keyturn.cli.failure import CommandFailed
 from keyturn.system import now
 
 PATH = "/api/v1/keys"
+USUAL_OVERLAP_HOURS = 168
 COLUMNS = ("name", "key", "status", "requests", "cost", "last used", "created", "expires", "id")
 
 
@@ -49,7 +50,9 @@ def listed(keys: Sequence[Key]) -> Table:
         )
         for key in keys
     ]
-    return screen.table(COLUMNS, rows, right=("requests", "cost"))
+    return screen.table(
+        COLUMNS, rows, right=("requests", "cost"), spare=("created", "cost", "id", "requests", "expires")
+    )
 
 
 def facts(key: Key) -> Table:
@@ -114,7 +117,9 @@ def _life(key: Key, at: float) -> list[tuple[str, RenderableType]]:
         found.append(("not before", _when(key.not_before, at)))
     if rotation.every_days is not None:
         words = f"every {rotation.every_days} days, next {screen.ago(rotation.next_at, at)}"
-        found.append(("rotates", screen.clean(f"{words}, overlap {rotation.overlap_hours} h")))
+        found.append(("rotates", screen.clean(words)))
+    if rotation.every_days is not None or rotation.overlap_hours != USUAL_OVERLAP_HOURS:
+        found.append(("overlap", screen.hours(rotation.overlap_hours)))
     ways = [
         *(["by its holder"] if rotation.self_rotation else []),
         *([f"into {rotation.sink}"] if rotation.sink else []),

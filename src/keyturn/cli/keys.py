@@ -31,7 +31,7 @@ app = typer.Typer(
 @on_node
 def create(
     node: Node,
-    name: Annotated[str, typer.Argument(help="What it is for; shown in lists and reports.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for; shown in lists and reports.")],
     *,
     description: options.Description = None,
     kind: Annotated[
@@ -150,9 +150,11 @@ def show_all(
     if as_json:
         screen.print_json(raw)
         return
-    screen.out().print(listed(keys))
-    if not keys:
-        screen.err().print("No keys here. Create one with `keyturn keys create NAME`.")
+    is_narrowed = any(narrowed.values())
+    screen.listing(
+        listed(keys),
+        "No key is like that." if is_narrowed else "No keys yet. Create one with `keyturn keys create NAME`.",
+    )
 
 
 @app.command()
@@ -305,7 +307,7 @@ def _ask(found: Key, warning: str, action: str) -> None:
     console = screen.err()
     console.print(facts(found))
     console.print(f"\n{warning} Type the key's name to {action} it: ", end="")
-    if sys.stdin.readline().rstrip("\n") != found.name:
+    if screen.typed() != found.name:
         done = f"{action}d"
         raise CommandFailed(f"that is not its name, so nothing was {done}; --yes {action}s without asking")
 

@@ -56,9 +56,8 @@ def show_all(node: Node, *, as_json: AsJson = False) -> None:
         for model in models
     ]
     columns = ("name", "upstream", "model there", "input", "cached", "output")
-    screen.out().print(screen.table(columns, rows, right=("input", "cached", "output")))
-    if not models:
-        screen.err().print("No models. `keyturn upstreams add` brings a provider's models along.")
+    laid_out = screen.table(columns, rows, right=("input", "cached", "output"), spare=("cached", "upstream"))
+    screen.listing(laid_out, "No models. `keyturn upstreams add` brings a provider's models along.")
 
 
 @app.command()

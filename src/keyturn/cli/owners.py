@@ -1,6 +1,5 @@
 """Accounts, projects, users and members as commands find and show them."""
 
-import sys
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
@@ -14,6 +13,12 @@ from keyturn.cli.connection import Node, segment
 from keyturn.cli.failure import CommandFailed
 
 ACCOUNTS, PROJECTS, USERS = "/api/v1/accounts", "/api/v1/projects", "/api/v1/users"
+FIRSTS = {
+    ACCOUNTS: ("account", "accounts create NAME"),
+    PROJECTS: ("project", "projects create NAME"),
+    USERS: ("user", "users create EMAIL"),
+}
+"""Path → what stands there, and how the first is made."""
 
 AccountOption = Annotated[
     str | None, typer.Option("--account", metavar="ACCOUNT", help="Of which account: its id or name.")
@@ -133,7 +138,7 @@ def confirm(facts: Table, name: str, warning: str, action: str) -> None:
     console = screen.err()
     console.print(facts)
     console.print(f"\n{warning} Type ", screen.clean(name), f" to {action} it: ", sep="", end="")
-    if sys.stdin.readline().rstrip("\n") != name:
+    if screen.typed() != name:
         raise CommandFailed(f"that is not it, so nothing was done; --yes {action}s without asking")
 
 
@@ -146,12 +151,19 @@ def listed(
     as_json: bool,
     query: dict[str, str | None],
 ) -> None:
-    """Print a list: as a table, or as JSON."""
+    """Print a list: as a table, or as JSON; of an empty one, say how it gets its first."""
     found, raw = node.all(path, kind, **query)
     if as_json:
         screen.print_json(raw)
         return
-    screen.out().print(show(found))
+    noun, example = FIRSTS[path]
+    is_narrowed = any(query.values())
+    screen.listing(
+        show(found),
+        f"No {noun} is like that."
+        if is_narrowed
+        else f"No {noun}s yet. Create one with `keyturn {example}`.",
+    )
 
 
 def said(done: str, name: str, owner_id: str, status: str) -> Text:

@@ -80,7 +80,7 @@ RotateEvery = Annotated[
 @on_node
 def create(
     node: Node,
-    name: Annotated[str, typer.Argument(help="What it is for.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for.")],
     *,
     account: AccountOption = None,
     description: Description = None,
@@ -220,7 +220,8 @@ def members(node: Node, project: Named, *, as_json: AsJson = False) -> None:
         for member in found
     ]
     columns = ("email", "name", "status", "keys", "added", "id")
-    screen.out().print(screen.table(columns, rows, right=("keys",)))
+    laid_out = screen.table(columns, rows, right=("keys",), spare=("added", "id", "name"))
+    screen.listing(laid_out, "It has no members. Add one with `keyturn projects add-member PROJECT USER`.")
 
 
 @app.command("add-member")
@@ -236,7 +237,13 @@ def add_member(node: Node, project: Named, user: Person, *, as_json: AsJson = Fa
         screen.print_json(bytes(answer.data))
         return
     member = answer.read(Member)
-    screen.out().print(owners.said("Added", member.email, member.user_id, member.status))
+    screen.out().print(
+        Text("Added"),
+        screen.clean(member.email),
+        Text(f"({member.user_id}) to"),
+        screen.clean(project),
+        soft_wrap=True,
+    )
 
 
 @app.command("remove-member")
@@ -252,7 +259,13 @@ def remove_member(node: Node, project: Named, user: Person, *, as_json: AsJson =
         screen.print_json(bytes(answer.data))
         return
     member = answer.read(Member)
-    screen.out().print(Text("Removed"), screen.clean(member.email), Text(f"({member.user_id})"))
+    screen.out().print(
+        Text("Removed"),
+        screen.clean(member.email),
+        Text(f"({member.user_id}) from"),
+        screen.clean(project),
+        soft_wrap=True,
+    )
 
 
 def _policy(
@@ -292,7 +305,9 @@ def _table(projects: list[Project]) -> Table:
         for project in projects
     ]
     columns = ("name", "status", "keys", "members", "policy", "created", "id")
-    return screen.table(columns, rows, right=("keys", "members"))
+    return screen.table(
+        columns, rows, right=("keys", "members"), spare=("created", "members", "policy", "id")
+    )
 
 
 def _facts(project: Project) -> Table:

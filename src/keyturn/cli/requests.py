@@ -22,7 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
 def requests(
     node: Node,
     key: Annotated[
-        str | None, typer.Argument(metavar="KEY", help="Only of this key: its id or name.")
+        str | None, typer.Argument(metavar="[KEY]", help="Only of this key: its id or name.")
     ] = None,
     *,
     refused: Annotated[bool, typer.Option("--refused", help="Only those that were not let in.")] = False,
@@ -31,7 +31,7 @@ def requests(
         str | None, typer.Option(help="Only those refused, or ended, for this reason: `ip_not_allowed`.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help=f"Not before this: {since_when.EXAMPLES}.")
+        str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = DEFAULT_LIMIT,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -54,9 +54,9 @@ def requests(
         return
     listed = msgspec.json.decode(msgspec.json.encode(found), type=list[Request])
     columns = ("when", "status", "why", "key", "model", "from", "took", "request")
-    screen.out().print(screen.table(columns, [_row(one, at) for one in listed], right=("status", "took")))
-    if not found:
-        screen.err().print("No requests here, as far as these filters see.")
+    rows = [_row(one, at) for one in listed]
+    laid_out = screen.table(columns, rows, right=("status", "took"), spare=("took", "from", "model", "key"))
+    screen.listing(laid_out, "No requests here, as far as these filters see.")
 
 
 def _key_id(node: Node, key: str) -> str:

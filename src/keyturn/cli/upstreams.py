@@ -30,7 +30,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 @on_node
 def add(
     node: Node,
-    name: Annotated[str, typer.Argument(help="Small letters, digits and hyphens; yours to choose.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Small letters, digits and hyphens; yours to choose.")
+    ],
     *,
     base_url: Annotated[str, typer.Option(help="Where its OpenAI-compatible API begins, with `/v1`.")],
     api_key_env: Annotated[
@@ -85,9 +87,8 @@ def show_all(node: Node, *, as_json: AsJson = False) -> None:
         )
         for upstream in upstreams
     ]
-    screen.out().print(screen.table(("name", "base URL", "key", "models", "added"), rows))
-    if not upstreams:
-        screen.err().print("No upstreams. Add one with `keyturn upstreams add NAME --base-url URL`.")
+    laid_out = screen.table(("name", "base URL", "key", "models", "added"), rows, spare=("added", "models"))
+    screen.listing(laid_out, "No upstreams. Add one with `keyturn upstreams add NAME --base-url URL`.")
 
 
 @app.command("test")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import RenderableType
+from rich.text import Text
 
 from keyturn.cli import screen
 from keyturn.cli.answers import Usage, UsageRow
@@ -62,7 +62,8 @@ def usage(
     ]
     columns = (by.value, "requests", "input", "output", "cost", "")
     console = screen.out()
-    console.print(screen.table(columns, [*cells, total], right=("requests", "input", "output", "cost")))
+    figures = ("requests", "input", "output", "cost")
+    console.print(screen.table(columns, [*cells, total], right=figures, spare=("", "output", "input")))
     remarks = (
         (found.total.estimated, "estimated from their size, because the upstream did not report usage"),
         (found.total.recovered, "recovered after a process died; the reservation stands in for the usage"),
@@ -94,7 +95,7 @@ def _fraction(row: UsageRow, most: tuple[Decimal, int]) -> float:
     return row.requests / most[1] if most[1] else 0.0
 
 
-def _cells(row: UsageRow, label: RenderableType, fraction: float) -> Sequence[RenderableType]:
+def _cells(row: UsageRow, label: str | Text, fraction: float) -> Sequence[str | Text]:
     return (
         label,
         f"{row.requests:,}",

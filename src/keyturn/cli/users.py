@@ -31,7 +31,7 @@ Named = Annotated[
 @on_node
 def create(
     node: Node,
-    email: Annotated[str, typer.Argument(help="The e-mail address.")],
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The e-mail address.")],
     *,
     name: Annotated[str | None, typer.Option(help="What people call them; the address unless said.")] = None,
     account: AccountOption = None,
@@ -169,7 +169,7 @@ def _table(users: list[User]) -> Table:
         for user in users
     ]
     columns = ("email", "name", "status", "keys", "projects", "created", "id")
-    return screen.table(columns, rows, right=("keys", "projects"))
+    return screen.table(columns, rows, right=("keys", "projects"), spare=("created", "id", "name"))
 
 
 def _facts(user: User) -> Table:

@@ -11,7 +11,7 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from keyturn import __version__
 from keyturn.control import claim_page
-from keyturn.control.auth import require_permission
+from keyturn.control.auth import require_it_still, require_permission
 from keyturn.control.bodies import StrictRequest
 from keyturn.control.documentation import pages
 from keyturn.control.documentation.description import Description
@@ -120,7 +120,7 @@ def _routes() -> list[ControllerRouterHandler]:
     )
     api = Router(
         "/api/v1",
-        guards=[require_permission, once_only],
+        guards=[require_permission, once_only, require_it_still],
         middleware=[AnswerKeeper],
         response_headers=[REQUEST_ID_HEADER],
         route_handlers=[noun.router for noun in nouns],

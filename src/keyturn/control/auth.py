@@ -6,13 +6,15 @@ import structlog
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
+from msgspec.structs import replace
 
 from keyturn import system
-from keyturn.control.door import visit_of
+from keyturn.control.door import Visit, visit_of
 from keyturn.control.errors import RefusedError, refuse
 from keyturn.control.management import Management
 from keyturn.domain import key_text, verifier
 from keyturn.domain.decision import Facts, refused_by_origin, refused_by_owner, refused_by_place
+from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord, refused_by_status
 from keyturn.domain.operations import OPERATIONS, Needs
 from keyturn.domain.permissions import Permission, permits
@@ -21,8 +23,10 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.restrictions import allows_name
 from keyturn.schemes import headers
 from keyturn.schemes.presented import Presented
+from keyturn.services.alarms import Sighting
+from keyturn.store.engine import BEFORE_CHANGE
 
-_PRINCIPAL = "principal"
+_PRINCIPAL, _STANDS = "principal", "stands"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -47,7 +51,7 @@ async def require_permission(connection: Connection, _handler: BaseRouteHandler)
     presented = [
         one for name, value in connection.scope["headers"] for one in headers.read({name: value}, extra)
     ]
-    record = await _identify(management, presented)
+    record = await _identify(management, presented, visit)
     facts = Facts(
         needs=Permission.ADMIN,
         path=scope["path"],
@@ -55,12 +59,35 @@ async def require_permission(connection: Connection, _handler: BaseRouteHandler)
         place="header",
         origin=connection.headers.get("origin", ""),
     )
-    refused = _judge(record, needs, facts, system.now())
+    now = system.now()
+    refused = _judge(record, needs, facts, now)
     if refused is not None:
+        await management.alarms.raise_for(record, refused, now, _sighting(visit))
         raise RefusedError(refused)
     if record.pending:
         await management.rotation.first_used(record.secret_id)
+
+    async def stands() -> None:
+        fresh = await management.lookup.by_digest(verifier.digest(presented[0].text))
+        if fresh is None:
+            refuse(Reason.UNKNOWN_API_KEY)
+        ended = _judge(fresh, needs, facts, system.now())
+        if ended is not None:
+            raise RefusedError(ended)
+        if _reach(fresh) != _reach(record):
+            refuse(Reason.CONFLICT, "The key that you call with was changed meanwhile; try again")
+
+    connection.state[_STANDS] = stands
     connection.state[_PRINCIPAL] = Principal(record.id, visit.address, visit.request_id, record)
+
+
+async def require_it_still(connection: Connection, _handler: BaseRouteHandler) -> None:
+    """Have the caller's key checked once more when its change begins; a guard of the framework, and the last.
+
+    A change waits for those before it. If one of them has ended the caller's key, or taken rights from it, and has
+    returned, nothing that the key asked for may happen any more.
+    """
+    BEFORE_CHANGE.set(connection.state.get(_STANDS))
 
 
 def principal_of(connection: Connection) -> Principal:
@@ -75,7 +102,7 @@ def known_principal(scope: Scope) -> Principal | None:
     return principal
 
 
-async def _identify(management: Management, presented: list[Presented]) -> KeyRecord:
+async def _identify(management: Management, presented: list[Presented], visit: Visit) -> KeyRecord:
     if not presented:
         refuse(Reason.MISSING_API_KEY)
     if len({one.text for one in presented}) > 1:
@@ -88,13 +115,25 @@ async def _identify(management: Management, presented: list[Presented]) -> KeyRe
     except Exception:  # noqa: BLE001 -- whatever keeps us from asking, the answer is not "unknown key"
         structlog.get_logger().exception("key look-up failed")
         refuse(Reason.AUTH_UNAVAILABLE)
-    if record is not None:
+    if record is not None and not record.decoy:
         return record
+    if record is not None:
+        await management.alarms.raise_for(record, None, system.now(), _sighting(visit))
     # Only now, because an imported key has the form of another system.
     hint = key_text.problem_with(text.decode("latin-1"))
     if hint is not None:
         raise RefusedError(Refused(Reason.MALFORMED_API_KEY, details={**stand_in, "hint": hint}))
     raise RefusedError(Refused(Reason.UNKNOWN_API_KEY, details=stand_in))
+
+
+def _reach(record: KeyRecord) -> KeyRecord:
+    """Return what is left of a key when what may change without taking rights away is left out."""
+    left = replace(record, name="", environment="", plain=False)
+    return replace(left, pending=False, deprecated_at=None, retires_at=None)
+
+
+def _sighting(visit: Visit) -> Sighting:
+    return Sighting(visit.address, visit.request_id, "management API")
 
 
 def _judge(record: KeyRecord, needs: Needs | None, facts: Facts, now: float) -> Refused | None:
@@ -108,6 +147,9 @@ def _judge(record: KeyRecord, needs: Needs | None, facts: Facts, now: float) -> 
         return refused
     required = Needs(Permission.ADMIN, node=True) if needs is None else needs
     granted = {"granted": " ".join(sorted(record.permissions)), "key_id": record.id}
+    if record.kind is Kind.PUBLISHABLE:
+        message = "A publishable key is in everybody's hands and manages nothing; use a secret key (sk-)"
+        return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, details=granted)
     if required.permission is None:
         return None  # what belongs to the key itself is there for whoever holds it
     if not permits(record.permissions, required.permission):

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
+from keyturn.control.choices import explained
 from keyturn.control.errors import refuse
 from keyturn.domain.refusals import Reason
 
@@ -59,7 +60,7 @@ def _refuse_member(body: bytes, wanted: Any, problem: str) -> None:  # noqa: ANN
             f"The request has unknown members: {shown}",
             prefix + (names or [unknown["name"]])[0],
         )
-    refuse(Reason.INVALID_MEMBER, what, path or None)
+    refuse(Reason.INVALID_MEMBER, explained(what, wanted, path), path or None)
 
 
 def _unknown_names(body: bytes, wanted: Any) -> list[str]:  # noqa: ANN401 -- a type

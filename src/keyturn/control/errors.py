@@ -14,6 +14,7 @@ from litestar.exceptions import (
 from litestar.types import ExceptionHandlersMap
 from sqlalchemy.exc import SQLAlchemyError
 
+from keyturn.control.choices import explained
 from keyturn.control.door import visit_of
 from keyturn.dialects import errors, problem
 from keyturn.dialects.errors import Dialect
@@ -93,7 +94,11 @@ def _on_validation(request: AnyRequest, error: ValidationException) -> AnyRespon
     param = str(first["key"]) if "key" in first else None
     if param == "data":  # the framework's name for the body, of which there was nothing to decode
         return respond(request, Refused(Reason.INVALID_JSON, "The request needs a body: a JSON object"))
-    return respond(request, Refused(Reason.INVALID_MEMBER, str(first.get("message") or error.detail), param))
+    message = str(first.get("message") or error.detail)
+    asked = request.route_handler.parsed_fn_signature.parameters.get(param or "")
+    if asked is not None:
+        message = explained(message, asked.annotation)
+    return respond(request, Refused(Reason.INVALID_MEMBER, message, param))
 
 
 def _on_http(request: AnyRequest, error: HTTPException) -> AnyResponse:

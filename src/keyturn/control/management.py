@@ -7,6 +7,7 @@ from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
 from keyturn.control.ingest import Ingest
 from keyturn.services.accounts import Accounts
+from keyturn.services.alarms import Alarms
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
 from keyturn.services.events import Events
@@ -52,6 +53,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     rotation_policy: RotationPolicy
     claims: Claims
     events: Events
+    alarms: Alarms
     audit: Audit
     leaks: Leaks
     report_keys: ReportKeys | None = None

@@ -40,6 +40,8 @@ def render(refused: Refused, status: int, request_id: str, error: object, suppor
         "status": status,
         "detail": refused.text,
     }
+    if "hint" in refused.details:  # some dialects have no place for it
+        body["hint"] = refused.details["hint"]
     if request_id:
         body["instance"] = f"/api/v1/requests/{request_id}"
     if support:

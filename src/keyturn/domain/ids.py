@@ -31,3 +31,8 @@ def mint(prefix: str, *, now_ms: int, entropy: int) -> str:
 def is_id(text: str, prefix: str) -> bool:
     """Say whether ``text`` has the shape of an identifier with this prefix."""
     return text.startswith(prefix) and _SHAPE.fullmatch(text) is not None
+
+
+def resembles_one(text: str) -> bool:
+    """Say whether ``text`` has the shape of any identifier: as a name it would stand for something else."""
+    return _SHAPE.fullmatch(text) is not None

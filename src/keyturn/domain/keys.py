@@ -82,7 +82,7 @@ class KeyRecord(msgspec.Struct, frozen=True, array_like=True):
     retires_at: float | None = None
     """When the overlap of this secret ends."""
     deprecated_at: float | None = None
-    """When the key got a newer secret."""
+    """When the key got a newer secret, or will get one by its policy."""
     self_rotation: bool = False
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from keyturn.domain import ids
 from keyturn.domain.refusals import Reason, Refused
 
 NAME_LENGTH = 200
@@ -17,6 +18,8 @@ def problem_with_name(name: str | msgspec.UnsetType) -> Refused | None:
         return None
     if not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH or not name.isprintable():
         return Refused(Reason.INVALID_MEMBER, f"A name is 1 to {NAME_LENGTH} printable characters", "name")
+    if ids.resembles_one(name):
+        return Refused(Reason.INVALID_MEMBER, "A name can't look like an identifier", "name")
     return None
 
 

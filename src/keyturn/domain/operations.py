@@ -13,7 +13,7 @@ class Needs(msgspec.Struct, frozen=True):
     """What a caller needs.
 
     Attributes:
-        permission: The permission; ``None``: any key that is active.
+        permission: The permission; ``None``: any key that is active. A publishable key gets in nowhere.
         node: Only for keys that reach the whole node: what it touches belongs to all accounts.
         anyone: No key at all is needed.
         operator: No key is enough: only the operator, on the machine itself.
@@ -77,6 +77,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("DELETE", "/api/v1/upstreams/{name}"): _NODE,
     ("POST", "/api/v1/upstreams/{name}/test"): _NODE,
     ("GET", "/api/v1/usage"): _NODE,
+    ("GET", "/api/v1/keys/{key_id}/usage"): _WRITE,
     ("POST", "/api/v1/keys/verify"): _READ,
     ("POST", "/api/v1/keys/{key_id}/simulate"): _WRITE,
     ("GET", "/api/v1/requests"): _WRITE,

@@ -3,12 +3,16 @@
 import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _PATTERN = re.compile(r"[!-~]{1,200}")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ORIGIN = re.compile(rf"(https?)://((\*\.)?({_LABEL}\.)*{_LABEL}|\[[0-9a-f:.]+\])(:\d{{1,5}})?")
 _CACHED = 8_192
+
+NO_PATH = "?"
+"""Stands where servers would not agree which path is meant; only a pattern that begins with a star matches it."""
+_DIVIDED = re.compile(r"\\|//|%2f|%5c|[\x00-\x1f\x7f#]|/\.\.?(;[^/]*)?(/|$)", re.IGNORECASE)
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -70,6 +74,18 @@ def _expression(text: str) -> str:
         return re.escape(first)
     middle = "".join(f"(?>.*?{re.escape(part)})" for part in rest[:-1])
     return f"{re.escape(first)}{middle}.*{re.escape(rest[-1])}"
+
+
+def path_meant(text: str) -> str:
+    """Return the path of a request to somebody else, decoded, or ``NO_PATH``.
+
+    Servers read dot segments, empty segments, backslashes and encoded slashes in different ways, some after decoding
+    twice: with any of these a request could pass for another path than the one it is served at.
+    """
+    once = unquote(text)
+    if any(_DIVIDED.search(one) for one in (text, once, unquote(once))):
+        return NO_PATH
+    return once
 
 
 def is_pattern(text: str) -> bool:

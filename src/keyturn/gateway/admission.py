@@ -157,7 +157,8 @@ class Admission:
         elif self.plane.failures.may_look(request.address, now):
             self.plane.keys.look(secret, self._looked_up, now)
         else:
-            self.refuse(Refused(Reason.TOO_MANY_FAILURES))
+            wait_s = self.plane.failures.wait_s(request.address, now)
+            self.refuse(Refused(Reason.TOO_MANY_FAILURES, retry_after_s=wait_s))
 
     def _credential_in_body(self) -> Presented | Refused:
         missing = Refused(Reason.MISSING_API_KEY)
@@ -178,11 +179,12 @@ class Admission:
         if failed:
             self.refuse(Refused(Reason.AUTH_UNAVAILABLE))
         elif key is None:
-            self.refuse(
-                Refused(Reason.UNKNOWN_API_KEY, details={"key_id": key_text.reference(self.credential)})
-            )
+            self.refuse(self._unknown())
         else:
             self._identified(key)
+
+    def _unknown(self) -> Refused:
+        return Refused(Reason.UNKNOWN_API_KEY, details={"key_id": key_text.reference(self.credential)})
 
     def _identified(self, key: KeyRecord) -> None:
         """Go on with a key that did not come as keys usually do, and tell of what is wrong with that."""
@@ -206,10 +208,9 @@ class Admission:
         place = self.location if self.location in {"query", "body"} else "header"
         origin = key_notes.origin_of(request.headers)
         facts = Facts(self.needs, self.path or request.path.decode("latin-1"), request.address, place, origin)
-        refused = decide(key, facts, now)
-        if refused is None and key.decoy:
-            refused = Refused(Reason.UNKNOWN_API_KEY, details={"key_id": key_text.reference(self.credential)})
-        self.extra = key_notes.header_lines(key, origin, now)
+        # Whatever a decoy is used for: whoever has found it must not see that it is known.
+        refused = self._unknown() if key.decoy else decide(key, facts, now)
+        self.extra = b"" if key.decoy else key_notes.header_lines(key, origin, now)
         if refused is None:
             if key.pending:
                 plane.notices.first_use(key.secret_id, now)
@@ -348,6 +349,8 @@ class Admission:
         """Count a failure; where there were too many, the answer is to wait."""
         plane, address = self.plane, self.request.address
         now, wait_s = system.monotonic(), 0
+        if refused.reason is Reason.UNKNOWN_API_KEY:
+            key_id = ""  # a decoy's: it counts like any guess
         for who in (address, key_id):
             if not who:
                 continue

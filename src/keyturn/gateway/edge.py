@@ -21,6 +21,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import cast
 
+import structlog
+
 from keyturn import system
 from keyturn.config.sections import Server
 from keyturn.domain.refusals import Reason, Refused
@@ -273,7 +275,7 @@ class Connection(RequestReader):
         if self.current is None and not self._queue:
             self.current = self._only = request
             request.received = system.monotonic()
-            self._edge.handle(request)
+            self._handle(request)
         elif self._queue is None:
             self._queue = deque((request,))
         else:
@@ -286,7 +288,15 @@ class Connection(RequestReader):
     def _start(self, request: Request) -> None:
         self.current = request
         request.received = system.monotonic()
-        self._edge.handle(request)
+        self._handle(request)
+
+    def _handle(self, request: Request) -> None:
+        """Have a request answered; a mistake of ours ends the connection instead of leaving the client to wait for ever."""
+        try:
+            self._edge.handle(request)
+        except Exception:  # noqa: BLE001 -- the parser that calls us would take it for malformed HTTP, and say nothing
+            structlog.get_logger().exception("a request could not be handled")
+            self.abort()
 
     def finish(self, keep_alive: bool) -> None:  # noqa: FBT001 -- see ``Transmitter``
         """End the answer to the current request and go on to the next, once the client has taken enough of it."""

@@ -8,7 +8,7 @@ While an address is over the limit, only a few of its unknown secrets a second a
 WINDOW_S = 60.0
 TRACKED = 20_000
 """Addresses and keys counted at once; the oldest gives way."""
-LOOKUPS_PER_S = 10
+LOOKUPS_PER_S = 100
 
 
 class Failures:

@@ -6,11 +6,13 @@ is a 401 here. What a key is asked for is ``?permission=``, by default ``read``;
 against the path of the request in question.
 """
 
-from urllib.parse import parse_qs, quote, urlsplit
+import re
+from urllib.parse import parse_qs, quote
 
 from keyturn import system
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.restrictions import path_meant
 from keyturn.gateway import answers
 from keyturn.gateway.admission import Admission
 from keyturn.gateway.paths import AUTH_PREFIX, Operation
@@ -19,6 +21,8 @@ from keyturn.gateway.request import Request
 
 TARGET_HEADERS = (b"x-forwarded-uri", b"x-original-uri", b"x-original-url")
 """Path and query of the request in question: Traefik and Caddy, nginx by custom, the nginx ingress for Kubernetes."""
+
+_TARGET = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?]*)?([^?]*)\??(.*)", re.DOTALL)
 
 _STATUSES = {400: 401, 404: 403, 429: 403}
 
@@ -38,7 +42,11 @@ class ForwardAuth(Admission):
         except ValueError:
             allowed = ", ".join(Permission)
             self._refused = Refused(Reason.INVALID_MEMBER, f"'permission' is one of {allowed}", "permission")
-        self.path, request.query = _target(request)
+        target = _target(request)
+        if isinstance(target, Refused):
+            self._refused = target
+        else:
+            self.path, request.query = target
 
     def start(self) -> None:
         """Answer, after the same checks as for a model."""
@@ -74,13 +82,22 @@ class ForwardAuth(Admission):
         super().say_no(refused, status or _STATUSES.get(refused.rule.status))
 
 
-def _target(request: Request) -> tuple[str, bytes]:
-    """Return path and query of the request in question; without a header, what follows ``/auth``."""
-    for name in TARGET_HEADERS:
-        value = request.headers.get(name)
-        if value is not None:
-            url = urlsplit(value.decode("latin-1"))
-            return url.path or "/", url.query.encode("latin-1")
+def _target(request: Request) -> tuple[str, bytes] | Refused:
+    """Return path and query of the request in question; without a header, what follows ``/auth``.
+
+    A proxy sets one of the headers and may pass on the others as the client sent them, so they must not contradict.
+    """
+    said = [value for name in TARGET_HEADERS if (value := request.headers.get(name)) is not None]
     if request.path.startswith(AUTH_PREFIX):
-        return request.path[len(AUTH_PREFIX) - 1 :].decode("latin-1"), request.query
-    return "/", b""
+        said.append(request.path[len(AUTH_PREFIX) - 1 :] + b"?" + request.query)
+    targets = {_split(value) for value in said}
+    if len(targets) > 1 or any(b" " in value for value in said):  # repeated lines were joined with a space
+        message = "The request in question is named twice, and not alike; let the proxy drop what clients say"
+        return Refused(Reason.MALFORMED_REQUEST, message)
+    return targets.pop() if targets else ("/", b"")
+
+
+def _split(target: bytes) -> tuple[str, bytes]:
+    found = _TARGET.fullmatch(target)
+    path, query = found.groups() if found is not None else (b"", b"")
+    return path_meant(path.decode("latin-1") or "/"), query

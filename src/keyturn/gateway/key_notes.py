@@ -8,9 +8,14 @@ from keyturn.domain.key_text import LENGTH, Kind, is_well_formed
 from keyturn.domain.keys import KeyRecord, rfc3339
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.restrictions import allows_origin, origin_of as canonical_origin
+from keyturn.domain.rotation import REMIND_DAYS
 
 MOST_PLACES = 1_000
+MOST_KEYS = 20
+"""Each costs a look-up: a body full of made-up keys must not keep the control process busy."""
 WARN_BEFORE_S = 14 * 86_400.0
+REMIND_BEFORE_S = max(REMIND_DAYS) * 86_400.0
+"""Of a rotation by policy: as long as the first event about it comes before it. A date to come is what RFC 9745 allows."""
 BROWSER_MARKS = (b"origin", b"sec-fetch-site")
 """What browsers send and other clients do not. ``Sec-Fetch-Mode`` is not among them: Node.js sends it too."""
 
@@ -30,10 +35,10 @@ def from_browser(headers: Mapping[bytes, bytes]) -> bool:
 
 def keys_in(body: bytes) -> list[bytes]:
     """Return the texts in a body that are keys of ours by prefix and checksum; looks at a bounded number of places."""
-    found = []
+    found: list[bytes] = []
     at = body.find(b"k-")
     for _ in range(MOST_PLACES):
-        if at < 0:
+        if at < 0 or len(found) == MOST_KEYS:
             break
         text = body[max(at - 1, 0) : at - 1 + LENGTH]
         if text.isascii() and is_well_formed(text.decode("latin-1")):
@@ -61,11 +66,14 @@ def header_lines(key: KeyRecord, origin: str, now: float) -> bytes:
     if key.expires_at is not None and key.expires_at - now <= WARN_BEFORE_S:
         end = key.expires_at if end is None else min(end, key.expires_at)
     cors = key.kind is Kind.PUBLISHABLE and origin and allows_origin(key.origins, origin)
-    if end is None and key.deprecated_at is None and not cors:
+    deprecated_at = key.deprecated_at
+    if deprecated_at is not None and deprecated_at - now > REMIND_BEFORE_S:
+        deprecated_at = None
+    if end is None and deprecated_at is None and not cors:
         return b""
     lines = cors_lines(origin) if cors else []
-    if key.deprecated_at is not None:
-        lines.append(f"deprecation: @{int(key.deprecated_at)}")
+    if deprecated_at is not None:
+        lines.append(f"deprecation: @{int(deprecated_at)}")
     if end is not None:
         lines.append(f"sunset: {formatdate(end, usegmt=True)}")
         lines.append(f"x-keyturn-key-expires-at: {rfc3339(end)}")

@@ -25,6 +25,7 @@ from keyturn.control.scheduler import Scheduler, jobs_of
 from keyturn.node.child import Brief, Ready, read_brief, say_ready
 from keyturn.services import bootstrap
 from keyturn.services.accounts import Accounts
+from keyturn.services.alarms import Alarms
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
 from keyturn.services.configuration import Configuration
@@ -126,9 +127,10 @@ async def _management(
     closing.push_async_callback(bus.close)
     ingest = Ingest(store, data.journals)
     await ingest.load()
-    rotation = Rotation(store, vault, bus, Sinks(brief.settings.rotation.sinks))
+    sinks = Sinks(brief.settings.rotation.sinks)
+    rotation = Rotation(store, vault, bus, sinks)
     events = Events(store)
-    keys = Keys(store, vault, bus)
+    keys = Keys(store, vault, bus, sinks)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -145,6 +147,7 @@ async def _management(
         rotation_policy=RotationPolicy(store, rotation),
         claims=Claims(store, vault, bus),
         events=events,
+        alarms=Alarms(events.noticed),
         audit=Audit(store, data, entries_in=entries_in),
         leaks=Leaks(
             store,

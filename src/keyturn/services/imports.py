@@ -18,7 +18,7 @@ from keyturn.services.key_terms import NewKey, Terms, applied
 from keyturn.services.workers import Workers
 from keyturn.store import foreign_shapes, keys
 from keyturn.store.engine import Store
-from keyturn.store.keys import StoredKey, StoredSecret
+from keyturn.store.keys import Owner, StoredKey, StoredSecret
 from keyturn.store.vault import Vault
 
 BATCH = 500
@@ -107,6 +107,9 @@ class Imports:
         imported = 0
         for start in range(0, len(unique), BATCH):
             made = [self._made(bare, one) for one in unique[start : start + BATCH]]
+            refused = _refused_rights([key for key, _, _ in made], owner, by)
+            if refused is not None:
+                return refused
             known = await keys.verifiers_known(connection, [each for _, _, tried in made for each in tried])
             new = [(key, secret) for key, secret, tried in made if known.isdisjoint(tried)]
             await keys.add_all(connection, new)
@@ -133,6 +136,13 @@ class Imports:
             activated_at=bare.created_at,
         )
         return key, secret, self._vault.verifiers(wanted.digest)
+
+
+def _refused_rights(made: Sequence[StoredKey], owner: Owner, by: Principal) -> Refused | None:
+    """Refuse to take over a key that is stronger than the caller's own: its secret is the caller's to choose."""
+    now = system.now()
+    found = (key_access.refused_as_too_strong(by, key_access.Owned(key, owner), now) for key in made)
+    return next((refused for refused in found if refused is not None), None)
 
 
 def _unless_undone(done: Imported | Refused, *, dry_run: bool) -> Imported:

@@ -89,7 +89,7 @@ async def project_for(connection: AsyncConnection, asked: str, by: Principal) ->
         named = [project] if project else await projects.named(connection, asked, by.account_id)
         found = [one.id for one in named if by.reaches(one.account_id, one.id)]
     if len(found) > 1:
-        message = f"{len(found)} projects have the name {asked!r}; use the identifier"
+        message = f"{len(found)} projects have the name {asked!r}; use the id"
         return Refused(Reason.INVALID_MEMBER, message, "project_id", {"ids": ", ".join(found)})
     owners = await keys.owners(connection, found)
     if not owners:

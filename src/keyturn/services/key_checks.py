@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from msgspec import UnsetType
 
+from keyturn.domain import ids
 from keyturn.domain.key_text import Kind
 from keyturn.domain.permissions import PRESETS, Permission, Preset
 from keyturn.domain.policies import ProjectPolicy
@@ -109,6 +110,8 @@ def _texts(terms: Terms) -> Refused | None:
         not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH or not name.isprintable()
     ):
         return _bad(f"A name is 1 to {NAME_LENGTH} printable characters", "name")
+    if isinstance(name, str) and ids.resembles_one(name):
+        return _bad("A name can't look like an identifier", "name")
     if isinstance(description, str) and len(description) > DESCRIPTION_LENGTH:
         return _bad(f"A description has at most {DESCRIPTION_LENGTH} characters", "description")
     return None

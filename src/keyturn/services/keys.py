@@ -4,6 +4,7 @@ Whatever takes rights away is committed first and then confirmed by every live w
 dead everywhere when the call returns. What a key asks for is bounded by the key itself (``domain.rights``).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
@@ -17,6 +18,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.audit import note
+from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.idempotency import keep
 from keyturn.services.issuing import DAY_MS, draft, new_secret, next_rotation
 from keyturn.services.key_access import (
@@ -72,10 +74,11 @@ Step = Callable[[AsyncConnection, Owned, int], Awaitable[StoredKey | Refused]]
 class Keys:
     """The use cases. A key is named by its identifier, or by its name when only one within reach has it."""
 
-    def __init__(self, store: Store, vault: Vault, workers: Workers) -> None:
+    def __init__(self, store: Store, vault: Vault, workers: Workers, sinks: Sinks) -> None:
         self._store = store
         self._vault = vault
         self._workers = workers
+        self._sinks = sinks
 
     async def create(self, wanted: NewKey, *, by: Principal) -> Issued | Refused:
         """Issue a key.
@@ -84,7 +87,7 @@ class Keys:
             wanted: What it shall be.
             by: Who asks.
         """
-        refused = refused_by_form(wanted)
+        refused = refused_by_form(wanted) or await self._refused_by_sinks(wanted, by)
         if refused is not None:
             return refused
         now_ms = system.now_ms()
@@ -163,7 +166,7 @@ class Keys:
                 changed = replace(changed, next_rotation_at=next_rotation(changed, since, now_ms=now_ms))
             return changed
 
-        refused = refused_by_form(terms)
+        refused = refused_by_form(terms) or await self._refused_by_sinks(terms, by)
         return refused or await self._change(id_or_name, "key.edit", step, by=by, if_match=if_match)
 
     async def enable(self, id_or_name: str, *, by: Principal) -> Key | Refused:
@@ -248,6 +251,16 @@ class Keys:
         await self._workers.invalidate([found.key.id])
         return shown
 
+    async def _refused_by_sinks(self, terms: Terms, by: Principal) -> Refused | None:
+        """Refuse a file that no secret could be written to, while whoever names it is there to hear it.
+
+        Who does not reach the node may name none, and is not told either what there is on its disk.
+        """
+        if by.account_id or not isinstance(terms.sink, str) or not terms.sink:
+            return None
+        problem = await asyncio.to_thread(self._sinks.problem_with, terms.sink)
+        return Refused(Reason.INVALID_MEMBER, problem, "rotation.sink") if problem else None
+
     async def _confirm_deleted(self, id_or_name: str, by: Principal) -> None:
         """Have the workers forget a key that was deleted before, for the same reason."""
         async with self._store.reading() as connection:
@@ -312,5 +325,5 @@ def _none_or_many_deleted(found: list[StoredKey]) -> Refused:
     if not found:
         message = f"No such key was deleted in the last {UNDELETE_DAYS} days"
         return Refused(Reason.RESOURCE_NOT_FOUND, message)
-    message = f"{len(found)} deleted keys have this name; use the identifier"
+    message = f"{len(found)} deleted keys have this name; use the id"
     return Refused(Reason.CONFLICT, message, details={"ids": ", ".join(key.id for key in found)})

@@ -12,6 +12,7 @@ import msgspec
 from keyturn import system
 from keyturn.domain import verifier
 from keyturn.domain.events import EventKind, Notice
+from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
@@ -117,8 +118,8 @@ class Leaks:
         seen: set[str] = set()
         for secret in secrets:
             record = await self._holder(secret)
-            if record is None or record.secret_id in seen:
-                continue
+            if record is None or record.secret_id in seen or record.kind is Kind.PUBLISHABLE:
+                continue  # what stands in a page is everybody's: its finder must not be able to end the page
             seen.add(record.secret_id)
             if record.decoy:
                 await self._tell(EventKind.DECOY_USED, record, by, {"through": "revoke-exposed"})
@@ -138,7 +139,7 @@ class Leaks:
             if record is None:
                 continue
             done = self._action
-            if record.decoy or done == "notify":
+            if record.decoy or record.kind is Kind.PUBLISHABLE or done == "notify":
                 done = "notify"
             else:
                 await self._end(record, done, msgspec.structs.replace(by, name=REPORTER))

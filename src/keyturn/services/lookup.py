@@ -78,7 +78,9 @@ def record(holder: Holder) -> KeyRecord:
         frozen=holder.frozen_at is not None,
         pending=holder.secret_activated_at is None,
         retires_at=_seconds(holder.secret_expires_at),
-        deprecated_at=_seconds(holder.successor_at),
+        deprecated_at=_seconds(
+            holder.next_rotation_at if holder.successor_at is None else holder.successor_at
+        ),
         self_rotation=bool(holder.self_rotation),
     )
     return msgspec.structs.replace(known, plain=True) if _is_plain(known) else known

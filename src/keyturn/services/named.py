@@ -35,7 +35,7 @@ def only(found: Sequence[K], noun: str, asked: str) -> K | Refused:
     if not found:
         return Refused(Reason.RESOURCE_NOT_FOUND, f"There is no such {noun}")
     if len(found) > 1:
-        message = f"{len(found)} {noun}s have the name {asked!r}; use the identifier"
+        message = f"{len(found)} {noun}s have the name {asked!r}; use the id"
         return Refused(Reason.CONFLICT, message, details={"ids": ", ".join(one.id for one in found)})
     return found[0]
 

@@ -26,13 +26,13 @@ class Reports:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def usage(self, by: Grouping, *, days: int) -> UsageReport:
-        """Report the last ``days`` days (UTC), today included."""
+    async def usage(self, by: Grouping, *, days: int, key_id: str | None = None) -> UsageReport:
+        """Report the last ``days`` days (UTC), today included; with ``key_id``, of that key only."""
         today = int(system.now()) // DAY_S * DAY_S
         since_s = today - (days - 1) * DAY_S
         async with self._store.reading() as connection:
-            rows = await usage.report(connection, by, since_s=since_s)
-            total = await usage.total(connection, since_s=since_s)
+            rows = await usage.report(connection, by, since_s=since_s, key_id=key_id)
+            total = await usage.total(connection, since_s=since_s, key_id=key_id)
         return UsageReport(rows, total)
 
     async def request(self, request_id: str) -> Ended | Admitted | None:

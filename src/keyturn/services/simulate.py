@@ -144,13 +144,13 @@ def _decide(
         details = {"location": question.place, "allowed": ", ".join(sorted(locations))}
         return Refused(Reason.LOCATION_NOT_ALLOWED, details=details)
     facts = Facts(call.needs, question.path, question.address, question.place, question.origin)
+    if key.decoy:
+        message = "The key is a decoy: it works nowhere, and whoever uses it is reported"
+        return Refused(Reason.UNKNOWN_API_KEY, message, details={"key_id": key.id})
     refused = decide(key, facts, question.at)
     if refused is not None:
         unsaid = refused.reason is Reason.IP_NOT_ALLOWED and not question.address
         return refused_without_address(key, "") if unsaid else refused
-    if key.decoy:
-        message = "The key is a decoy: it works nowhere, and whoever uses it is reported"
-        return Refused(Reason.UNKNOWN_API_KEY, message, details={"key_id": key.id})
     if not call.served:
         return Refused(Reason.PATH_NOT_FOUND, f"No model is served at {question.path[:100]}")
     return _refused_by_model(key, unquote(model) or question.model, call, models)

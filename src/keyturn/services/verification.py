@@ -18,21 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from keyturn import system
 from keyturn.domain import key_text, verifier
 from keyturn.domain.decision import Facts, refused_by_model, refused_by_origin, refused_by_owner
-from keyturn.domain.events import EventKind, Notice
+from keyturn.domain.events import Notice
 from keyturn.domain.keys import KeyRecord, refused_by_status
 from keyturn.domain.permissions import Permission, permits
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.domain.restrictions import allows_name
+from keyturn.domain.restrictions import allows_name, path_meant
 from keyturn.domain.secret import Secret
+from keyturn.services.alarms import Alarms, Sighting
 from keyturn.store import journals
 from keyturn.store.engine import Store
 
 NOTE_EVERY_S = 2.0
-TELL_AGAIN_S = 3_600.0
-TOLD_LIMIT = 10_000
-
-_ENDED = frozenset({Reason.REVOKED_API_KEY, Reason.EXPIRED_API_KEY, Reason.ROTATED_API_KEY})
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -85,10 +82,9 @@ class Verification:
         self._look = look
         self._labels = labels
         self._first_used = first_used
-        self._noticed = noticed
+        self._alarms = Alarms(noticed)
         self._uses: dict[tuple[str, str, str], int] = {}
         """Key, secret and address → milliseconds since 1970 UTC."""
-        self._told: dict[tuple[EventKind, str], float] = {}
 
     async def verify(self, question: Question, *, by: Principal) -> Verdict:
         """Answer; a key out of reach is answered like one that does not exist.
@@ -103,9 +99,9 @@ class Verification:
         if key is None:
             return Verdict(_unknown(question.secret))
         refused = _judge(key, question, now)
-        kind = _event_of(key, refused)
-        if kind is not None:
-            await self._tell(kind, key, question, by, now)
+        await self._alarms.raise_for(
+            key, refused, now, Sighting(question.address, by.request_id, "verification")
+        )
         if key.decoy or not by.reaches(key.account_id, key.project_id):
             return Verdict(_unknown(question.secret))
         tags, metadata = self._labels(key.id)
@@ -115,20 +111,6 @@ class Verification:
             if key.pending:
                 await self._first_used(key.secret_id)
         return Verdict(refused, key, tuple(tags.split()), metadata)
-
-    async def _tell(
-        self, kind: EventKind, key: KeyRecord, question: Question, by: Principal, now: float
-    ) -> None:
-        """Tell the operator, once an hour for each key."""
-        about = kind, key.id
-        if now - self._told.get(about, -TELL_AGAIN_S) < TELL_AGAIN_S:
-            return
-        self._told.pop(about, None)
-        if len(self._told) >= TOLD_LIMIT:
-            del self._told[next(iter(self._told))]
-        self._told[about] = now
-        details = {"place": "verification"}
-        await self._noticed([Notice(kind, now, key.id, question.address, by.request_id, details)])
 
     async def run(self) -> None:
         """Note what was used, for ever."""
@@ -157,12 +139,6 @@ def _unknown(secret: Secret) -> Refused:
     if hint is None:
         return Refused(Reason.UNKNOWN_API_KEY)
     return Refused(Reason.MALFORMED_API_KEY, details={"hint": hint})
-
-
-def _event_of(key: KeyRecord, refused: Refused | None) -> EventKind | None:
-    if key.decoy:
-        return EventKind.DECOY_USED
-    return EventKind.DEAD_KEY_USED if refused is not None and refused.reason in _ENDED else None
 
 
 def _judge(key: KeyRecord, question: Question, now: float) -> Refused | None:
@@ -197,7 +173,7 @@ def _refused_by_permission(key: KeyRecord, wanted: frozenset[Permission]) -> Ref
 
 
 def _refused_by_endpoint(key: KeyRecord, endpoint: str) -> Refused | None:
-    if not endpoint or allows_name(key.endpoints, endpoint):
+    if not endpoint or allows_name(key.endpoints, path_meant(endpoint)):
         return None
     return Refused(
         Reason.ENDPOINT_NOT_ALLOWED, details={"key_id": key.id, "endpoints": " ".join(key.endpoints)}

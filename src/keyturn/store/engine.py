@@ -23,6 +23,9 @@ WITH_CHANGE: ContextVar[Callable[[AsyncConnection], Awaitable[None]] | None] = C
 )
 """What the call under way wants written in each transaction of its changes, so that both stand or neither."""
 
+BEFORE_CHANGE: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("before_change", default=None)
+"""What the call under way wants looked at when its first change has its turn; must not write. Raises to stop the change."""
+
 
 class UnusableDatabaseError(Exception):
     """The database can't be used; the text is one line for the operator."""
@@ -52,6 +55,10 @@ class Store:
         async with self._writer, self._engine.connect() as plain:
             connection = await plain.execution_options(**_WRITES)
             async with connection.begin():
+                before_change = BEFORE_CHANGE.get()
+                if before_change is not None:
+                    BEFORE_CHANGE.set(None)
+                    await before_change()
                 yield connection
                 with_change = WITH_CHANGE.get()
                 if with_change is not None:

@@ -42,3 +42,5 @@ class Holder(msgspec.Struct, frozen=True):
     """It is the operator's own."""
     successor_at: int | None
     """When the key got a newer secret."""
+    next_rotation_at: int | None
+    """When its policy gives the key a newer secret."""

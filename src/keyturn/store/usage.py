@@ -62,8 +62,13 @@ async def of_keys(connection: AsyncConnection, key_ids: Sequence[str]) -> dict[s
     return found
 
 
-async def report(connection: AsyncConnection, by: Grouping, *, since_s: int) -> list[UsageRow]:
-    """Sum up the days from ``since_s`` on: days in order of time, keys and models by requests, most first."""
+async def report(
+    connection: AsyncConnection, by: Grouping, *, since_s: int, key_id: str | None = None
+) -> list[UsageRow]:
+    """Sum up the days from ``since_s`` on: days in order of time, keys and models by requests, most first.
+
+    With ``key_id``: of that key only.
+    """
     group: ColumnElement[object] = {
         Grouping.KEY: rollups.c.key_id,
         Grouping.MODEL: rollups.c.model,
@@ -73,7 +78,7 @@ async def report(connection: AsyncConnection, by: Grouping, *, since_s: int) -> 
     query = (
         select(group, func.max(func.coalesce(keys.c.name, "")), *sums)
         .select_from(rollups.outerjoin(keys, keys.c.id == rollups.c.key_id))
-        .where(rollups.c.period == "day", rollups.c.start >= since_s)
+        .where(*_days(since_s, key_id))
         .group_by(group)
         .order_by(*([group] if by is Grouping.DAY else [sums[0].desc(), group]))
     )
@@ -83,9 +88,9 @@ async def report(connection: AsyncConnection, by: Grouping, *, since_s: int) -> 
     ]
 
 
-async def total(connection: AsyncConnection, *, since_s: int) -> UsageRow:
-    """Sum up everything from ``since_s`` on."""
-    query = select(*_sums()).where(rollups.c.period == "day", rollups.c.start >= since_s)
+async def total(connection: AsyncConnection, *, since_s: int, key_id: str | None = None) -> UsageRow:
+    """Sum up everything from ``since_s`` on; with ``key_id``, of that key only."""
+    query = select(*_sums()).where(*_days(since_s, key_id))
     row = (await connection.execute(query)).one()
     return UsageRow("", "", *(value or 0 for value in row))
 
@@ -100,6 +105,11 @@ async def prune(connection: AsyncConnection, *, now_ms: int) -> None:
         and_(rollups.c.period == "hour", rollups.c.start < now_s - HOURS_KEPT_DAYS * DAY_S),
     )
     await connection.execute(delete(rollups).where(stale))
+
+
+def _days(since_s: int, key_id: str | None) -> list[ColumnElement[bool]]:
+    days = [rollups.c.period == "day", rollups.c.start >= since_s]
+    return days if key_id is None else [*days, rollups.c.key_id == key_id]
 
 
 def _sums() -> list[ColumnElement[int]]:

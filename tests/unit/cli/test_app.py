@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.main import get_command
@@ -106,3 +107,18 @@ def test_the_module_runs_as_the_program_does() -> None:
     )
 
     assert ran.stdout.startswith("keyturn ")
+
+
+def test_a_full_disk_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    """A script that writes a list to a file reads why it has none."""
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "keyturn", "doctor"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=tmp_path,
+            check=False,
+        )
+
+    assert ran.returncode == 1
+    assert ran.stderr.decode().count("\n") == 1

@@ -121,7 +121,7 @@ def test_a_refusal_names_the_member_at_fault(keyturn: Run, node: ManagementApi) 
 
     ran = keyturn("keys", "create", "x")
 
-    assert ran.err == "keyturn: Too long in name (INVALID_MEMBER)\n"
+    assert ran.err == "keyturn: Too long (INVALID_MEMBER, name)\n"
 
 
 def test_a_failure_of_the_node_can_be_looked_up(keyturn: Run, node: ManagementApi) -> None:

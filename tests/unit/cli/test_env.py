@@ -72,7 +72,11 @@ def test_a_recoverable_key_is_revealed_and_the_node_says_where_it_is(
     keyturn: Run, node: ManagementApi
 ) -> None:
     """The port may be another one than the settings here say."""
-    node.data("GET", "/api/v1/keys/my-app", {"id": "key_1", "name": "my-app", "display": "sk-AbCd…"})
+    node.data(
+        "GET",
+        "/api/v1/keys/my-app",
+        {"id": "key_1", "name": "my-app", "display": "sk-AbCd…", "recoverable": True},
+    )
     node.answers(
         "POST",
         "/api/v1/keys/key_1/reveal",
@@ -174,3 +178,10 @@ def test_exposed_keys_are_sent_from_standard_input(keyturn: Run, node: Managemen
     assert (asked.status, done.status, nothing.status) == (1, 0, 1)
     assert KEY not in asked.err + asked.out
     assert [one.body["keys"] for one in node.asked] == [texts[:1000], texts[1000:]]
+
+
+def test_what_is_no_key_sets_no_variable(keyturn: Run) -> None:
+    """An error message that went into the pipe instead of a key must not end up in ``.env``."""
+    ran = keyturn("env", "-", typed="keyturn: no node runs here\n")
+
+    assert (ran.status, ran.out) == (1, "")

@@ -25,7 +25,7 @@ def test_each_key_says_what_to_do_about_it(keyturn: Run, node: ManagementApi) ->
 
     assert "was sent in a URL: rotate it" in ran.out
     assert "something_new" in ran.out
-    assert "1,200 active keys: 1 seen in url; 1,200 without a limit." in ran.out
+    assert "1,200 active keys: 1 sent in a URL." in ran.out
     assert "--limit" in ran.err
 
 

@@ -6,7 +6,7 @@ from fakes.management_api import ManagementApi, over_tcp
 from unit.cli.conftest import Run
 
 KEY = "/api/v1/keys/key_1"
-WHOSE = {"id": "key_1", "name": "app", "display": "sk-AbCd…"}
+WHOSE = {"id": "key_1", "name": "app", "display": "sk-AbCd…", "recoverable": True}
 
 
 @pytest.fixture
@@ -31,6 +31,17 @@ def test_another_name_shows_nothing(keyturn: Run, shown: ManagementApi) -> None:
 
     assert (ran.status, ran.out) == (1, "")
     assert [one.method for one in shown.asked] == ["GET"]
+
+
+def test_nobody_types_the_name_of_a_key_that_cannot_be_shown(keyturn: Run, node: ManagementApi) -> None:
+    """The answer is known before the question, and says what to do instead."""
+    node.data("GET", "/api/v1/keys/app", {**WHOSE, "recoverable": False})
+
+    ran = keyturn("keys", "reveal", "app", typed="app\n")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert "keys rotate" in ran.err
+    assert "Type" not in ran.err
 
 
 def test_scripts_need_not_type(keyturn: Run, shown: ManagementApi) -> None:

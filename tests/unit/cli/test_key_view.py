@@ -74,7 +74,7 @@ def test_everything_about_a_key_is_shown() -> None:
         *(
             "2027-01-01T00:00:00Z",
             "every 90 days, next",
-            "overlap 168 h",
+            "7 days",
             "by its holder, into /etc/a.env, sealed",
         ),
         *("retiring until 2030-01-01T00:00:00Z", "from 10.1.2.3", "2026-01-03T00:00:00Z"),

@@ -149,6 +149,6 @@ def test_members_are_listed_added_and_removed(keyturn: Run, node: ManagementApi)
 
     assert "kim@example.com" in listed.out
     assert msgspec.json.decode(as_json.out) == [KIM]
-    assert added.out == "Added kim@example.com (user_1): ● active\n"
-    assert removed.out == "Removed kim@example.com (user_1)\n"
+    assert added.out == "Added kim@example.com (user_1) to shop\n"
+    assert removed.out == "Removed kim@example.com (user_1) from shop\n"
     assert node.asked[2].body == {"user_id": "kim@example.com"}

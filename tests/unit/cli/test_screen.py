@@ -2,6 +2,8 @@
 
 import pytest
 from hypothesis import given, strategies
+from rich.console import Console
+from rich.text import Text
 
 from keyturn.cli import screen
 
@@ -21,6 +23,7 @@ NOON = 1_767_268_800.0  # 2026-01-01T12:00:00Z
         ("2026-01-01T12:00:30Z", "in a moment"),
         ("2026-01-01T14:00:00.5Z", "in 2 h"),
         ("2026-01-31T12:00:00Z", "in 30 d"),
+        ("2026-01-31T11:59:55Z", "in 30 d"),
         ("2027-01-31T12:00:00Z", "2027-01-31"),
     ],
 )
@@ -79,3 +82,33 @@ def test_what_others_wrote_is_shown_and_never_obeyed(text: str) -> None:
 def test_an_unknown_status_is_shown_as_it_is() -> None:
     """A newer node may have more of them."""
     assert screen.dot("paused").plain == "? paused"
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"), [(80, "name status cost id"), (40, "name status cost"), (25, "name status")]
+)
+def test_a_narrow_terminal_shows_fewer_columns_and_all_of_each(
+    width: int, titles: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a name and half an id help nobody."""
+    monkeypatch.setattr(screen, "out", lambda: Console(width=width))
+    row = ("my-app", screen.dot("active"), "$1.00", Text("key_VbYdZL1CpWXwoTen8uMv"))
+
+    shown = screen.table(("name", "status", "cost", "id"), [row], right=("cost",), spare=("id", "cost"))
+
+    assert [column.header for column in shown.columns] == titles.split()
+
+
+def test_one_long_name_takes_no_column_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is folded instead."""
+    monkeypatch.setattr(screen, "out", lambda: Console(width=80))
+
+    shown = screen.table(("name", "id"), [(Text("x" * 200), "key_1")], spare=("id",))
+
+    assert [column.header for column in shown.columns] == ["name", "id"]
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 h"), (12, "12 h"), (24, "1 day"), (168, "7 days")])
+def test_hours_become_days_where_they_are_whole(count: int, words: str) -> None:
+    """168 h has to be divided by whoever reads it."""
+    assert screen.hours(count) == words

@@ -85,3 +85,13 @@ def test_without_a_request_id_there_is_no_instance() -> None:
     refused = Refused(Reason.INTERNAL)
 
     assert "instance" not in json.loads(problem.render(refused, 500, "", {"message": "x"}))
+
+
+@pytest.mark.parametrize("dialect", list(Dialect))
+def test_a_problem_has_the_hint_in_every_dialect(dialect: Dialect) -> None:
+    """The published OpenAI body has no place for it, and it is what a troubled caller needs."""
+    refused = Refused(Reason.MALFORMED_API_KEY, details={"hint": "missing prefix sk-"})
+
+    _, _, body = errors.render(dialect, refused, "req_1", problem=True)
+
+    assert json.loads(body)["hint"] == "missing prefix sk-"

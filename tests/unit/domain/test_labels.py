@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from keyturn.domain import ids
 from keyturn.domain.labels import (
     DESCRIPTION_LENGTH,
     METADATA_NAME_LENGTH,
@@ -27,6 +28,15 @@ def test_a_name_is_whatever_can_be_printed(name: str | msgspec.UnsetType) -> Non
 def test_a_name_that_can_not_be_shown_is_refused(name: str) -> None:
     """It would move the cursor of whoever lists it."""
     refused = problem_with_name(name)
+
+    assert refused is not None
+    assert refused.param == "name"
+
+
+@pytest.mark.parametrize("prefix", [ids.KEY, ids.PROJECT, ids.ACCOUNT, ids.USER])
+def test_a_name_is_no_identifier(prefix: str) -> None:
+    """Or whoever goes by the identifier of something deleted would find what somebody else has named so."""
+    refused = problem_with_name(ids.mint(prefix, now_ms=1, entropy=1))
 
     assert refused is not None
     assert refused.param == "name"

@@ -3,6 +3,7 @@
 import pytest
 
 from keyturn.domain.restrictions import (
+    NO_PATH,
     address_of,
     allows_address,
     allows_name,
@@ -10,6 +11,7 @@ from keyturn.domain.restrictions import (
     is_pattern,
     network_of,
     origin_of,
+    path_meant,
 )
 
 
@@ -125,3 +127,44 @@ def test_an_origin_has_one_form(text: str, expected: str | None) -> None:
 def test_an_origin_must_be_one_of_the_list(origins: tuple[str, ...], origin: str, *, expected: bool) -> None:
     """A star stands for one label, never for a domain of somebody else."""
     assert allows_origin(origins, origin) is expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "/reports/../admin",
+            "/reports/..",
+            "/./admin",
+            "/reports/%2e%2E/admin",
+            "/reports/%252e%252e/admin",
+        ),
+        *(
+            "//reports/1",
+            "/reports//1",
+            "/admin/..;/reports/1",
+            "/admin/..;x=1/reports",
+            "/reports/..\\admin",
+        ),
+        *("/admin%2f..%2freports", "/admin%5c..%5creports", "/reports/1#/../../admin", "/reports/%00"),
+    ],
+)
+def test_a_path_that_servers_read_in_two_ways_is_none(path: str) -> None:
+    """Or a key for the reports would open whatever lies beside them."""
+    assert path_meant(path) == NO_PATH
+    assert not allows_name(("/reports/*", "/*"), path_meant(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/reports/1", "/reports/1"),
+        ("/reports/a%20b", "/reports/a b"),
+        ("/%72eports/..hidden/a..b/...", "/reports/..hidden/a..b/..."),
+        ("/", "/"),
+        ("/a;v=1/b", "/a;v=1/b"),
+    ],
+)
+def test_an_ordinary_path_is_matched_as_it_is_served(path: str, expected: str) -> None:
+    """Servers decode it once."""
+    assert path_meant(path) == expected

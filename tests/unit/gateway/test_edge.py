@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.edge_server import LOOPBACK, EdgeServer, edge_server
+from fakes.edge_server import BROKEN, LOOPBACK, EdgeServer, edge_server
 from keyturn.config.sections import Server
 from support.preambles import CLIENT, CLIENT_V6, V4, V6, version_1, version_2
 from support.wire import Wire, request
@@ -160,3 +160,16 @@ def test_a_preamble_that_never_ends_is_given_up(balanced: EdgeServer) -> None:
         wire.send(b"PROXY TCP4 ")
 
         assert wire.rest() == b""
+
+
+# ── mistakes of ours ────────────────────────────────────────────────────────
+
+
+def test_a_handler_that_fails_ends_the_connection(direct: EdgeServer) -> None:
+    """The parser takes its failure for malformed HTTP: the client would wait for an answer for ever."""
+    with Wire(direct.port) as wire:
+        wire.send(PLAIN + request("GET", BROKEN.decode()))
+        first, rest = wire.answer(), wire.rest()
+
+    assert (first.status, rest) == (200, b"")
+    assert told(direct, PLAIN) == "127.0.0.1 direct"

@@ -27,6 +27,8 @@ TEXT = b"sk-" + b"A" * 26 + checksum("A" * 26).encode()
             ["sunset: Mon, 21 Sep 2026 14:14:20 GMT", "x-keyturn-key-expires-at: 2026-09-21T14:14:20Z"],
         ),
         ({"deprecated_at": NOON - 60}, ["deprecation: @1789999940"]),
+        ({"deprecated_at": NOON + 30 * 86_400}, ["deprecation: @1792592000"]),
+        ({"deprecated_at": NOON + 30 * 86_400 + 1}, []),
         (
             {"deprecated_at": NOON - 60, "retires_at": NOON + 20 * 86_400},
             [
@@ -42,7 +44,7 @@ TEXT = b"sk-" + b"A" * 26 + checksum("A" * 26).encode()
     ],
 )
 def test_answers_tell_when_a_key_ends(changes: dict[str, object], expected: list[str]) -> None:
-    """RFC 8594 and RFC 9745: while a rotation runs, and for two weeks before an expiry; whichever comes first."""
+    """RFC 8594 and RFC 9745: before and while a rotation runs, and two weeks before an expiry; whichever comes first."""
     lines = header_lines(structs.replace(KEY, **changes), "", NOON)
 
     assert lines.decode().splitlines() == expected
@@ -123,3 +125,13 @@ def test_a_body_made_to_look_suspicious_costs_a_bounded_amount(monkeypatch: pyte
 
     assert keys_in(b"k-" * 3 + TEXT) == []
     assert keys_in(b"k-" * 2 + TEXT) == [TEXT]
+
+
+def test_a_body_full_of_keys_costs_a_few_look_ups() -> None:
+    """Not more than a person would paste are looked up."""
+    drawn = (f"{number:026d}" for number in range(100))
+    texts = [f"sk-{one}{checksum(one)}".encode() for one in drawn]
+
+    found = keys_in(b" ".join(texts))
+
+    assert found == texts[: key_notes.MOST_KEYS]

@@ -1,5 +1,7 @@
 """A furnished database and the use cases over it."""
 
+from pathlib import Path
+
 import pytest
 
 from fakes.heard import Heard
@@ -7,6 +9,7 @@ from fakes.stored_keys import StoredKeys
 from keyturn.services import bootstrap
 from keyturn.services.accounts import Accounts
 from keyturn.services.configuration import Configuration
+from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.keys import Keys
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
@@ -33,9 +36,9 @@ async def furnished(store: Store, vault: Vault) -> Store:
 
 
 @pytest.fixture
-def keys(furnished: Store, vault: Vault, workers: Heard) -> Keys:
+def keys(furnished: Store, vault: Vault, workers: Heard, tmp_path: Path) -> Keys:
     """The use cases of keys."""
-    return Keys(furnished, vault, workers)
+    return Keys(furnished, vault, workers, Sinks([str(tmp_path)]))
 
 
 @pytest.fixture

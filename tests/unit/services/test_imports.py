@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,11 +11,14 @@ from sqlalchemy import func, select
 from fakes.heard import Heard
 from fakes.stored_keys import BY_OPERATOR
 from keyturn.domain.foreign_keys import ForeignKey, Source
+from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord, Status, status
-from keyturn.domain.refusals import Refused
+from keyturn.domain.permissions import Permission
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.imports import MOST_SHAPES, Imported, Imports
 from keyturn.services.lookup import Lookup
-from keyturn.store import foreign_shapes, keys, tables
+from keyturn.store import foreign_shapes, keys, projects, tables
 from keyturn.store.engine import Store
 from keyturn.store.vault import Vault
 
@@ -191,3 +195,24 @@ async def test_keys_of_an_import_are_ordinary_keys(imports: Imports, furnished: 
     assert (key.kind, key.preset, key.created_by) == ("secret", "production", "operator")
     assert key.metadata == '{"team_id":"t"}'
     assert secret.display == "sk-or-v1-0e6…"
+
+
+@pytest.mark.parametrize(
+    "limits", [{"expires_at": 3e9}, {"models": ("gpt-*",)}, {"ip": ("192.0.2.1",)}, {"endpoints": ("/v1/*",)}]
+)
+async def test_a_key_takes_over_no_key_stronger_than_itself(
+    imports: Imports, furnished: Store, limits: dict[str, Any]
+) -> None:
+    """Whoever imports knows the secret: it would be a way around every limit of one's own key."""
+    parent = KeyRecord("key_p", "p", Kind.SECRET, frozenset({Permission.ADMIN}), node_wide=True, **limits)
+    before = await count(furnished)
+    async with furnished.reading() as connection:
+        project = await projects.first(connection) or ""
+
+    stronger = await imports.take(
+        Source.OPENROUTER, [foreign("one")], project=project, dry_run=False, by=Principal("key_p", key=parent)
+    )
+
+    assert isinstance(stronger, Refused)
+    assert stronger.reason is Reason.INSUFFICIENT_PERMISSIONS
+    assert await count(furnished) == before

@@ -31,6 +31,8 @@ def of(**members: object) -> NewKey:
         (of(name="  "), "name"),
         (of(name="x" * 201), "name"),
         (of(name="a\nb"), "name"),
+        (of(name="key_VbXhUyUBKUlzDND0IYtt"), "name"),
+        (of(name="proj_VbXhUyUBKUlzDND0IYtt"), "name"),
         (of(description="d" * 2001), "description"),
         (of(permissions=frozenset()), "permissions"),
         (of(expires_at_ms=1), "expires_at"),

@@ -1,5 +1,7 @@
 """What is asked of a key, and what is kept of it."""
 
+from pathlib import Path
+
 import pytest
 
 from fakes.issued import edit, issue
@@ -14,7 +16,7 @@ from keyturn.store.vault import Vault
 HOUR_MS = 3_600_000
 
 
-async def test_everything_asked_for_is_kept_in_one_form(keys: Keys) -> None:
+async def test_everything_asked_for_is_kept_in_one_form(keys: Keys, tmp_path: Path) -> None:
     """The worker compares texts: two ways to write a network are one."""
     issued = await issue(
         keys,
@@ -29,7 +31,7 @@ async def test_everything_asked_for_is_kept_in_one_form(keys: Keys) -> None:
         overlap_hours=0,
         self_rotation=True,
         sealing_key="hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
-        sink="/etc/app.env",
+        sink=f"{tmp_path}/app.env",
         environment="staging",
         not_before_ms=1,
         delete_protected=True,
@@ -42,7 +44,7 @@ async def test_everything_asked_for_is_kept_in_one_form(keys: Keys) -> None:
     assert stored.origins == "https://app.example.com https://*.example.com"
     assert (stored.locations, stored.tags, stored.metadata) == ("header query", "a b", '{"a":"2","z":"1"}')
     assert stored.next_rotation_at == stored.created_at + 90 * DAY_MS
-    assert (stored.overlap_hours, stored.self_rotation, stored.sink) == (0, True, "/etc/app.env")
+    assert (stored.overlap_hours, stored.self_rotation, stored.sink) == (0, True, f"{tmp_path}/app.env")
     assert (stored.sealing_key or b"").hex().startswith("8520f009")
     assert (stored.environment, stored.not_before, stored.delete_protected, stored.decoy) == (
         "staging",

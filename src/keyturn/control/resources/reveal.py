@@ -68,7 +68,7 @@ async def reveal_key(
                 Example(
                     summary="With the key that calls",
                     id="credential",
-                    value={"credential": "ak-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"},
+                    value={"credential": "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"},
                 )
             ]
         ),

@@ -1,19 +1,31 @@
-"""``/api/v1/usage``: requests, tokens and cost."""
+"""``/api/v1/usage`` and ``/api/v1/keys/{id}/usage``: requests, tokens and cost."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, get
-from litestar.params import QueryParameter
+from litestar import Request, Router, get
+from litestar.openapi.spec import Example
+from litestar.params import PathParameter, QueryParameter
 
-from keyturn.control.management import Managed
+from keyturn.control.auth import principal_of
+from keyturn.control.errors import granted
+from keyturn.control.management import Managed, Management
 from keyturn.control.wire import Answer, Usd, refusals
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason
 from keyturn.store.usage import Grouping, UsageRow
 
 MOST_DAYS = 3_660
+
+Days = Annotated[int, QueryParameter(ge=1, le=MOST_DAYS, description="How many days back, today included.")]
+KeyId = Annotated[
+    str,
+    PathParameter(
+        description="The key's `id`, or its name when only one key has it.",
+        examples=[Example(value="key_VbXhUyUBKUlzDND0IYtt")],
+    ),
+]
 
 
 class Figures(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -48,18 +60,47 @@ async def report_usage(
     management: Managed,
     *,
     by: Annotated[Grouping, QueryParameter(description="What to group by.")] = Grouping.KEY,
-    days: Annotated[
-        int, QueryParameter(ge=1, le=MOST_DAYS, description="How many days back, today included.")
-    ] = 30,
+    days: Days = 30,
 ) -> Answer[UsageReportObject]:
     """Up to now, by day in UTC: days in order, keys and models with the most requests first."""
+    return await _report(management, by, days)
+
+
+@get(
+    "/{key_id:str}/usage",
+    summary="Report the usage of a key",
+    responses=refusals(Reason.INVALID_MEMBER, Reason.RESOURCE_NOT_FOUND),
+)
+async def report_usage_of_key(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    key_id: KeyId,
+    *,
+    by: Annotated[Grouping, QueryParameter(description="What to group by.")] = Grouping.DAY,
+    days: Days = 30,
+) -> Answer[UsageReportObject]:
+    """Up to now, by day in UTC; with all secrets that the key has had."""
+    key = granted(await management.keys.show(key_id, by=principal_of(request)))
+    return await _report(management, by, days, key.stored.id)
+
+
+async def _report(
+    management: Management, by: Grouping, days: int, key_id: str | None = None
+) -> Answer[UsageReportObject]:
     await management.ingest.flush()
-    report = await management.reports.usage(by, days=days)
+    report = await management.reports.usage(by, days=days, key_id=key_id)
     rows = [_row(by, row) for row in report.rows]
     return Answer(data=UsageReportObject(by, days, rows, _figures(report.total)))
 
 
-router = Router("/usage", tags=["Usage"], route_handlers=[report_usage])
+router = Router(
+    "",
+    tags=["Usage"],
+    route_handlers=[
+        Router("/usage", route_handlers=[report_usage]),
+        Router("/keys", route_handlers=[report_usage_of_key]),
+    ],
+)
 
 
 def _row(by: Grouping, row: UsageRow) -> Figures:

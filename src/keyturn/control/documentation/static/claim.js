@@ -30,7 +30,7 @@ async function claim() {
   try {
     const response = await fetch("/api/v1/claims", {
       method: "POST",
-      headers: { "content-type": "application/json", "idempotency-key": attempt },
+      headers: { "content-type": "application/json" },
       body: JSON.stringify({ token }),
       credentials: "omit",
       cache: "no-store",
@@ -40,7 +40,7 @@ async function claim() {
     else if (answer.error.code in EXPLAINED) ended(EXPLAINED[answer.error.code]);
     else retry(answer.error.message);
   } catch {
-    retry("The gateway can't be reached. The link is not lost: try again on this page.");
+    retry("No answer came. Try again; if the link was used by then, its answer is lost: ask for a new link.");
   }
 }
 
@@ -48,9 +48,6 @@ function retry(text) {
   message.textContent = text;
   button.disabled = false;
 }
-
-// One name for all attempts of this page: an answer that got lost on its way is given again.
-const attempt = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 if (/^[0-9A-Za-z]{32}$/.test(token)) {
   button.disabled = false;
