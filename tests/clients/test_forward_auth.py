@@ -73,7 +73,7 @@ def proxy(node: Node, api: type[Api], tmp_path: Path) -> Iterator[str]:
     file = tmp_path / "nginx.conf"
     file.write_text(CONFIGURATION.format(folder=tmp_path, port=port, locations=locations))
     url = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([program("nginx", "nginx-light"), "-p", tmp_path, "-c", file]) as process:
+    with subprocess.Popen([program("nginx", "nginx"), "-p", tmp_path, "-c", file]) as process:
 
         def answers() -> bool:
             assert process.poll() is None

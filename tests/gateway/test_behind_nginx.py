@@ -29,7 +29,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 @pytest.fixture(scope="module")
 def nginx(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """The port of nginx in front of it, set up as the page says, but for TLS and the paths of files."""
-    executable, folder, port = program("nginx", "nginx-light"), tmp_path_factory.mktemp("nginx"), free_port()
+    executable, folder, port = program("nginx", "nginx"), tmp_path_factory.mktemp("nginx"), free_port()
     shown = re.findall(r"```nginx\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     text = re.sub(r" *ssl_certificate.*\n", "", shown[0])
     text = text.replace("listen 443 ssl;", f"listen 127.0.0.1:{port};")
