@@ -46,7 +46,7 @@ class SecureNode(Node):
             ready = httpx.get(f"{self.url}/readyz", timeout=1, verify=self.trust).status_code == 200
         except httpx.TransportError:
             return False
-        return ready and "ready after" in self.output.read_text()
+        return ready and "API and docs" in self.output.read_text()
 
     def wire(self, *, buffer: int = 0) -> Wire:
         """Connect."""

@@ -52,7 +52,7 @@ class BalancedNode(Node):
             return False
         with Wire(self.port) as wire:
             ready = wire.ask(version_2(0x20, 0, b"") + request("GET", "/readyz")).status == 200
-        return ready and "ready after" in self.output.read_text()
+        return ready and "API and docs" in self.output.read_text()
 
 
 def address_of(node: Node, answer: Answer) -> str:
