@@ -8,6 +8,7 @@ process), and the memory of a full cache. The database has ``--keys`` keys; maki
 import argparse
 import asyncio
 import gc
+import os
 import resource
 import sqlite3
 import statistics
@@ -230,7 +231,9 @@ def _fill(path: Path, vault: Vault, count: int) -> list[bytes]:
             secrets,
         )
         connection.commit()
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    os.sync()  # what was just written must not be on its way to the disk while look-ups are timed
     return digests
 
 
