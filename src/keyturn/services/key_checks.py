@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from msgspec import UnsetType
 
-from keyturn.domain import ids
 from keyturn.domain.key_text import Kind
+from keyturn.domain.labels import problem_with_description, problem_with_name
 from keyturn.domain.permissions import PRESETS, Permission, Preset
 from keyturn.domain.policies import ProjectPolicy
 from keyturn.domain.refusals import Reason, Refused
@@ -19,8 +19,6 @@ from keyturn.services.issuing import DAY_MS
 from keyturn.services.key_terms import Terms
 from keyturn.store.keys import StoredKey
 
-NAME_LENGTH = 200
-DESCRIPTION_LENGTH = 2_000
 LIST_LENGTH = 100
 MOST_TAGS = 50
 MOST_METADATA = 50
@@ -106,15 +104,10 @@ def refused_by_policy(key: StoredKey, before: StoredKey | None, policy: ProjectP
 
 def _texts(terms: Terms) -> Refused | None:
     name, description = terms.name, terms.description
-    if isinstance(name, str) and (
-        not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH or not name.isprintable()
-    ):
-        return _bad(f"A name is 1 to {NAME_LENGTH} printable characters", "name")
-    if isinstance(name, str) and ids.resembles_one(name):
-        return _bad("A name can't look like an identifier", "name")
-    if isinstance(description, str) and len(description) > DESCRIPTION_LENGTH:
-        return _bad(f"A description has at most {DESCRIPTION_LENGTH} characters", "description")
-    return None
+    refused = problem_with_name(name) if isinstance(name, str) else None
+    if refused is None and isinstance(description, str):
+        refused = problem_with_description(description)
+    return refused
 
 
 def _permissions(terms: Terms) -> Refused | None:

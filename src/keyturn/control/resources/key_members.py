@@ -4,8 +4,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from keyturn.domain.labels import DESCRIPTION_LENGTH, NAME_LENGTH
 from keyturn.services.key_checks import (
-    DESCRIPTION_LENGTH,
     LIST_LENGTH,
     LONGEST_OVERLAP_HOURS,
     LONGEST_ROTATION_DAYS,
@@ -13,7 +13,6 @@ from keyturn.services.key_checks import (
     METADATA_VALUE_LENGTH,
     MOST_METADATA,
     MOST_TAGS,
-    NAME_LENGTH,
 )
 
 Name = Annotated[
