@@ -74,6 +74,8 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     address: str
     secret_id: str = ""
     """The secret that was presented; empty in records of older versions and in recovered ones."""
+    price: str = ""
+    """The version of the price that was used; empty: none, or that of an older version of this program."""
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):

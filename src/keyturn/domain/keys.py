@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from keyturn.domain.key_text import Kind
+from keyturn.domain.limits import Bound
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
 
@@ -84,6 +85,8 @@ class KeyRecord(msgspec.Struct, frozen=True, array_like=True):
     deprecated_at: float | None = None
     """When the key got a newer secret, or will get one by its policy."""
     self_rotation: bool = False
+    limits: tuple[Bound, ...] = ()
+    """Everything that a request with it is counted on."""
 
 
 ANONYMOUS = KeyRecord(

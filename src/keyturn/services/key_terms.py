@@ -131,6 +131,7 @@ def facts(key: StoredKey) -> Facts:
     for column in ("permissions", "models", "endpoints", "ip", "origins", "tags"):
         found[column] = found[column].split()
     found["locations"] = None if key.locations is None else key.locations.split()
+    found["limits"] = msgspec.json.decode(key.limits)
     found["metadata"] = msgspec.json.decode(key.metadata)
     found["sealing_key"] = None if key.sealing_key is None else base64.b64encode(key.sealing_key).decode()
     return found

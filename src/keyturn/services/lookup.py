@@ -7,6 +7,7 @@ import msgspec
 from keyturn.domain import verifier
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.limits import CREDIT, NO_LIMITS, Bound, Scope, read_limits
 from keyturn.domain.permissions import Permission
 from keyturn.domain.policies import NO_POLICY, read_policy
 from keyturn.store.holders import Holder
@@ -82,6 +83,7 @@ def record(holder: Holder) -> KeyRecord:
             holder.next_rotation_at if holder.successor_at is None else holder.successor_at
         ),
         self_rotation=bool(holder.self_rotation),
+        limits=_bounds(holder),
     )
     return msgspec.structs.replace(known, plain=True) if _is_plain(known) else known
 
@@ -96,6 +98,24 @@ def _is_plain(known: KeyRecord) -> bool:
         and (known.revoked_at, known.expires_at, known.not_before) == (None, None, None)
         and (known.locations, known.retires_at, known.deprecated_at) == (None, None, None)
     )
+
+
+def _bounds(holder: Holder) -> tuple[Bound, ...]:
+    """Return what a request with this key is counted on, from the closest owner outwards."""
+    written = (
+        (holder.key_id, Scope.KEY, holder.limits),
+        (holder.project_id, Scope.PROJECT, holder.project_limits),
+        (holder.account_id, Scope.ACCOUNT, holder.account_limits),
+        (holder.account_id, Scope.PLAN, holder.plan_limits or NO_LIMITS),
+    )
+    bounds = [
+        Bound(owner_id, scope, limit, holder.time_zone)
+        for owner_id, scope, limits in written
+        for limit in read_limits(limits)
+    ]
+    if holder.prepaid:
+        bounds.append(Bound(holder.account_id, Scope.ACCOUNT, CREDIT, holder.time_zone))
+    return tuple(bounds)
 
 
 def _locations(holder: Holder) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from keyturn.domain.limits import NO_LIMITS
 from keyturn.store.tables import accounts, keys, projects, users
 
 
@@ -21,6 +22,14 @@ class StoredAccount(msgspec.Struct, frozen=True):
     deleted_at: int | None = None
     metadata: str = "{}"
     version: int = 1
+    limits: str = NO_LIMITS
+    """``domain.limits`` as JSON."""
+    plan_id: str | None = None
+    time_zone: str = "UTC"
+    """Where its days and months begin."""
+    prepaid: bool = False
+    """Without credit nothing is served; a plan may say so too."""
+    trial_ends_at: int | None = None
 
 
 class AccountCounts(msgspec.Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from keyturn.domain.limits import NO_LIMITS
+
 
 class Holder(msgspec.Struct, frozen=True):
     """A secret with its key and owners, as stored. Times are milliseconds since 1970 UTC."""
@@ -44,3 +46,12 @@ class Holder(msgspec.Struct, frozen=True):
     """When the key got a newer secret."""
     next_rotation_at: int | None
     """When its policy gives the key a newer secret."""
+    limits: str = NO_LIMITS
+    """``domain.limits`` as JSON; of the key."""
+    project_limits: str = NO_LIMITS
+    account_limits: str = NO_LIMITS
+    plan_limits: str | None = None
+    """``None``: the account has no plan."""
+    time_zone: str = "UTC"
+    prepaid: int = 0
+    """Without credit nothing is served."""

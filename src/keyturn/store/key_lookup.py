@@ -20,13 +20,14 @@ SELECT s.id, s.verifier, s.binding, s.pepper_id, s.activated_at, s.expires_at, s
   p.id, p.policy, a.id, a.suspended_at IS NULL AND a.deleted_at IS NULL AND p.deleted_at IS NULL,
   k.user_id IS NULL OR (u.suspended_at IS NULL AND u.deleted_at IS NULL),
   a.id = (SELECT min(id) FROM accounts),
-  (SELECT min(n.created_at) FROM secrets n WHERE n.key_id = k.id AND n.id > s.id AND n.revoked_at IS NULL),
-  k.next_rotation_at
+  (SELECT min(x.created_at) FROM secrets x WHERE x.key_id = k.id AND x.id > s.id AND x.revoked_at IS NULL),
+  k.next_rotation_at, k.limits, p.limits, a.limits, n.limits, a.time_zone, a.prepaid OR coalesce(n.prepaid, 0)
 FROM secrets s
 JOIN keys k ON k.id = s.key_id
 JOIN projects p ON p.id = k.project_id
 JOIN accounts a ON a.id = p.account_id
 LEFT JOIN users u ON u.id = k.user_id
+LEFT JOIN plans n ON n.id = a.plan_id
 """
 _BY_VERIFIER = _SELECT + "WHERE s.verifier IN ({marks})"
 _BY_KEY = _SELECT + "WHERE k.id = ? ORDER BY s.id"

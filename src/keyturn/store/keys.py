@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, ScalarSelect, and_, func, insert, or_, sel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.keys import OVERLAP_HOURS, SecretLife, Status
+from keyturn.domain.limits import NO_LIMITS
 from keyturn.store.tables import accounts, keys, projects, secrets
 
 _ESCAPE = "\\"
@@ -55,6 +56,8 @@ class StoredKey(msgspec.Struct, frozen=True):
     frozen_at: int | None = None
     tags: str = ""
     metadata: str = "{}"
+    limits: str = NO_LIMITS
+    """``domain.limits`` as JSON."""
 
 
 class StoredSecret(msgspec.Struct, frozen=True):

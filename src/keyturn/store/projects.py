@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from keyturn.domain.limits import NO_LIMITS
 from keyturn.domain.policies import NO_POLICY
 from keyturn.store.tables import keys, members, projects
 
@@ -24,6 +25,8 @@ class StoredProject(msgspec.Struct, frozen=True):
     """``domain.policies.ProjectPolicy`` as JSON."""
     metadata: str = "{}"
     version: int = 1
+    limits: str = NO_LIMITS
+    """``domain.limits`` as JSON."""
 
 
 class ProjectFilter(msgspec.Struct, frozen=True):

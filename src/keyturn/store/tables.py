@@ -36,6 +36,33 @@ accounts = Table(
     Column("deleted_at", BigInteger),  # only when nothing in it lives; the row stays for its usage
     Column("metadata", Text, nullable=False, server_default="{}"),  # a JSON object of strings
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("limits", Text, nullable=False, server_default="[]"),  # domain.limits as JSON
+    Column("plan_id", String(40), index=True),
+    Column("time_zone", Text, nullable=False, server_default="UTC"),  # where its days and months begin
+    Column("prepaid", Boolean, nullable=False, server_default="0"),  # without credit nothing is served
+    Column("trial_ends_at", BigInteger),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", Text, nullable=False),  # unique while not deleted
+    Column("description", Text, nullable=False, server_default=EMPTY),
+    Column("tier", Integer, nullable=False, server_default="0"),  # a higher one is a better one
+    Column("limits", Text, nullable=False, server_default="[]"),  # counted for each account that has the plan
+    Column("prepaid", Boolean, nullable=False, server_default="0"),
+    Column(
+        "trial_nano_usd", BigInteger, nullable=False, server_default="0"
+    ),  # granted once, to a new account
+    Column("trial_days", Integer),  # how long that lasts; NULL: until it is used
+    Column(
+        "monthly_nano_usd", BigInteger, nullable=False, server_default="0"
+    ),  # granted each month, for the month
+    Column("created_at", BigInteger, nullable=False),
+    Column("deleted_at", BigInteger),
+    Column("metadata", Text, nullable=False, server_default="{}"),
+    Column("version", Integer, nullable=False, server_default="1"),
 )
 
 projects = Table(
@@ -50,6 +77,7 @@ projects = Table(
     Column("policy", Text, nullable=False, server_default="{}"),  # domain.policies.ProjectPolicy as JSON
     Column("metadata", Text, nullable=False, server_default="{}"),
     Column("version", Integer, nullable=False, server_default="1"),
+    Column("limits", Text, nullable=False, server_default="[]"),
     Index("ix_projects_account_id", "account_id", "id"),
 )
 
@@ -115,6 +143,7 @@ keys = Table(
     Column("frozen_at", BigInteger),  # a successor was claimed twice: somebody else has the secret
     Column("tags", Text, nullable=False, server_default=EMPTY),  # space-separated, sorted
     Column("metadata", Text, nullable=False, server_default="{}"),
+    Column("limits", Text, nullable=False, server_default="[]"),
     Index("ix_keys_project_id", "project_id", "id"),
     Index("ix_keys_user_id", "user_id", "id"),
     Index("ix_keys_name", "name"),
