@@ -25,6 +25,8 @@ from bench.results import KeyCheck
 from keyturn import bus, system
 from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
+from keyturn.control.counting import Counting
+from keyturn.control.ingest import Ingest
 from keyturn.domain import ids, verifier
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
@@ -113,6 +115,7 @@ def _plane(folder: Path) -> Plane:
         control_socket=folder / "none.sock",
         tasks=system.Tasks(),
         send=lambda _message: True,
+        later=lambda _s, _call: None,
     )
     plane.apply(bus.Snapshot(1, {}, {}, frozenset({"header"})))
     return plane
@@ -159,6 +162,7 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     store = await open_store(path)
     await bootstrap.first_start(store, vault, {})
     await store.close()
+    counted = await open_store(path)
     digests = _fill(path, vault, count)
     looking = KeyLookup(path)
     lookup = Lookup(looking.find, vault)
@@ -168,7 +172,9 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
         look=lookup.by_digest,
         configuration=_nothing_configured,
     )
-    await server.listen(folder / "bus.sock", first_used=_unheard, noticed=_unheard)
+    ingest = Ingest(counted, folder / "journals")
+    counting = Counting(counted, ingest, server, journals=folder / "journals")
+    await server.listen(folder / "bus.sock", first_used=_unheard, noticed=_unheard, limits=counting)
     client = BusClient(str(folder / "bus.sock"), "1-bench", cached_keys=LOOKUPS)
     tasks = system.Tasks()
     tasks.spawn(client.run(plane), name="bus")
@@ -176,7 +182,9 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     gc.freeze()  # as the processes do once they stand
     times = [await _ask(client.keys, digests[number * 7_919 % len(digests)]) for number in range(LOOKUPS)]
     await tasks.cancel()
+    await counting.close()
     await server.close()
+    await counted.close()
     looking.close()
     return times
 

@@ -17,6 +17,8 @@ import msgspec
 from keyturn.domain.events import Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.leases import Ask, Denial, Grant, Return
+from keyturn.domain.limits import Bound
 from keyturn.domain.models import Target
 
 _LENGTH = struct.Struct(">I")
@@ -39,6 +41,8 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
     worker: str
     """Unique to this run of this worker; also the stem of its journal files."""
     pid: int
+    under_way: list[tuple[Bound, int]] = []
+    """How many of its requests are under way, for each limit of concurrency. It holds no leases any more."""
 
 
 class Look(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -92,6 +96,19 @@ class Noticed(msgspec.Struct, frozen=True, array_like=True, tag=7):
     notices: list[Notice]
 
 
+class Take(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """May I have this much of these limits? From all of them, or from none."""
+
+    call: int
+    asks: list[Ask]
+
+
+class Give(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """This is what I have not used of what I took."""
+
+    returns: list[Return]
+
+
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """The whole configuration a worker needs; sent after ``Hello`` and after every change.
 
@@ -132,8 +149,29 @@ class Trace(msgspec.Struct, frozen=True, array_like=True, tag=19):
     request_id: str
 
 
-FromWorker = Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed
-FromControl = Snapshot | Found | Invalidate | Trace
+class Granted(msgspec.Struct, frozen=True, array_like=True, tag=20):
+    """The answer to ``Take``: one grant for each ask."""
+
+    call: int
+    grants: list[Grant]
+
+
+class Denied(msgspec.Struct, frozen=True, array_like=True, tag=21):
+    """The other answer to ``Take``: nothing was taken; without ``denial``, because nobody can count at the moment."""
+
+    call: int
+    denial: Denial | None
+
+
+class Recount(msgspec.Struct, frozen=True, array_like=True, tag=22):
+    """Let go of the leases on these owners' limits, without giving them back; answer ``Confirmed``."""
+
+    sequence: int
+    owner_ids: list[str]
+
+
+FromWorker = Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed | Take | Give
+FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

@@ -61,7 +61,13 @@ async def worker(folder: Path, upstream: str) -> AsyncIterator[tuple[int, Callab
     tasks, journal = system.Tasks(), Journal(folder, "1-abc", 1 << 16)
     keys = KeyCache(lambda _call, _digest: True, limit=10)
     plane = Plane(
-        Settings(), journal, keys, control_socket=folder / "none", tasks=tasks, send=lambda _message: True
+        Settings(),
+        journal,
+        keys,
+        control_socket=folder / "none",
+        tasks=tasks,
+        send=lambda _message: True,
+        later=lambda _s, _call: None,
     )
     where = bus.Upstream("u", upstream)
     plane.apply(bus.Snapshot(1, {"m": Target("u", "m")}, {"u": where}, frozenset({"header"})))

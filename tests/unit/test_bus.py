@@ -11,11 +11,14 @@ from keyturn.domain.events import EventKind, Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.leases import Ask, Denial, Grant, Return
+from keyturn.domain.limits import Bound, Limit, Metric, Scope, Window
 from keyturn.domain.models import Target
 from keyturn.domain.money import Price
 from keyturn.domain.permissions import Permission
 
 KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), expires_at=1.5)
+BOUND = Bound("key_1", Scope.KEY, Limit(Metric.REQUESTS, Window.MINUTE, 10))
 TRACE = Refused("req_1", "", "missing_api_key", 401, 1, "chat", "/v1", "m", "query", "::1", "")
 FROM_WORKER: list[bus.FromWorker] = [
     bus.Hello("1-abc", 1),
@@ -24,6 +27,8 @@ FROM_WORKER: list[bus.FromWorker] = [
     bus.Counted([("chat", 200, 3)], [("missing_api_key", 1)], [("input", 5)], [0, 1], 0.5, {"open": 1.0}),
     bus.FirstUse("sec_1"),
     bus.Noticed([Notice(EventKind.GUESSING, 1.5, address="::1", details={"count": "9"})]),
+    bus.Take(1, [Ask(BOUND, 1, 8)]),
+    bus.Give([Return(BOUND.counter, 3, -2, 9)]),
     bus.Traced(1, None),
     bus.Traced(2, TRACE),
 ]
@@ -37,6 +42,9 @@ FROM_CONTROL: list[bus.FromControl] = [
     bus.Found(1, 7, KEY),
     bus.Found(2, 7, None, True),
     bus.Invalidate(8, ["key_1"]),
+    bus.Granted(1, [Grant(9, 0.5, 3, 9, 10, -1.0, 60)]),
+    bus.Denied(1, Denial(0, 10, 10, 1.5)),
+    bus.Recount(9, ["key_1"]),
     bus.Trace(1, "req_1"),
 ]
 Reading: TypeAlias = "bus.Frames[bus.FromWorker]"

@@ -11,7 +11,7 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -22,6 +22,8 @@ from keyturn.domain.events import Notice
 from keyturn.domain.faults import Fault
 from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.leases import Return
+from keyturn.domain.limits import Bound
 from keyturn.domain.refusals import Reason
 from keyturn.services.configuration import Known
 
@@ -63,6 +65,30 @@ class WorkerLink:
             self.writer.transport.abort()
             return
         self.writer.write(bus.encode(message))
+
+
+class Limits(Protocol):
+    """Answers what workers ask of limits; ``control.counting`` does."""
+
+    def take(self, message: bus.Take, link: WorkerLink) -> None:
+        """Answer, now or later."""
+        ...
+
+    def give(self, worker: str, returns: Sequence[Return]) -> None:
+        """Take what a worker gives back."""
+        ...
+
+    def met(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> None:
+        """Learn of a worker that has connected."""
+        ...
+
+    def left(self, worker: str) -> None:
+        """Learn that a worker has lost its connection; perhaps it is dead."""
+        ...
+
+
+Said = bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed | bus.Take | bus.Give
+"""What a worker says after it has introduced itself."""
 
 
 class BusServer:
@@ -109,15 +135,23 @@ class BusServer:
         """The connected workers, by name."""
         return [self._links[name] for name in sorted(self._links)]
 
-    async def listen(self, path: Path, *, first_used: Hears[str], noticed: Hears[list[Notice]]) -> None:
+    async def listen(
+        self,
+        path: Path,
+        *,
+        first_used: Hears[str],
+        noticed: Hears[list[Notice]],
+        limits: Limits,
+    ) -> None:
         """Start to serve; the socket is for this user only.
 
         Args:
             path: Of the socket.
             first_used: Told the identifier of a pending secret that was used.
             noticed: Told what workers saw.
+            limits: Answers what workers ask of limits.
         """
-        self._first_used, self._noticed = first_used, noticed
+        self._first_used, self._noticed, self._limits = first_used, noticed, limits
         path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
         before = os.umask(0o177)
         try:
@@ -145,6 +179,14 @@ class BusServer:
             self.sequence += 1
             sequence = self.sequence
             self._send_to_ready(self._snapshot(sequence, configuration))
+        await self._reached_everyone(sequence)
+
+    async def recount(self, owner_ids: Sequence[str]) -> None:
+        """Have every live worker let go of its leases on these owners' limits; raises as ``invalidate`` does."""
+        self.sequence += 1
+        sequence = self.sequence
+        for link in self._links.values():
+            link.send(bus.Recount(sequence, list(owner_ids)))
         await self._reached_everyone(sequence)
 
     async def trace(self, request_id: str, *, within_s: float = 1.0) -> Refused | None:
@@ -202,6 +244,7 @@ class BusServer:
             if link is not None and self._links.get(link.worker) is link:
                 del self._links[link.worker]
                 self._changed.set()
+                self._limits.left(link.worker)
 
     def _welcome(
         self, hello: bus.Hello, known: WorkerLink | None, writer: asyncio.StreamWriter
@@ -213,6 +256,7 @@ class BusServer:
         if earlier is not None:
             earlier.writer.transport.abort()
         self._links[hello.worker] = link
+        self._limits.met(hello.worker, hello.under_way)
         self._tasks.spawn(self._send_first_snapshot(link), name="first snapshot")
         return link
 
@@ -229,11 +273,23 @@ class BusServer:
 
     def _take(
         self,
-        message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed,
+        message: Said,
         link: WorkerLink | None,
     ) -> None:
         if link is None:
             raise ValueError("a message before Hello")
+        if isinstance(message, bus.Take):
+            self._limits.take(message, link)
+        elif isinstance(message, bus.Give):
+            self._limits.give(link.worker, message.returns)
+        else:
+            self._hear(message, link)
+
+    def _hear(
+        self,
+        message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed,
+        link: WorkerLink,
+    ) -> None:
         match message:
             case bus.Look():
                 self._tasks.spawn(self._answer(message, link), name="look-up")

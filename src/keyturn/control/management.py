@@ -5,6 +5,7 @@ from litestar.di import NamedDependency
 
 from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
+from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
 from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
@@ -68,6 +69,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     idempotency: Idempotency
     imports: Imports
     ingest: Ingest
+    counting: Counting
     bus: BusServer
 
 

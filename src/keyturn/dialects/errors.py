@@ -94,10 +94,10 @@ def headers(dialect: Dialect, refused: Refused, request_id: str) -> list[tuple[s
     found = [("request-id", request_id)] if dialect is Dialect.ANTHROPIC else []
     if refused.challenge is not None:
         found.append(("www-authenticate", refused.challenge))
-    if refused.rule.should_retry is not None:
-        found.append(("x-should-retry", "true" if refused.rule.should_retry else "false"))
+    if refused.should_retry is not None:
+        found.append(("x-should-retry", "true" if refused.should_retry else "false"))
     if refused.wait_s is not None:
-        found += [("retry-after", str(refused.wait_s)), ("retry-after-ms", str(refused.wait_s * 1000))]
+        found += [("retry-after", str(refused.wait_s)), ("retry-after-ms", str(refused.wait_ms))]
     if refused.allow:
         found.append(("allow", refused.allow))
     return found

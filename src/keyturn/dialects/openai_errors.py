@@ -56,6 +56,7 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.AUTH_UNAVAILABLE: (API, "auth_unavailable"),
     Reason.CONTROL_UNAVAILABLE: (API, "control_unavailable"),
     Reason.JOURNAL_UNAVAILABLE: (API, "journal_unavailable"),
+    Reason.LIMITS_UNAVAILABLE: (API, "limits_unavailable"),
     Reason.NOT_CONFIRMED: (API, "not_confirmed"),
     Reason.UPSTREAM_CREDENTIAL: (API, "upstream_credential"),
     Reason.UPSTREAM_UNREACHABLE: (API, "upstream_unreachable"),

@@ -37,6 +37,17 @@ CHECKS: tuple[tuple[str, frozenset[Reason]], ...] = (
     ("endpoint", frozenset({Reason.ENDPOINT_NOT_ALLOWED})),
     ("request body", frozenset({Reason.INVALID_JSON, Reason.INVALID_MEMBER, Reason.DUPLICATE_MEMBER})),
     ("model", frozenset({Reason.MODEL_NOT_ALLOWED, Reason.MODEL_NOT_FOUND})),
+    (
+        "limits",
+        frozenset(
+            {
+                Reason.RATE_LIMIT_EXCEEDED,
+                Reason.QUOTA_EXCEEDED,
+                Reason.INSUFFICIENT_CREDITS,
+                Reason.LIMITS_UNAVAILABLE,
+            }
+        ),
+    ),
 )
 """Each check's name and the reasons it refuses for."""
 

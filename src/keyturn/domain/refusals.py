@@ -59,6 +59,7 @@ class Reason(StrEnum):
     AUTH_UNAVAILABLE = "auth_unavailable"
     CONTROL_UNAVAILABLE = "control_unavailable"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    LIMITS_UNAVAILABLE = "limits_unavailable"
     NOT_CONFIRMED = "not_confirmed"
     UPSTREAM_CREDENTIAL = "upstream_credential"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
@@ -226,6 +227,9 @@ RULES: dict[Reason, Rule] = {
     Reason.JOURNAL_UNAVAILABLE: Rule(
         503, _O, "Usage can't be recorded at the moment, so nothing is served", retry_after_s=5
     ),
+    Reason.LIMITS_UNAVAILABLE: Rule(
+        503, _O, "Limits can't be counted at the moment, so nothing is served", retry_after_s=1
+    ),
     Reason.NOT_CONFIRMED: Rule(
         503, _O, "The change is stored, but not every worker has confirmed it yet; ask again", retry_after_s=1
     ),
@@ -258,6 +262,8 @@ class Refused(msgspec.Struct, frozen=True):
         details: Further facts for the envelope dialect, all safe to show to the caller.
         allow: For a 405, the methods the path takes, comma-separated.
         retry_after_s: When to come back, where that is not the rule's: a quota's reset is known to the second.
+        retry_after_ms: The same, where it is known more closely.
+        hopeless: The same request can't succeed, whatever the rule says.
     """
 
     reason: Reason
@@ -266,6 +272,8 @@ class Refused(msgspec.Struct, frozen=True):
     details: dict[str, str] = {}
     allow: str = ""
     retry_after_s: int | None = None
+    retry_after_ms: int | None = None
+    hopeless: bool = False
 
     @property
     def rule(self) -> Rule:
@@ -280,7 +288,21 @@ class Refused(msgspec.Struct, frozen=True):
     @property
     def wait_s(self) -> int | None:
         """When to come back, in seconds; ``None`` where nobody can say."""
+        if self.hopeless:
+            return None
         return self.rule.retry_after_s if self.retry_after_s is None else self.retry_after_s
+
+    @property
+    def wait_ms(self) -> int | None:
+        """When to come back, in milliseconds."""
+        if self.retry_after_ms is not None or self.wait_s is None:
+            return self.retry_after_ms
+        return self.wait_s * 1000
+
+    @property
+    def should_retry(self) -> bool | None:
+        """What ``x-should-retry`` says; ``None`` leaves it to the client."""
+        return False if self.hopeless else self.rule.should_retry
 
     @property
     def challenge(self) -> str | None:

@@ -22,28 +22,47 @@ class Booking(Admission):
         route: Where the model goes.
         length: Of the request's body, in bytes.
         cap: The most output tokens it may ask for.
+        input_estimate: The input tokens that are reserved.
+        cost_estimate: The nano-dollars that are reserved.
         sent_at: ``system.monotonic`` when it went upstream.
         first_byte_at: When the head of the answer came; 0 before.
         meter: Reads the usage of a stream.
     """
 
-    __slots__ = ("cap", "first_byte_at", "length", "meter", "route", "sent_at", "stage", "started_us")
+    __slots__ = (
+        "cap",
+        "cost_estimate",
+        "first_byte_at",
+        "input_estimate",
+        "length",
+        "meter",
+        "route",
+        "sent_at",
+        "stage",
+        "started_us",
+    )
 
     stage: int
     route: Route
     length: int
     cap: int
+    input_estimate: int
+    cost_estimate: int
     sent_at: float
     first_byte_at: float
     started_us: int
     meter: StreamMeter | None
 
+    def estimate(self) -> None:
+        """Work out what has to be reserved."""
+        self.length = length = len(self.request.body)
+        self.input_estimate = tokens = -(-length // BYTES_PER_TOKEN)
+        self.cost_estimate = self.route.cost(tokens, self.cap)
+
     def note_admitted(self) -> bool:
         """Note that the request is let in, with its reservation; ``False`` after a refusal."""
         plane, request, route = self.plane, self.request, self.route
-        self.length = length = len(request.body)
         self.started_us = started_us = int((request.received + plane.wall) * 1e6)
-        input_tokens = -(-length // BYTES_PER_TOKEN)
         try:
             plane.journal.admitted(
                 (
@@ -54,9 +73,9 @@ class Booking(Admission):
                     route.target.upstream,
                     self.operation.name,
                     started_us,
-                    input_tokens,
+                    self.input_estimate,
                     self.cap,
-                    route.cost(input_tokens, self.cap),
+                    self.cost_estimate,
                     request.address,
                 )
             )

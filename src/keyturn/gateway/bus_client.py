@@ -45,8 +45,10 @@ class BusClient:
                 continue
             self._writer = writer
             try:
-                self.send(bus.Hello(self._worker, os.getpid()))
+                plane.leases.forfeit()
+                self.send(bus.Hello(self._worker, os.getpid(), plane.leases.under_way()))
                 self.keys.ask_again()
+                plane.leases.ask_again()
                 await self._obey(reader, plane)
             except (OSError, ValueError) as error:
                 log.warning("bus connection lost", error=str(error))
@@ -73,6 +75,13 @@ class BusClient:
             case bus.Snapshot(sequence):
                 plane.apply(message)
                 self.configured.set()
+                self.send(bus.Confirmed(sequence))
+            case bus.Granted(call, grants):
+                plane.leases.granted(call, grants)
+            case bus.Denied(call, denial):
+                plane.leases.denied(call, denial)
+            case bus.Recount(sequence, owner_ids):
+                plane.leases.forfeit(owner_ids)
                 self.send(bus.Confirmed(sequence))
             case bus.Trace(call, request_id):
                 self.send(bus.Traced(call, plane.refusals.find(request_id)))

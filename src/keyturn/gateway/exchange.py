@@ -22,12 +22,13 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import NOTHING, Usage, tokens_in
 from keyturn.gateway import answers, meter
 from keyturn.gateway.answers import STATUS_LINES
-from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING, Booking
+from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.relay import Upstream
 from keyturn.gateway.request import Plan, Request
+from keyturn.gateway.reservation import Reservation
 from keyturn.providers.compatible import FORWARDED, is_document
 
 BUFFER_LIMIT = 65_536
@@ -40,7 +41,7 @@ CLIENT_LEFT = 499
 _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 
 
-class Exchange(Booking):
+class Exchange(Reservation):
     """One call of a model."""
 
     __slots__ = (
@@ -84,8 +85,14 @@ class Exchange(Booking):
             )
         self.route = route
         self.cap = call.output_cap
+        self.reserve()
+
+    def reserved(self) -> None:
+        """Note the request and send it on."""
         if self.note_admitted():
             self._send()
+        else:
+            self.release()
 
     def _to_chat(self, members: Members) -> Members | None:
         body = generate.to_chat(members)
@@ -212,15 +219,18 @@ class Exchange(Booking):
     def _head(self, status: int) -> list[bytes]:
         lines = [STATUS_LINES[status], *self._upstream.lines]
         lines.append(
-            b"x-request-id: %b\r\nserver-timing: auth;dur=%.3f, upstream;dur=%.3f\r\n"
+            b"x-request-id: %b\r\nserver-timing: auth;dur=%.3f, limits;dur=%.3f, upstream;dur=%.3f\r\n"
             % (
                 self.request_id.encode(),
                 (self.decided_at - self.request.received) * 1e3,
+                self.limits_s * 1e3,
                 (self.first_byte_at - self.sent_at) * 1e3,
             )
         )
         if self.location == "query":
             lines.append(answers.NO_STORE)
+        if self.allowance is not None:
+            lines.append(self.allowance.lines(system.monotonic()))
         if self.extra:
             lines.append(self.extra)
         return lines

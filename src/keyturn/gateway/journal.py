@@ -18,6 +18,7 @@ import structlog
 
 from keyturn.domain.faults import Fault
 from keyturn.domain.journal import Refused, Used
+from keyturn.domain.leases import position_of
 from keyturn.domain.refusals import Reason
 
 RECORD_ROOM = 2_048
@@ -117,6 +118,11 @@ class Journal:
         self._position = end = start + length
         self._map[start:end] = _HEADER.pack(len(payload), zlib.crc32(payload)) + payload
         return True
+
+    @property
+    def place(self) -> int:
+        """How far this journal has come, as ``domain.leases.position_of`` says."""
+        return position_of(self._number - 1, self._position)
 
     def close(self) -> None:
         """Let go of the file; what is in it is the control process's to read."""

@@ -19,6 +19,7 @@ from keyturn.gateway.failures import Failures
 from keyturn.gateway.gate import Places
 from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
+from keyturn.gateway.leases import Later, Leases
 from keyturn.gateway.notices import Notices, Send
 from keyturn.gateway.paths import ENGINE_OPERATION, OPERATIONS
 from keyturn.gateway.refused import Refusals
@@ -96,6 +97,7 @@ class Plane:
         control_socket: Path,
         tasks: Tasks,
         send: Send,
+        later: Later,
     ) -> None:
         """Put it together.
 
@@ -106,6 +108,7 @@ class Plane:
             control_socket: Where everything that is not model traffic goes.
             tasks: Run what connects.
             send: Sends a message to the control process; ``False`` when it can't be sent.
+            later: Calls something after so many seconds: the loop's ``call_later``.
         """
         self.journal = journal
         self.keys = keys
@@ -120,6 +123,7 @@ class Plane:
         """A lone ``Authorization`` header can be decided at once: no other header may carry a key."""
         self.failures = Failures(settings.auth.failures_per_minute)
         self.notices = Notices(send)
+        self.leases = Leases(send, system.monotonic, later)
         self.uses = Uses(journal)
         self.refusals = Refusals(journal)
         self.open_streams = 0
@@ -200,6 +204,7 @@ class Plane:
         self.keys.sweep(now)
         self.control.sweep(now)
         self.notices.flush()
+        self.leases.sweep()
         for pool in self._pools.values():
             pool.sweep(now)
 

@@ -17,6 +17,7 @@ from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
 from keyturn.control.app import create_app
 from keyturn.control.bus_server import BusServer
+from keyturn.control.counting import Counting
 from keyturn.control.door import Door
 from keyturn.control.http_server import HttpServer
 from keyturn.control.ingest import Ingest
@@ -91,7 +92,9 @@ async def _serve(brief: Brief) -> None:
             data.bus_socket,
             first_used=management.rotation.first_used,
             noticed=management.events.noticed,
+            limits=management.counting,
         )
+        tasks.spawn(management.counting.run(), name="counting")
         tasks.spawn(management.ingest.run(), name="ingest")
         tasks.spawn(Scheduler(jobs_of(management)).run(), name="scheduler")
         tasks.spawn(management.verification.run(), name="use of verified keys")
@@ -127,6 +130,8 @@ async def _management(
     closing.push_async_callback(bus.close)
     ingest = Ingest(store, data.journals)
     await ingest.load()
+    counting = Counting(store, ingest, bus, journals=data.journals)
+    closing.push_async_callback(counting.close)
     sinks = Sinks(brief.settings.rotation.sinks)
     rotation = Rotation(store, vault, bus, sinks)
     events = Events(store)
@@ -174,6 +179,7 @@ async def _management(
         idempotency=Idempotency(store, vault),
         imports=Imports(store, vault, bus),
         ingest=ingest,
+        counting=counting,
         bus=bus,
     )
 

@@ -46,7 +46,13 @@ class Worker:
         journal = Journal(data.journals, name, settings.journal.segment_bytes)
         client = BusClient(str(data.bus_socket), name, cached_keys=settings.auth.cached_keys)
         plane = Plane(
-            settings, journal, client.keys, control_socket=data.relay_socket, tasks=tasks, send=client.send
+            settings,
+            journal,
+            client.keys,
+            control_socket=data.relay_socket,
+            tasks=tasks,
+            send=client.send,
+            later=asyncio.get_running_loop().call_later,
         )
         dispatch = Dispatch(plane, secure=bool(settings.server.tls_cert))
         edge = Edge(settings.server, dispatch.handle, dispatch.refuse, key_headers=plane.key_headers)

@@ -182,9 +182,9 @@ def _checks(key: KeyRecord, question: Question, refused: Refused | None) -> list
         words = ", ".join(f"{name}: {text}" for name, text in facts.items())
         detail = f"{refused.text} ({words})" if words else refused.text
         found = results(refused.reason.value, detail, _passed(key, question))
-    if refused is not None or _model_of(question):
-        return found
-    return [msgspec.structs.replace(one, passed=None) if one.name == "model" else one for one in found]
+    # Limits depend on the moment, and a question uses nothing up.
+    unasked = {"limits"} if refused is not None or _model_of(question) else {"limits", "model"}
+    return [msgspec.structs.replace(one, passed=None) if one.name in unasked else one for one in found]
 
 
 def _model_of(question: Question) -> str:

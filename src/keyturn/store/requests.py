@@ -44,6 +44,10 @@ class RequestFilter(msgspec.Struct, frozen=True):
     project_id: str = ""
 
 
+decode_block = _ended.decode
+"""Return the records of a row of ``request_blocks``."""
+
+
 def stretch(request_id: str) -> str:
     """Return the stretch of time that a request began in; a block never reaches across two."""
     return request_id[:STRETCH_WIDTH]

@@ -11,21 +11,15 @@ import pytest
 from structlog.testing import capture_logs
 
 from fakes.bus_worker import BusWorker
+from fakes.house import KNOWN, RECORD, House
 from fakes.usage_records import WorkerJournal
 from keyturn import bus
 from keyturn.control.bus_server import BusServer, Patience
-from keyturn.domain.events import Notice
 from keyturn.domain.faults import Fault
 from keyturn.domain.journal import Refused
-from keyturn.domain.key_text import Kind
-from keyturn.domain.keys import KeyRecord
 from keyturn.domain.models import Target
-from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason
-from keyturn.services.configuration import Known
 
-KNOWN = b"k" * 32
-RECORD = KeyRecord("key_1", "app", Kind.SECRET, frozenset({Permission.READ}))
 HOLDER = """
 import fcntl, sys
 file = open(sys.argv[1], "w")
@@ -33,41 +27,6 @@ fcntl.flock(file, fcntl.LOCK_EX)
 print("locked", flush=True)
 sys.stdin.read()
 """
-
-
-class House:
-    """What the bus asks the store for."""
-
-    def __init__(self) -> None:
-        self.models = {"m": Target("u", "m")}
-        self.broken = False
-        self.gate: asyncio.Event | None = None
-        self.asked = asyncio.Event()
-        self.first_uses: list[str] = []
-        self.notices: list[Notice] = []
-
-    async def look(self, digest: bytes) -> KeyRecord | None:
-        """Answer when the gate is open."""
-        self.asked.set()
-        if self.gate is not None:
-            await self.gate.wait()
-        if self.broken:
-            raise RuntimeError("no database")
-        return RECORD if digest == KNOWN else None
-
-    async def configuration(self) -> Known:
-        """Return what there is."""
-        if self.broken:
-            raise RuntimeError("no database")
-        return Known(dict(self.models), {"u": bus.Upstream("u", "http://h/v1")})
-
-    async def first_used(self, secret_id: str) -> None:
-        """Hear of a pending secret that was used."""
-        self.first_uses.append(secret_id)
-
-    async def noticed(self, notices: list[Notice]) -> None:
-        """Hear what a worker saw."""
-        self.notices += notices
 
 
 @pytest.fixture
@@ -87,7 +46,9 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
         configuration=house.configuration,
         patience=Patience(kill_after=0.3, give_up_after=0.8, look_every=0.01),
     )
-    await found.listen(tmp_path / "bus.sock", first_used=house.first_used, noticed=house.noticed)
+    await found.listen(
+        tmp_path / "bus.sock", first_used=house.first_used, noticed=house.noticed, limits=house
+    )
     yield found
     await found.close()
 

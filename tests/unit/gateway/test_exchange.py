@@ -77,6 +77,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         control_socket=tmp_path / "none.sock",
         tasks=tasks,
         send=lambda _message: True,
+        later=lambda _s, _call: None,
     )
     upstream = bus.Upstream("demo", "http://127.0.0.1:1/v1")
     target = Target("demo", "demo-chat", Price(10**6, 10**7))

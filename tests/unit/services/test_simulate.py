@@ -61,7 +61,7 @@ async def test_a_request_that_would_be_let_in_passes_every_check(keys: Keys, sim
 
     details = {check.name: check.detail for check in verdict.checks}
     assert (verdict.refused, verdict.status, verdict.key_id) == (None, 200, key)
-    assert all(check.passed for check in verdict.checks)
+    assert all(check.passed for check in verdict.checks if check.name != "limits")
     assert details["address"] == "192.0.2.1 is among 192.0.2.0/24"
     assert details["model"] == "demo-chat is among demo-*"
     assert details["permission"] == "needs read, has read"
@@ -141,7 +141,7 @@ async def test_a_model_that_is_not_named_is_not_checked(keys: Keys, simulation: 
     verdict = await ask(simulation, await issue(keys, models=("gpt-*",)), model="")
 
     assert verdict.refused is None
-    assert verdict.checks[-1].passed is None
+    assert [one.name for one in verdict.checks if one.passed is None] == ["model", "limits"]
 
 
 async def test_the_list_of_models_needs_no_model(keys: Keys, simulation: Simulation) -> None:
@@ -149,7 +149,7 @@ async def test_the_list_of_models_needs_no_model(keys: Keys, simulation: Simulat
     verdict = await ask(simulation, await issue(keys), path="/v1/models", model="")
 
     assert verdict.refused is None
-    assert verdict.checks[-1].passed is True
+    assert [one.name for one in verdict.checks if one.passed is None] == ["limits"]
 
 
 async def test_a_secret_can_be_chosen(keys: Keys, simulation: Simulation, key_lookup: KeyLookup) -> None:

@@ -1,0 +1,234 @@
+"""Where the authority over the counters meets workers, books and use cases.
+
+Workers take and give back over the bus. The books, as the authority sees them, are the store after everything that
+stands in the journals has been read. A worker that dies may take with it what it had leased: its journal says what it
+used, so those counters are read anew once it has been read. The same is done where credit or usage was changed by hand.
+
+A new control process waits with its first answer until every worker that lives has spoken to it, because each lets go
+of its leases then; or until all leases of the process before have run out, should one of them be silent.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from keyturn import bus, system
+from keyturn.authority.memory import MemoryAuthority
+from keyturn.authority.port import Answer, Base, Use
+from keyturn.control.bus_server import BusServer, WorkerLink
+from keyturn.control.ingest import Ingest
+from keyturn.control.journal_files import living_workers
+from keyturn.domain.faults import Fault
+from keyturn.domain.leases import LONGEST_S, Denial, Return
+from keyturn.domain.limits import Bound, Crossing
+from keyturn.domain.refusals import Reason
+from keyturn.store import counters
+from keyturn.store.engine import Store
+
+SWEEP_S = 0.5
+FORGET_EVERY = 120
+"""Sweeps between two in which counters are forgotten that nobody would miss."""
+SILENT_S = LONGEST_S + 0.5
+Tells = Callable[[list[Crossing]], Awaitable[None]]
+
+
+class Books:
+    """The store and the journals as the authority reads them; see ``authority.port.History``."""
+
+    def __init__(self, store: Store, ingest: Ingest) -> None:
+        self._store = store
+        self._ingest = ingest
+        self._next: asyncio.Task[bool] | None = None
+        self._running: asyncio.Task[bool] | None = None
+
+    async def base(self, bound: Bound, since: float) -> Base:
+        """Return what has been counted on a bound since a time.
+
+        Raises:
+            Fault: ``LIMITS_UNAVAILABLE``: the books can't be read.
+        """
+        if not await self._read_journals():
+            raise Fault(Reason.LIMITS_UNAVAILABLE, "usage can't be stored")
+        try:
+            return await self._base(bound, since)
+        except SQLAlchemyError as error:
+            raise Fault(Reason.LIMITS_UNAVAILABLE, str(error)) from error
+
+    async def _base(self, bound: Bound, since: float) -> Base:
+        limit = bound.limit
+        async with self._store.reading() as connection:
+            positions = await counters.positions(connection)
+            of_keys = await counters.key_ids(connection, bound)
+            amount = counters.AMOUNTS[limit.metric]
+            open_uses = [
+                (one.started_us / 1e6, amount(1, one.input_tokens, one.output_tokens, one.cost_nano_usd))
+                for one in await counters.under_way(connection, bound, of_keys)
+            ]
+            under_way = sum(amount for _, amount in open_uses)
+            if bound.is_rate:
+                read = counters.ended_since if counters.is_short(limit.window) else counters.minutes_since
+                ended = await read(connection, bound, of_keys, since)
+                uses = [Use(at, amount) for at, amount in (*ended, *open_uses)]
+                return Base(sum(one.amount for one in uses), uses, positions=positions)
+            ended_sum = await counters.used_since(connection, bound, of_keys, since)
+        return Base(ended_sum + under_way, positions=positions)
+
+    async def _read_journals(self) -> bool:
+        """Read all that stands in the journals now; those who come while that waits to begin share it."""
+        if self._next is None:
+            before = self._running
+            self._next = asyncio.get_running_loop().create_task(self._pass(before))  # shared by who awaits it
+        return await asyncio.shield(self._next)
+
+    async def _pass(self, before: "asyncio.Task[bool] | None") -> bool:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        return await self._ingest.flush()
+
+
+class Counting:
+    """Answers workers; tells of thresholds. ``run`` goes on until it is cancelled."""
+
+    def __init__(
+        self,
+        store: Store,
+        ingest: Ingest,
+        workers: BusServer,
+        *,
+        journals: Path,
+        thresholds: Callable[[str], Sequence[int]] = lambda _owner: (100,),
+        tell: Tells | None = None,
+    ) -> None:
+        """Take in what it stands between.
+
+        Args:
+            store: Where usage is kept.
+            ingest: Brings it there.
+            workers: Who is told to count anew.
+            journals: Whose locks say which workers live.
+            thresholds: At which percentages of an owner's limits somebody wants to be told.
+            tell: Tells them.
+        """
+        self._workers = workers
+        self._ingest = ingest
+        self._journals = journals
+        self._tell = tell
+        self._tasks = system.Tasks()
+        self._recounting = asyncio.Lock()
+        self._met: set[str] = set()
+        self._open = asyncio.Event()
+        offset = system.now() - system.monotonic()
+        self._opened_by = system.monotonic() + SILENT_S
+        self.authority = MemoryAuthority(
+            Books(store, ingest),
+            clock=lambda: system.monotonic() + offset,  # the wall's, but it does not go back
+            workers=lambda: len(workers.links),
+            thresholds=thresholds,
+            fresh=False,
+        )
+
+    # ── workers ─────────────────────────────────────────────────────────────
+
+    def take(self, message: bus.Take, link: WorkerLink) -> None:
+        """Answer a worker, now or later."""
+        if not (self._open.is_set() or self._all_met()):
+            self._tasks.spawn(self._take_when_open(message, link), name="limits before the first answer")
+            return
+        answer = self.authority.take(link.worker, message.asks)
+        if isinstance(answer, list | Denial):
+            _send(link, message.call, answer)
+        else:
+            self._tasks.spawn(self._take_later(message.call, answer, link), name="limits to be read")
+
+    def give(self, worker: str, returns: Sequence[Return]) -> None:
+        """Take what a worker gives back."""
+        self.authority.give(worker, returns)
+
+    def met(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> None:
+        """Learn of a worker that has connected; it holds no leases now."""
+        self._met.add(worker)
+        self._all_met()
+        self.authority.announced(worker, under_way)
+
+    def left(self, worker: str) -> None:
+        """Learn that a worker has lost its connection; if it is dead, count anew what it had leased."""
+        self._tasks.spawn(self._bury(worker), name="counters of a worker that is gone")
+
+    def _all_met(self) -> bool:
+        """Open once every worker that lives has spoken, or none of the silent ones can hold a lease any more."""
+        if living_workers(self._journals) <= self._met or system.monotonic() >= self._opened_by:
+            self._open.set()
+        return self._open.is_set()
+
+    async def _take_when_open(self, message: bus.Take, link: WorkerLink) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, self._opened_by - system.monotonic())):
+                await self._open.wait()
+        except TimeoutError:
+            self._open.set()
+        self.take(message, link)
+
+    async def _take_later(self, call: int, answer: Awaitable[Answer], link: WorkerLink) -> None:
+        try:
+            _send(link, call, await answer)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the worker must hear that there is no answer
+            structlog.get_logger().error("limits can't be counted", why=str(error))
+            link.send(bus.Denied(call, None))
+
+    async def _bury(self, worker: str) -> None:
+        while worker in living_workers(self._journals):
+            if any(link.worker == worker for link in self._workers.links):
+                return  # it is back
+            await asyncio.sleep(SWEEP_S)
+        self._met.discard(worker)
+        owners = self.authority.vanished(worker)
+        if owners:
+            await self._recount(owners)
+
+    # ── use cases ───────────────────────────────────────────────────────────
+
+    async def reload(self, owner_id: str) -> None:
+        """Count anew for an owner; see ``services.counters.Counters``."""
+        await self._recount([owner_id])
+
+    async def _recount(self, owner_ids: Sequence[str]) -> None:
+        async with self._recounting:
+            for owner_id in owner_ids:
+                self.authority.close(owner_id)
+            try:
+                await self._workers.recount(owner_ids)
+            finally:
+                for owner_id in owner_ids:
+                    self.authority.reopen(owner_id)
+
+    # ── time ────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Tell of thresholds and forget what nobody would miss, for ever."""
+        sweeps = 0
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            sweeps += 1
+            if sweeps % FORGET_EVERY == 0:
+                self.authority.sweep()
+            crossings, self.authority.crossings = self.authority.crossings, []
+            if crossings and self._tell is not None:
+                try:
+                    await self._tell(crossings)
+                except Exception:  # noqa: BLE001 -- limits go on, whoever hears of them
+                    structlog.get_logger().exception("thresholds can't be told")
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        await self._tasks.cancel()
+
+
+def _send(link: WorkerLink, call: int, answer: Answer) -> None:
+    if isinstance(answer, Denial):
+        link.send(bus.Denied(call, answer))
+    else:
+        link.send(bus.Granted(call, answer))

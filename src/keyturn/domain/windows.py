@@ -1,0 +1,97 @@
+"""The arithmetic of windows: rates slide, quotas follow the calendar.
+
+A rate is counted in cells, sixty to a window, and the sum of the last sixty-one is held under the limit. Whatever was
+used within any stretch as long as the window lies in at most sixty-one cells, so no such stretch ever holds more than
+the limit. A fixed window lets twice the limit through at its edge, a token bucket nearly as much after a pause.
+"""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from keyturn.domain.limits import Window
+
+CELLS = 60
+"""Of which a window consists."""
+_KEPT = CELLS + 1
+FOREVER = float("inf")
+
+
+class SlidingWindow:
+    """What was used within the last window, by cell. Times are seconds; cells are numbered from time zero on."""
+
+    __slots__ = ("_cells", "_newest", "cell_s", "total")
+
+    def __init__(self, window_s: float) -> None:
+        self.cell_s = window_s / CELLS
+        self._cells = [0] * _KEPT
+        self._newest = 0
+        self.total = 0
+        """What counts now."""
+
+    def advance(self, now: float) -> int:
+        """Let time pass up to ``now`` and return the number of its cell; a clock that goes back is waited for."""
+        cell = max(int(now / self.cell_s), self._newest)
+        steps = cell - self._newest
+        if steps:
+            if steps >= _KEPT:
+                self._cells = [0] * _KEPT
+                self.total = 0
+            else:
+                cells = self._cells
+                for passed in range(self._newest + 1, cell + 1):
+                    self.total -= cells[passed % _KEPT]
+                    cells[passed % _KEPT] = 0
+            self._newest = cell
+        return cell
+
+    def ends(self, cell: int) -> float:
+        """Return when a cell ends: what is used later is counted in the next."""
+        return (cell + 1) * self.cell_s
+
+    def add(self, cell: int, amount: int) -> None:
+        """Count in a cell; one that has left the window, or is still to come, counts nothing."""
+        if self._newest - _KEPT < cell <= self._newest:
+            self._cells[cell % _KEPT] += amount
+            self.total += amount
+
+    def give_back(self, cell: int, amount: int) -> None:
+        """Take out of a cell what was counted there and not used; never more than there is."""
+        if self._newest - _KEPT < cell <= self._newest:
+            there = min(amount, self._cells[cell % _KEPT])
+            self._cells[cell % _KEPT] -= there
+            self.total -= there
+
+    def wait(self, amount: int, limit: int, now: float) -> float:
+        """Return in how many seconds ``amount`` more will fit under ``limit`` if nothing else is used: 0 for at once.
+
+        ``FOREVER`` when it never will.
+        """
+        over = self.total + amount - limit
+        if over <= 0:
+            return 0.0
+        for cell in range(self._newest - CELLS, self._newest + 1):
+            over -= self._cells[cell % _KEPT]
+            if over <= 0:
+                return max(0.0, (cell + _KEPT) * self.cell_s - now)
+        return FOREVER
+
+    def frees(self, now: float) -> float:
+        """Return in how many seconds the oldest use stops counting; 0 when nothing counts."""
+        return self.wait(1, self.total, now) if self.total else 0.0
+
+
+def period(window: Window, zone: str, now: float) -> tuple[float, float]:
+    """Return when the day or month around ``now`` begins and ends in a time zone, in seconds since 1970 UTC.
+
+    A lifetime begins with time itself and does not end; so does credit.
+    """
+    if window not in {Window.DAY, Window.MONTH}:
+        return 0.0, FOREVER
+    local = datetime.fromtimestamp(now, ZoneInfo(zone))
+    first = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    if window is Window.DAY:
+        following = first + timedelta(days=1)
+    else:
+        first = first.replace(day=1)
+        following = (first + timedelta(days=31)).replace(day=1)
+    return first.astimezone(UTC).timestamp(), following.astimezone(UTC).timestamp()

@@ -1,0 +1,273 @@
+"""What this worker may let through without asking: leases on the limits of the keys it has met.
+
+Theory. A request takes what it needs from every lease at once, or from none. Where one has too little left, the
+authority is asked for more, and on its answer the request tries again; while it asks, it holds nothing. What it took
+and did not use goes back to the lease, or to the authority if the lease is another by then. A lease that has run out
+is given back; one that runs low while requests come is refilled before it is empty.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from keyturn import bus
+from keyturn.domain.keys import KeyRecord
+from keyturn.domain.leases import Ask, Denial, Grant, Return
+from keyturn.domain.limits import METRICS, Bound, Metric
+from keyturn.domain.restrictions import allows_name
+from keyturn.gateway.allowance import Allowance, Lease
+
+DENIED_FOR_S = 0.02
+"""How long a denial answers for those who come after: a flood of refused requests must not flood the authority."""
+TIMEOUT_S = 5.0
+"""How long a request waits for the authority; a restart of the control process takes less."""
+RETURN_AFTER_S = 0.01
+FIRST_EXTRA, MOST_EXTRA = 8, 1 << 50
+"""How many requests like the first a lease may serve."""
+REMEMBERED = 50_000
+_CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
+
+Send = Callable[[bus.FromWorker], bool]
+Later = Callable[[float, Callable[[], None]], object]
+"""Calls something after so many seconds."""
+
+
+class Waiter(Protocol):
+    """A request that waits for the authority."""
+
+    def granted(self) -> None:
+        """Try again: there is more now."""
+
+    def denied(self, lease: Lease, denial: Denial) -> None:
+        """Go without: there is too little left on this lease's limit."""
+
+    def unanswered(self) -> None:
+        """Go without: nobody can count at the moment."""
+
+
+class _Call:
+    __slots__ = ("asks", "leases", "sent_at", "since", "waiter")
+
+    def __init__(self, waiter: Waiter | None, leases: list[Lease], asks: list[Ask], now: float) -> None:
+        self.waiter = waiter
+        self.leases = leases
+        self.asks = asks
+        self.since = self.sent_at = now
+
+
+class Leases:
+    """All leases of a worker."""
+
+    def __init__(self, send: Send, clock: Callable[[], float], later: Later) -> None:
+        """Take in how to reach the authority.
+
+        Args:
+            send: Sends a message to the control process; ``False`` when it can't be sent.
+            clock: ``system.monotonic``.
+            later: The loop's ``call_later``.
+        """
+        self._send = send
+        self._clock = clock
+        self._later = later
+        self._leases: dict[str, Lease] = {}
+        self._running: set[Lease] = set()
+        self._allowances: dict[str, tuple[tuple[Bound, ...], dict[str, Allowance]]] = {}
+        self._calls: dict[int, _Call] = {}
+        self._next_call = 0
+        self._returns: dict[tuple[str, int], tuple[int, int]] = {}
+
+    # ── whose ───────────────────────────────────────────────────────────────
+
+    def of(self, key: KeyRecord, model: str) -> Allowance:
+        """Return what a request with a key for a model is counted on."""
+        known = self._allowances.get(key.id)
+        if known is None or known[0] is not key.limits:
+            if len(self._allowances) >= REMEMBERED:
+                self._forget()
+            known = self._allowances[key.id] = key.limits, {}
+        allowance = known[1].get(model)
+        if allowance is None:
+            if len(known[1]) >= REMEMBERED:
+                known[1].clear()
+            found = [bound for bound in key.limits if _covers(bound, model)]
+            allowance = known[1][model] = Allowance([self._lease(bound) for bound in found])
+        return allowance
+
+    def _lease(self, bound: Bound) -> Lease:
+        lease = self._leases.get(bound.counter)
+        if lease is None:
+            lease = self._leases[bound.counter] = Lease(bound)
+        elif lease.bound != bound:
+            self._lapse(lease)  # the limit was changed: what was leased under the old one is not spent
+            lease.change(bound)
+        return lease
+
+    # ── more ────────────────────────────────────────────────────────────────
+
+    def ask(self, leases: Sequence[Lease], needs: Sequence[int], waiter: Waiter) -> None:
+        """Ask for what a request lacks; ``waiter`` hears of it now or later, exactly once."""
+        now = self._clock()
+        lacking = []
+        for lease in leases:
+            need = needs[lease.metric]
+            if now >= lease.until:
+                self._lapse(lease)
+            if lease.left >= need:
+                continue
+            if now < lease.denied_until and need >= lease.denied_need and lease.denial is not None:
+                waiter.denied(lease, lease.denial)
+                return
+            lacking.append(lease)
+        asks = [Ask(one.bound, needs[one.metric], self._extra(one, needs[one.metric])) for one in lacking]
+        self._start(_Call(waiter, lacking, asks, now))
+
+    def refill(self, lease: Lease, need: int) -> None:
+        """Ask for more before a lease is empty; nobody waits for it."""
+        if lease.refilling:
+            return
+        lease.refilling = True
+        self._start(_Call(None, [lease], [Ask(lease.bound, 0, self._extra(lease, need))], self._clock()))
+
+    def _extra(self, lease: Lease, need: int) -> int:
+        return min(MOST_EXTRA, max(FIRST_EXTRA * need, lease.demand, 2 * lease.spent))
+
+    def _start(self, call: _Call) -> None:
+        self._next_call += 1
+        self._calls[self._next_call] = call
+        self.flush()  # what comes back may be what is asked for
+        self._send(
+            bus.Take(self._next_call, call.asks)
+        )  # unsent while the bus is down: asked again when it is back
+
+    def granted(self, number: int, grants: Sequence[Grant]) -> None:
+        """Take the authority's grants."""
+        call = self._calls.pop(number, None)
+        if call is None:
+            return
+        now = self._clock()
+        for lease, grant in zip(call.leases, grants, strict=True):
+            until = call.sent_at + grant.ttl_s
+            if lease.stamp != grant.stamp or now >= lease.until:
+                self._lapse(lease)
+            lease.refilling = False
+            lease.take(grant, until, now)
+            self._running.add(lease)
+            if now >= until:  # it came too late: in its cell nothing may be used any more
+                self._lapse(lease)
+        if call.waiter is not None:
+            call.waiter.granted()
+
+    def denied(self, number: int, denial: Denial | None) -> None:
+        """Take the authority's no; without a denial, nobody can count."""
+        call = self._calls.pop(number, None)
+        if call is None:
+            return
+        for lease in call.leases:
+            lease.refilling = False
+        if denial is None:
+            if call.waiter is not None:
+                call.waiter.unanswered()
+            return
+        lease = call.leases[denial.index]
+        lease.deny(denial, call.asks[denial.index].need, self._clock() + DENIED_FOR_S)
+        if call.waiter is not None:
+            call.waiter.denied(lease, denial)
+
+    # ── back ────────────────────────────────────────────────────────────────
+
+    def give_back(self, lease: Lease, stamp: int, amount: int, position: int) -> None:
+        """Give back what a request took and did not use, or (negative) note what it used beyond.
+
+        Args:
+            lease: Where from.
+            stamp: The lease's when it was taken.
+            amount: How much.
+            position: Of the end of the request in the journal.
+        """
+        if lease.stamp == stamp and self._clock() < lease.until:
+            lease.left += amount
+        else:
+            self._return(lease.bound.counter, stamp, amount, position)
+
+    def _lapse(self, lease: Lease) -> None:
+        if lease.left:
+            self._return(lease.bound.counter, lease.stamp, lease.left, 0)
+        if lease.until:
+            self._running.discard(lease)
+            lease.lapse()
+
+    def _return(self, counter: str, stamp: int, amount: int, position: int) -> None:
+        if not self._returns:
+            self._later(RETURN_AFTER_S, self.flush)
+        known = self._returns.get((counter, stamp))
+        if known is not None:
+            # Of several ends the first decides: what the books may hold already is not taken back.
+            amount, position = amount + known[0], min(position, known[1])
+        self._returns[counter, stamp] = amount, position
+
+    def flush(self) -> None:
+        """Send what goes back."""
+        if not self._returns:
+            return
+        returns = [
+            Return(counter, stamp, amount, position)
+            for (counter, stamp), (amount, position) in self._returns.items()
+            if amount
+        ]
+        self._returns = {}
+        if returns:
+            self._send(bus.Give(returns))  # lost with the bus: a new authority goes by the journals
+
+    # ── time, and the control process ───────────────────────────────────────
+
+    def sweep(self) -> None:
+        """Give back what has run out, give up on what nobody answers."""
+        now = self._clock()
+        for lease in list(self._running):
+            if now >= lease.until:
+                self._lapse(lease)
+        for number, call in list(self._calls.items()):
+            if now - call.since > TIMEOUT_S:
+                self.denied(number, None)
+
+    def _forget(self) -> None:
+        """Make room: keys that come again are looked up again."""
+        self._allowances.clear()
+        self._leases = {
+            name: lease
+            for name, lease in self._leases.items()
+            if lease.until or lease.under_way or lease.left
+        }
+
+    def forfeit(self, owner_ids: Sequence[str] | None = None) -> None:
+        """Let go of leases without giving them back: the authority counts anew.
+
+        Args:
+            owner_ids: Whose; ``None`` for all, and for what is on its way back.
+        """
+        for lease in self._leases.values():
+            if owner_ids is None or lease.bound.owner_id in owner_ids:
+                lease.left = 0
+                lease.lapse()
+                lease.denied_until = 0.0
+                self._running.discard(lease)
+        if owner_ids is None:
+            self._returns = {}
+
+    def under_way(self) -> list[tuple[Bound, int]]:
+        """Return how many requests are under way, for each limit of concurrency."""
+        return [
+            (lease.bound, lease.under_way)
+            for lease in self._leases.values()
+            if lease.metric == _CONCURRENCY and lease.under_way
+        ]
+
+    def ask_again(self) -> None:
+        """Repeat the questions under way on a new connection."""
+        now = self._clock()
+        for number, call in list(self._calls.items()):
+            call.sent_at = now
+            self._send(bus.Take(number, call.asks))
+
+
+def _covers(bound: Bound, model: str) -> bool:
+    return not bound.limit.model or allows_name((bound.limit.model,), model)

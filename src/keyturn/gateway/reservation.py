@@ -1,0 +1,117 @@
+"""What an exchange takes from its key's limits before it goes upstream, and gives back when it has ended.
+
+==========  ====================================================================================
+a request   then
+==========  ====================================================================================
+comes       takes from all leases at once, or asks the authority and tries again (``reserve``)
+is refused  has taken nothing
+ends        has what it did not use given back; what it used beyond is counted (``settle``)
+fails       used nothing but the attempt: tokens and cost go back whole
+==========  ====================================================================================
+"""
+
+from keyturn import system
+from keyturn.domain.leases import Denial
+from keyturn.domain.overuse import refused_by_limit
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.usage import Usage
+from keyturn.gateway.allowance import Allowance, Lease
+from keyturn.gateway.booking import Booking
+
+MOST_TRIES = 8
+"""How often a request asks again because what it got was gone by then."""
+
+
+class Reservation(Booking):
+    """A booking that has to find room under limits first."""
+
+    __slots__ = ("_reserving_at", "_stamps", "_taken", "_tries", "allowance", "amounts", "limits_s")
+
+    allowance: Allowance | None
+    """What its key's limits allow for its model; ``None``: there are no limits."""
+    amounts: tuple[int, ...]
+    """How much of each metric it has taken, in the order of ``limits.METRICS``."""
+    limits_s: float
+    """How long it took to find room."""
+
+    def reserved(self) -> None:
+        """Go on: there is room, and it is taken."""
+        raise NotImplementedError
+
+    def reserve(self) -> None:
+        """Find room under every limit of the key, then go on; or refuse."""
+        self.estimate()
+        self.allowance, self._taken, self.limits_s = None, False, 0.0
+        if not self.key.limits:
+            self.reserved()
+            return
+        self._reserving_at = system.monotonic()
+        input_tokens, output_tokens = self.input_estimate, self.cap
+        self.amounts = (1, input_tokens + output_tokens, input_tokens, output_tokens, self.cost_estimate, 1)
+        self._tries = 0
+        self._try()
+
+    def _try(self) -> None:
+        plane = self.plane
+        self.allowance = allowance = plane.leases.of(self.key, self.model)
+        now = system.monotonic()
+        if not allowance.take(self.amounts, now):
+            self._tries += 1
+            if self._tries > MOST_TRIES:
+                self.unanswered()
+            else:
+                plane.leases.ask(allowance.leases, self.amounts, self)
+            return
+        self._taken, self.limits_s = True, now - self._reserving_at
+        self._stamps = [lease.stamp for lease in allowance.leases]
+        for lease in allowance.leases:
+            if lease.left < lease.low:
+                plane.leases.refill(lease, self.amounts[lease.metric])
+        self.reserved()
+
+    # ── the authority's answers ─────────────────────────────────────────────
+
+    def granted(self) -> None:
+        """Try again."""
+        if not self.gone:
+            self._try()
+
+    def denied(self, lease: Lease, denial: Denial) -> None:
+        """Refuse."""
+        if self.gone:
+            return
+        need = self.amounts[lease.metric]
+        now = system.monotonic()
+        if self.allowance is not None:
+            self.extra += self.allowance.lines(now)
+        self.refuse(refused_by_limit(lease.bound, denial, need, now + self.plane.wall), self.key.id)
+
+    def unanswered(self) -> None:
+        """Refuse: whoever can't count lets nothing through."""
+        if not self.gone:
+            self.refuse(Refused(Reason.LIMITS_UNAVAILABLE), self.key.id)
+
+    # ── and back ────────────────────────────────────────────────────────────
+
+    def settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
+        """Note how it ended and give back what was not used; returns the cost in nano-dollars."""
+        cost = super().settle(status, usage, source, outcome)
+        if self._taken:
+            read, made = usage.input_tokens, usage.output_tokens
+            self._give_back((1, read + made, read, made, cost, 0), self.plane.journal.place)
+        return cost
+
+    def release(self) -> None:
+        """Give everything back: it was not let in after all."""
+        if self._taken:
+            self._give_back((0, 0, 0, 0, 0, 0), 0)
+
+    def _give_back(self, used: tuple[int, ...], position: int) -> None:
+        assert self.allowance is not None  # noqa: S101 -- it was taken from
+        self._taken = False
+        amounts, leases = self.amounts, self.plane.leases
+        for lease, stamp in zip(self.allowance.leases, self._stamps, strict=True):
+            lease.under_way -= 1
+            back = amounts[lease.metric] - used[lease.metric]
+            if back:
+                leases.give_back(lease, stamp, back, position)
