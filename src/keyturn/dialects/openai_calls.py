@@ -5,20 +5,28 @@ import msgspec
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Reason, Refused
 
-DEFAULT_OUTPUT_TOKENS = 1024
-"""Reserved for a request that names no maximum."""
-
+MOST_OUTPUT_TOKENS = 10**9
+MOST_ANSWERS = 1_000
 _CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_items = msgspec.json.Decoder(list[msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 _integer: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
 
 
 class Call(msgspec.Struct, frozen=True):
-    """The facts of one request body."""
+    """The facts of one request body.
+
+    Attributes:
+        model: The name the client uses.
+        stream: Whether the answer comes in pieces.
+        output_cap: The most tokens of one answer; ``None``: the request does not say.
+        answers: How many answers it asks for.
+    """
 
     model: str
     stream: bool
-    output_cap: int
+    output_cap: int | None
+    answers: int = 1
 
 
 def read(found: Members, model: str = "") -> Call | Refused:
@@ -52,10 +60,28 @@ def read(found: Members, model: str = "") -> Call | Refused:
         if not stream and text not in {b"false", b"null"}:
             return Refused(Reason.INVALID_MEMBER, "'stream' must be true or false", "stream")
     cap = _cap(found)
-    return cap if isinstance(cap, Refused) else Call(named, stream, cap)
+    return cap if isinstance(cap, Refused) else Call(named, stream, cap, _answers(found))
 
 
-def _cap(found: Members) -> int | Refused:
+def _answers(found: Members) -> int:
+    """Return how many answers are asked for; what makes no sense is the provider's to refuse."""
+    answers = 1
+    for name in ("n", "best_of"):
+        raw = found.get(name)
+        if raw is not None and bytes(raw).isdigit():
+            answers = max(answers, min(int(bytes(raw)[:9]), MOST_ANSWERS))
+    prompt = found.get("prompt")
+    if prompt is not None and bytes(prompt)[:1] == b"[":
+        try:
+            prompts = _items.decode(prompt)
+        except msgspec.DecodeError:
+            return answers
+        if prompts and bytes(prompts[0])[:1] in {b'"', b"["}:
+            answers *= len(prompts)
+    return answers
+
+
+def _cap(found: Members) -> int | Refused | None:
     for name in _CAPS:
         raw = found.get(name)
         if raw is None:
@@ -67,5 +93,5 @@ def _cap(found: Members) -> int | Refused:
         if value is not None:
             if value < 0:
                 return Refused(Reason.INVALID_MEMBER, f"'{name}' must not be negative", name)
-            return min(value, 10**9)
-    return DEFAULT_OUTPUT_TOKENS
+            return min(value, MOST_OUTPUT_TOKENS)
+    return None

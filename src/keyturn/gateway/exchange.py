@@ -23,12 +23,12 @@ from keyturn.domain.usage import NOTHING, Usage, tokens_in
 from keyturn.gateway import answers, meter
 from keyturn.gateway.answers import STATUS_LINES
 from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
+from keyturn.gateway.growth import Growth
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.relay import Upstream
 from keyturn.gateway.request import Plan, Request
-from keyturn.gateway.reservation import Reservation
 from keyturn.providers.compatible import FORWARDED, is_document
 
 BUFFER_LIMIT = 65_536
@@ -41,17 +41,10 @@ CLIENT_LEFT = 499
 _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 
 
-class Exchange(Reservation):
+class Exchange(Growth):
     """One call of a model."""
 
-    __slots__ = (
-        "_chunked",
-        "_pieces",
-        "_status",
-        "_upstream",
-    )
-
-    _upstream: Upstream
+    __slots__ = ("_pieces",)
 
     def __init__(self, plane: Plane, request: Request, operation: Operation, model: bytes) -> None:
         super().__init__(plane, request, operation, model)
@@ -84,8 +77,7 @@ class Exchange(Reservation):
                 request.body, members, "model", msgspec.json.encode(target.model)
             )
         self.route = route
-        self.cap = call.output_cap
-        self.reserve()
+        self.reserve(call)
 
     def reserved(self) -> None:
         """Note the request and send it on."""
@@ -252,10 +244,16 @@ class Exchange(Reservation):
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
         request.client.write(b"".join(lines))
+        self.watch()
 
     def _pass_on(self, pieces: list[bytes]) -> None:
         assert self.meter is not None  # noqa: S101 -- made with the stage
         self.meter.take(pieces)
+        if self.room is None or self.may_pass(pieces):
+            self.pass_held(pieces)
+
+    def pass_held(self, pieces: list[bytes]) -> None:
+        """Send pieces of the body."""
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunked:
             self.request.client.write(b"%x\r\n%b\r\n" % (len(data), data))
@@ -268,7 +266,7 @@ class Exchange(Reservation):
             self.meter.take(pieces)
         usage, source = self._stream_usage(whole=True)
         self.settle(self._status, usage, source, "ok")
-        data = b"".join(pieces)
+        data = b"".join(self.take_held() + pieces)
         request = self.request
         if self._chunked:
             last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"

@@ -172,6 +172,10 @@ class Leases:
         if call.waiter is not None:
             call.waiter.denied(lease, denial)
 
+    def soon(self, work: Callable[[], None]) -> None:
+        """Do something once what is under way now is through."""
+        self._later(0.0, work)
+
     # ── back ────────────────────────────────────────────────────────────────
 
     def give_back(self, lease: Lease, stamp: int, amount: int, position: int) -> None:

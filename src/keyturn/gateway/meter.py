@@ -13,16 +13,17 @@ REPORTED, ESTIMATED = Source.REPORTED.value, Source.ESTIMATED.value
 _EVENT = b"data:"
 _NEWLINE = 10
 _DONE = b"data: [DONE]"
+_BOUNDARIES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 
 
 class StreamMeter:
     """Follows a streamed answer."""
 
-    __slots__ = ("_cut", "_events", "_head", "_length", "_odd", "_tail", "_tail_length")
+    __slots__ = ("_cut", "_events", "_head", "_length", "_odd", "_overhead", "_tail", "_tail_length")
 
     def __init__(self) -> None:
         self._tail: list[bytes] = []
-        self._tail_length = self._length = self._events = 0
+        self._tail_length = self._length = self._events = self._overhead = 0
         self._head = self._cut = b""
         self._odd = True
 
@@ -49,9 +50,29 @@ class StreamMeter:
         self._odd = measuring or bool(self._cut)
 
     @property
+    def made(self) -> int:
+        """How many output tokens have gone by, as far as can be told from the outside."""
+        if not self._overhead:
+            self._overhead = self._first_length() if self._events > 1 else 0
+        return streamed_output_tokens(
+            events=self._events, length=self._length, event_overhead=self._overhead or self._length
+        )
+
+    @property
+    def head(self) -> bytes:
+        """The first events, as far as they were looked at."""
+        return self._head
+
+    def ended_at_boundary(self, length: int) -> bool:
+        """Say whether an event ended before the last ``length`` bytes."""
+        before = b"".join(self._tail)
+        before = before[: len(before) - length]
+        return before.endswith(_BOUNDARIES) if before else self._length == length
+
+    @property
     def at_event_boundary(self) -> bool:
         """Whether an event of ours may follow."""
-        return not self._tail or b"".join(self._tail[-4:]).endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        return not self._tail or b"".join(self._tail[-4:]).endswith(_BOUNDARIES)
 
     def usage(self, request_length: int, *, whole: bool) -> tuple[Usage, str]:
         """Say what the stream used.

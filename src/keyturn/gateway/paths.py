@@ -26,6 +26,7 @@ class Operation(msgspec.Struct, frozen=True):
         upstream_path: Appended to the upstream's base URL.
         dialect: How errors are told.
         needs: The permission it belongs to.
+        writes: Whether it makes output tokens.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Operation(msgspec.Struct, frozen=True):
     upstream_path: str = ""
     dialect: Dialect = Dialect.OPENAI
     needs: Permission = Permission.READ
+    writes: bool = True
 
     @property
     def native(self) -> bool:
@@ -48,7 +50,7 @@ OPERATIONS: dict[bytes, Operation] = {
     b"/v1/chat/completions": Operation("chat", _POST, PASS, "/chat/completions"),
     b"/v1/completions": Operation("completions", _POST, PASS, "/completions"),
     b"/v1/responses": Operation("responses", _POST, PASS, "/responses"),
-    b"/v1/embeddings": Operation("embeddings", _POST, PASS, "/embeddings"),
+    b"/v1/embeddings": Operation("embeddings", _POST, PASS, "/embeddings", writes=False),
     b"/v1/generate": Operation("generate", _POST, GENERATE, "/chat/completions", Dialect.ENVELOPE),
     b"/v1/models": Operation("models", _GET, MODELS),
     b"/v1/messages": Operation("messages", _POST, UNSERVED, dialect=Dialect.ANTHROPIC),

@@ -54,13 +54,25 @@ Heads = dict[str, tuple[bytes, bytes]]
 class Route:
     """Where a model goes: its target, the pool of connections and the request heads, made once."""
 
-    __slots__ = ("_cached", "_credential", "_input", "_output", "heads", "pool", "priced", "target")
+    __slots__ = (
+        "_cached",
+        "_credential",
+        "_input",
+        "_output",
+        "heads",
+        "output_cap",
+        "pool",
+        "priced",
+        "target",
+    )
 
     def __init__(self, target: Target, pool: Pool, heads: Heads, credential: str) -> None:
         self.target = target
         self.pool = pool
         self.heads = heads
         self._credential = credential.encode()
+        self.output_cap = 0
+        """The most output tokens that the model makes; 0: nobody has said."""
         price = target.price
         self.priced = price is not None
         self._input = self._output = self._cached = 0

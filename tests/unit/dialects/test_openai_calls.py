@@ -3,7 +3,7 @@
 import pytest
 
 from keyturn.dialects import json_scan, openai_calls
-from keyturn.dialects.openai_calls import DEFAULT_OUTPUT_TOKENS, Call
+from keyturn.dialects.openai_calls import Call
 from keyturn.domain.refusals import Reason, Refused
 
 
@@ -17,14 +17,14 @@ def read(body: str, model: str = "") -> Call | Refused:
 @pytest.mark.parametrize(
     ("body", "call"),
     [
-        ('{"model":"m"}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
-        ('{"model":"m\\u00e9","stream":true}', Call("mé", True, DEFAULT_OUTPUT_TOKENS)),
-        ('{"model":"m","stream":false}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
-        ('{"model":"m","stream":null}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m"}', Call("m", False, None)),
+        ('{"model":"m\\u00e9","stream":true}', Call("mé", True, None)),
+        ('{"model":"m","stream":false}', Call("m", False, None)),
+        ('{"model":"m","stream":null}', Call("m", False, None)),
         ('{"model":"m","max_tokens":5}', Call("m", False, 5)),
         ('{"model":"m","max_output_tokens":0}', Call("m", False, 0)),
         ('{"model":"m","max_tokens":5,"max_completion_tokens":7}', Call("m", False, 7)),
-        ('{"model":"m","max_tokens":null}', Call("m", False, DEFAULT_OUTPUT_TOKENS)),
+        ('{"model":"m","max_tokens":null}', Call("m", False, None)),
         ('{"model":"m","max_tokens":' + "9" * 40 + "}", Call("m", False, 10**9)),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_wrong_value_is_refused_with_the_member_at_fault(body: str, param: str
 @pytest.mark.parametrize("body", ["{}", '{"model":"davinci-codex"}'])
 def test_a_path_may_name_the_model(body: str) -> None:
     """As the engines of old do."""
-    assert read(body, "davinci-codex") == Call("davinci-codex", False, DEFAULT_OUTPUT_TOKENS)
+    assert read(body, "davinci-codex") == Call("davinci-codex", False, None)
 
 
 def test_path_and_body_may_not_name_different_models() -> None:
