@@ -170,8 +170,14 @@ class Recount(msgspec.Struct, frozen=True, array_like=True, tag=22):
     owner_ids: list[str]
 
 
+class Recall(msgspec.Struct, frozen=True, array_like=True, tag=23):
+    """Give back what is left of your lease on this counter: somebody else needs it. Answer ``Give``, if with nothing."""
+
+    counter: str
+
+
 FromWorker = Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed | Take | Give
-FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount
+FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount | Recall
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

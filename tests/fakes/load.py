@@ -26,6 +26,8 @@ class Ask(msgspec.Struct, frozen=True):
     """What the test calls it: ``plain``, ``streamed``, ``embeddings``."""
     path: str
     body: bytes
+    key: str = ""
+    """Asked with this one instead of the load's own."""
 
 
 class Outcome(msgspec.Struct):
@@ -113,7 +115,7 @@ class Load:
     ) -> None:
         self.outcomes: list[Outcome] = []
         self._port = port
-        self._head = f"host: test\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n"
+        self._key = key
         self._asks = iter(asks)
         self._clients = clients
         self._per_connection = per_connection
@@ -167,7 +169,10 @@ class Load:
         ask = None if self._stopped else next(self._asks, None)
         if ask is None:
             return None
-        head = f"POST {ask.path} HTTP/1.1\r\n{self._head}content-length: {len(ask.body)}\r\n\r\n"
+        head = (
+            f"POST {ask.path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {ask.key or self._key}\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(ask.body)}\r\n\r\n"
+        )
         return ask, head.encode() + ask.body
 
     def begin(self, ask: Ask) -> Outcome:

@@ -45,6 +45,7 @@ FROM_CONTROL: list[bus.FromControl] = [
     bus.Granted(1, [Grant(9, 0.5, 3, 9, 10, -1.0, 60)]),
     bus.Denied(1, Denial(0, 10, 10, 1.5)),
     bus.Recount(9, ["key_1"]),
+    bus.Recall(BOUND.counter),
     bus.Trace(1, "req_1"),
 ]
 Reading: TypeAlias = "bus.Frames[bus.FromWorker]"

@@ -31,6 +31,8 @@ from keyturn.store.engine import Store
 SWEEP_S = 0.5
 FORGET_EVERY = 120
 """Sweeps between two in which counters are forgotten that nobody would miss."""
+RECALL_S, RECALL_AGAIN_S = 0.02, 0.05
+"""How long workers are waited for, and how long nobody is asked again after that."""
 SILENT_S = LONGEST_S + 0.5
 Tells = Callable[[list[Crossing]], Awaitable[None]]
 
@@ -90,6 +92,24 @@ class Books:
         return await self._ingest.flush()
 
 
+class Recall:
+    """Leases that are being given back.
+
+    Attributes:
+        over: Everybody has answered, or was waited for long enough.
+    """
+
+    def __init__(self, workers: set[str]) -> None:
+        self._waiting = workers
+        self.over = asyncio.Event()
+
+    def given(self, worker: str) -> None:
+        """Learn that a worker has answered."""
+        self._waiting.discard(worker)
+        if not self._waiting:
+            self.over.set()
+
+
 class Counting:
     """Answers workers; tells of thresholds. ``run`` goes on until it is cancelled."""
 
@@ -119,6 +139,7 @@ class Counting:
         self._tell = tell
         self._tasks = system.Tasks()
         self._recounting = asyncio.Lock()
+        self._recalls: dict[str, Recall] = {}
         self._met: set[str] = set()
         self._open = asyncio.Event()
         offset = system.now() - system.monotonic()
@@ -139,14 +160,52 @@ class Counting:
             self._tasks.spawn(self._take_when_open(message, link), name="limits before the first answer")
             return
         answer = self.authority.take(link.worker, message.asks)
-        if isinstance(answer, list | Denial):
-            _send(link, message.call, answer)
+        if isinstance(answer, list):
+            link.send(bus.Granted(message.call, answer))
+        elif isinstance(answer, Denial):
+            self._deny(message, answer, link)
         else:
-            self._tasks.spawn(self._take_later(message.call, answer, link), name="limits to be read")
+            self._tasks.spawn(self._take_later(message, answer, link), name="limits to be read")
+
+    def _deny(self, message: bus.Take, denial: Denial, link: WorkerLink) -> None:
+        """Say no, unless what is missing may lie idle with other workers: then have it given back, and look again."""
+        counter = message.asks[denial.index].bound.counter
+        recall = self._recalls.get(counter)
+        if recall is None:
+            others = [one for one in self._workers.links if one is not link]
+            if not others or denial.allowed < message.asks[denial.index].need:
+                link.send(bus.Denied(message.call, denial))
+                return
+            recall = self._recalls[counter] = Recall({one.worker for one in others})
+            for one in others:
+                one.send(bus.Recall(counter))
+            self._tasks.spawn(self._end_recall(counter, recall), name="recall of leases")
+        if recall.over.is_set():
+            link.send(bus.Denied(message.call, denial))
+        else:
+            self._tasks.spawn(self._take_again(message, link, recall), name="limits after a recall")
+
+    async def _end_recall(self, counter: str, recall: "Recall") -> None:
+        try:
+            async with asyncio.timeout(RECALL_S):
+                await recall.over.wait()
+        except TimeoutError:
+            recall.over.set()
+        await asyncio.sleep(RECALL_AGAIN_S)
+        del self._recalls[counter]
+
+    async def _take_again(self, message: bus.Take, link: WorkerLink, recall: "Recall") -> None:
+        await recall.over.wait()
+        self.take(message, link)
 
     def give(self, worker: str, returns: Sequence[Return]) -> None:
         """Take what a worker gives back."""
         self.authority.give(worker, returns)
+        if self._recalls:
+            for back in returns:
+                recall = self._recalls.get(back.counter)
+                if recall is not None:
+                    recall.given(worker)
 
     def met(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> None:
         """Learn of a worker that has connected; it holds no leases now."""
@@ -172,12 +231,17 @@ class Counting:
             self._open.set()
         self.take(message, link)
 
-    async def _take_later(self, call: int, answer: Awaitable[Answer], link: WorkerLink) -> None:
+    async def _take_later(self, message: bus.Take, answer: Awaitable[Answer], link: WorkerLink) -> None:
         try:
-            _send(link, call, await answer)
+            found = await answer
         except Exception as error:  # noqa: BLE001 -- whatever it is, the worker must hear that there is no answer
             structlog.get_logger().error("limits can't be counted", why=str(error))
-            link.send(bus.Denied(call, None))
+            link.send(bus.Denied(message.call, None))
+            return
+        if isinstance(found, Denial):
+            self._deny(message, found, link)
+        else:
+            link.send(bus.Granted(message.call, found))
 
     async def _bury(self, worker: str) -> None:
         while worker in living_workers(self._journals):
@@ -225,10 +289,3 @@ class Counting:
     async def close(self) -> None:
         """Answer nobody any more."""
         await self._tasks.cancel()
-
-
-def _send(link: WorkerLink, call: int, answer: Answer) -> None:
-    if isinstance(answer, Denial):
-        link.send(bus.Denied(call, answer))
-    else:
-        link.send(bus.Granted(call, answer))

@@ -26,12 +26,14 @@ class Lease:
         low: Below this it is refilled.
         under_way: Requests that have taken from it and have not ended.
         allowed: The limit.
+        asking: Questions to the authority that are under way.
         used: What the authority counted when it granted it, this lease included.
         frees_at: ``system.monotonic`` when some of the limit is free again; 0: nobody knows.
     """
 
     __slots__ = (
         "allowed",
+        "asking",
         "bound",
         "demand",
         "denial",
@@ -42,7 +44,6 @@ class Lease:
         "low",
         "metric",
         "policy",
-        "refilling",
         "spent",
         "stamp",
         "told",
@@ -55,9 +56,8 @@ class Lease:
     def __init__(self, bound: Bound) -> None:
         self.left = self.stamp = self.spent = self.demand = self.low = self.under_way = self.used = 0
         self.until = self.frees_at = self.denied_until = 0.0
-        self.denied_need = self.window_s = 0
+        self.denied_need = self.window_s = self.asking = 0
         self.denial: Denial | None = None
-        self.refilling = False
         self.change(bound)
 
     def change(self, bound: Bound) -> None:

@@ -80,6 +80,8 @@ class BusClient:
                 plane.leases.granted(call, grants)
             case bus.Denied(call, denial):
                 plane.leases.denied(call, denial)
+            case bus.Recall(counter):
+                plane.leases.recall(counter)
             case bus.Recount(sequence, owner_ids):
                 plane.leases.forfeit(owner_ids)
                 self.send(bus.Confirmed(sequence))

@@ -116,23 +116,29 @@ class Leases:
             if now < lease.denied_until and need >= lease.denied_need and lease.denial is not None:
                 waiter.denied(lease, lease.denial)
                 return
+            if lease.left > 0:  # what is not enough may be what is missing
+                self._return(lease.bound.counter, lease.stamp, lease.left, 0)
+                lease.left = 0
             lacking.append(lease)
         asks = [Ask(one.bound, needs[one.metric], self._extra(one, needs[one.metric])) for one in lacking]
         self._start(_Call(waiter, lacking, asks, now))
 
     def refill(self, lease: Lease, need: int) -> None:
         """Ask for more before a lease is empty; nobody waits for it."""
-        if lease.refilling:
+        if lease.asking:
             return
-        lease.refilling = True
         self._start(_Call(None, [lease], [Ask(lease.bound, 0, self._extra(lease, need))], self._clock()))
 
     def _extra(self, lease: Lease, need: int) -> int:
+        if lease.asking:
+            return 0  # whoever asked first has asked for those who come after
         return min(MOST_EXTRA, max(FIRST_EXTRA * need, lease.demand, 2 * lease.spent))
 
     def _start(self, call: _Call) -> None:
         self._next_call += 1
         self._calls[self._next_call] = call
+        for lease in call.leases:
+            lease.asking += 1
         self.flush()  # what comes back may be what is asked for
         self._send(
             bus.Take(self._next_call, call.asks)
@@ -148,7 +154,7 @@ class Leases:
             until = call.sent_at + grant.ttl_s
             if lease.stamp != grant.stamp or now >= lease.until:
                 self._lapse(lease)
-            lease.refilling = False
+            lease.asking -= 1
             lease.take(grant, until, now)
             self._running.add(lease)
             if now >= until:  # it came too late: in its cell nothing may be used any more
@@ -162,7 +168,7 @@ class Leases:
         if call is None:
             return
         for lease in call.leases:
-            lease.refilling = False
+            lease.asking -= 1
         if denial is None:
             if call.waiter is not None:
                 call.waiter.unanswered()
@@ -241,6 +247,15 @@ class Leases:
             for name, lease in self._leases.items()
             if lease.until or lease.under_way or lease.left
         }
+
+    def recall(self, counter: str) -> None:
+        """Give back at once what is left of a lease, and say so if there is nothing."""
+        lease = self._leases.get(counter)
+        left = lease.left if lease is not None and lease.left > 0 else 0
+        stamp = 0 if lease is None else lease.stamp
+        if lease is not None:
+            lease.left -= left
+        self._send(bus.Give([Return(counter, stamp, left, 0)]))
 
     def forfeit(self, owner_ids: Sequence[str] | None = None) -> None:
         """Let go of leases without giving them back: the authority counts anew.

@@ -89,14 +89,19 @@ class Reservation(Booking):
     def _try(self) -> None:
         plane = self.plane
         self.allowance = allowance = plane.leases.of(self.key, self.model)
-        now = system.monotonic()
-        if not allowance.take(self.amounts, now):
-            self._tries += 1
-            if self._tries > MOST_TRIES:
-                self.unanswered()
-            else:
-                plane.leases.ask(allowance.leases, self.amounts, self)
+        if self._take(allowance):
             return
+        self._tries += 1
+        if self._tries > MOST_TRIES:
+            self.unanswered()
+        else:
+            plane.leases.ask(allowance.leases, self.amounts, self)
+
+    def _take(self, allowance: Allowance) -> bool:
+        """Take what is needed from the leases as they are, and go on; ``False``: there is too little."""
+        plane, now = self.plane, system.monotonic()
+        if not allowance.take(self.amounts, now):
+            return False
         self._taken, self.limits_s = True, now - self._reserving_at
         self._stamps = [lease.stamp for lease in allowance.leases]
         self._grown = None
@@ -104,6 +109,7 @@ class Reservation(Booking):
             if lease.left < lease.low:
                 plane.leases.refill(lease, self.amounts[lease.metric])
         self.reserved()
+        return True
 
     # ── the authority's answers ─────────────────────────────────────────────
 
@@ -113,8 +119,10 @@ class Reservation(Booking):
             self._try()
 
     def denied(self, lease: Lease, denial: Denial) -> None:
-        """Refuse, unless less will do."""
+        """Refuse, unless there is enough by now, or less will do."""
         if self.gone:
+            return
+        if self.allowance is not None and self._take(self.allowance):
             return
         if not self._named and self._shrink(lease, denial):
             self._try()

@@ -1,0 +1,160 @@
+"""A limit is a limit: however many workers, clients and deaths, no true window ever holds more than it allows."""
+
+import itertools
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from fakes.demo_upstream import demo_upstream
+from fakes.load import Ask, Load, plain
+from faults import books
+from faults.test_kill import kill_both, kill_control, kill_worker, settled
+from support.limits import admitted_at, limited, most_within
+from support.node import Node, running, until
+
+FLOOD_S = 60.0
+CLIENTS = 200
+RATES = [
+    ("requests", "minute", 1),
+    ("requests", "minute", 10),
+    ("requests", "minute", 100),
+    ("requests", "minute", 1_000),
+    ("requests", "minute", 10_000),
+    ("requests", "second", 3),
+    ("requests", "second", 40),
+    ("requests", "hour", 500),
+]
+WINDOW_S = {"second": 1.0, "minute": 60.0, "hour": 3_600.0}
+
+
+def ask_with(secret: str, **members: Any) -> Ask:
+    """Ask for a short completion with a key."""
+    return structs.replace(plain("hi", max_tokens=4, **members), key=secret)
+
+
+def flood(node: Node, secrets: list[str], *, for_s: float) -> Load:
+    """Ask with all keys in turn, as fast as it goes, for some seconds."""
+    asks = itertools.cycle([ask_with(secret) for secret in secrets])
+    with Load(node.port, secrets[0], asks, clients=CLIENTS, per_connection=200) as load:
+        until(lambda: False if not load.outcomes else _since_first(load) >= for_s, within_s=for_s + 30)
+    return load
+
+
+def _since_first(load: Load) -> float:
+    return load.outcomes[-1].ended_at - load.outcomes[0].started_at
+
+
+def test_no_true_window_ever_holds_more_than_its_limit(tmp_path: Path) -> None:
+    """Four workers and two hundred clients for a minute: never one over, and hardly any allowed one refused."""
+    node = Node(tmp_path, workers=4, demo=False)
+    with demo_upstream(log=tmp_path / "served.log") as upstream, running(node):
+        node.manage("POST", "/api/v1/upstreams", body={"name": "provider", "base_url": upstream.url})
+        keys = {
+            limited(node, f"{metric} {window} {most}", {"metric": metric, "window": window, "max": most}): (
+                window,
+                most,
+            )
+            for metric, window, most in RATES
+        }
+        load = flood(node, [secret for _, secret in keys], for_s=FLOOD_S)
+        until(lambda: settled(node), within_s=30)
+        found = books.read(node.data)
+
+    times = admitted_at(found)
+    served = {entry["request_id"] for entry in upstream.served()}
+    assert served == {request.request_id for request in found.requests}
+    assert set(load.tally()) <= {"200", "429"}, load.tally()
+    for (key_id, _), (window, most) in keys.items():
+        own = times[key_id]
+        assert most_within(own, WINDOW_S[window]) <= most, (window, most)
+        windows = FLOOD_S / WINDOW_S[window] if window == "second" else 1
+        if most < 10_000 or len(load.outcomes) > 10_000 * len(keys):
+            assert len(own) >= 0.97 * most * windows, (window, most, len(own))
+
+
+BUDGET_NANO_USD = 10**9
+PRICE = {"input_usd_per_million": "100", "output_usd_per_million": "1000"}
+
+
+def kill_nobody(_node: Node) -> None:
+    """Let everything live."""
+
+
+@pytest.mark.parametrize("kill", [kill_nobody, kill_worker, kill_control, kill_both])
+def test_a_dollar_is_a_dollar_for_five_hundred_calls_at_once(
+    tmp_path: Path, kill: Callable[[Node], None]
+) -> None:
+    """Each call alone fits the budget, all together are many times over it."""
+    node = Node(tmp_path, workers=3, demo=False, server__drain_s="1.0")
+    with demo_upstream(log=tmp_path / "served.log") as upstream, running(node):
+        node.manage("POST", "/api/v1/upstreams", body={"name": "provider", "base_url": upstream.url})
+        node.manage("PATCH", "/api/v1/models/demo-chat", body=PRICE)
+        key_id, secret = limited(
+            node, "a dollar", {"metric": "cost_usd", "window": "lifetime", "max": BUDGET_NANO_USD}
+        )
+        asks = [structs.replace(plain(f"call {number}", max_tokens=20), key=secret) for number in range(500)]
+        with Load(node.port, secret, asks, clients=500) as load:
+            until(lambda: len(load.outcomes) > 10)
+            kill(node)
+            load.join()
+        again = [ask_with(secret) for _ in range(200)]
+        with Load(node.port, secret, again, clients=50) as load:
+            load.join()
+        until(lambda: settled(node), within_s=30)
+        found = books.read(node.data)
+
+    charged = sum(request.cost_nano_usd for request in found.requests if request.key_id == key_id)
+    assert 0.8 * BUDGET_NANO_USD < charged <= BUDGET_NANO_USD
+    found.check()
+
+
+def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> None:
+    """What was counted before counts after: killing it must not buy anybody a second helping."""
+    node = Node(tmp_path, workers=2)
+    with running(node):
+        keys = [
+            limited(node, "minute", {"metric": "requests", "window": "minute", "max": 20}),
+            limited(node, "hour", {"metric": "requests", "window": "hour", "max": 20}),
+            limited(node, "day", {"metric": "requests", "window": "day", "max": 20}),
+        ]
+        for _ in range(3):
+            with Load(node.port, "", [ask_with(s) for _, s in keys for _ in range(12)], clients=20) as load:
+                load.join()
+            os.kill(node.children()["control"], signal.SIGKILL)
+            until(lambda: "control" in node.children(), what="the next control process")
+        until(lambda: settled(node), within_s=30)
+        found = books.read(node.data)
+
+    times = admitted_at(found)
+    assert [len(times[key_id]) for key_id, _ in keys] == [20, 20, 20]
+
+
+def test_requests_under_way_never_pass_their_limit(tmp_path: Path) -> None:
+    """With a worker killed in between: its requests end with it, and their room comes back."""
+    node = Node(tmp_path, workers=3, demo=False)
+    with demo_upstream(log=tmp_path / "served.log") as upstream, running(node):
+        node.manage("POST", "/api/v1/upstreams", body={"name": "provider", "base_url": upstream.url})
+        key_id, secret = limited(node, "five", {"metric": "concurrency", "max": 5})
+        slow = itertools.repeat(ask_with(secret, stream=True))
+        with Load(node.port, secret, slow, clients=60) as load:
+            until(lambda: len([one for one in load.outcomes.copy() if one.served]) > 40, within_s=30)
+            kill_worker(node)
+            before = len(load.outcomes)
+            until(lambda: len([one for one in load.outcomes[before:] if one.served]) > 60, within_s=30)
+        until(lambda: settled(node), within_s=30)
+        found = books.read(node.data)
+
+    spans = [
+        (request.started_us + request.sent_us, request.started_us + request.total_us)
+        for request in found.requests
+        if request.key_id == key_id and request.outcome == "ok"
+    ]
+    edges = sorted(
+        [(start, 1) for start, _ in spans] + [(end, -1) for _, end in spans], key=lambda e: (e[0], e[1])
+    )
+    assert max(itertools.accumulate(step for _, step in edges)) == 5
