@@ -4,11 +4,14 @@ from typing import Protocol
 
 from keyturn.authority.port import Base
 from keyturn.domain.leases import LONGEST_S, Return
-from keyturn.domain.limits import WINDOW_S, Bound, Metric
+from keyturn.domain.limits import WINDOW_S, Bound, Metric, Window
 from keyturn.domain.windows import FOREVER, SlidingWindow, period
 
 MARGIN_S = 0.001
 """A lease ends this much before its cell, or a fiftieth of the cell: clocks and messages take their time."""
+AHEAD = {Window.SECOND: 3}
+"""How many cells ahead a lease may end. A second's cells are over before a busy machine has answered; there a worker tells
+in which cell it has used what, so that it does not count longer than it should."""
 SLOT_S = 0.5
 """How long a worker may keep room for requests under way that do not come."""
 
@@ -54,7 +57,8 @@ class Rate:
 
     def __init__(self, bound: Bound, base: Base, now: float) -> None:
         self._length = WINDOW_S[bound.limit.window]
-        self._window = window = SlidingWindow(self._length)
+        self._ahead = AHEAD.get(bound.limit.window, 0)
+        self._window = window = SlidingWindow(self._length, ahead=self._ahead)
         self._positions = base.positions
         newest = window.advance(now)
         for use in base.uses:
@@ -70,9 +74,9 @@ class Rate:
         return bound.limit.max_at(now)
 
     def take(self, worker: str, amount: int, now: float) -> tuple[int, float]:  # noqa: ARG002 -- the port's
-        """Count in the cell of this moment, in which what was taken must be spent."""
+        """Count in the cell at whose end what was taken may not be spent any more."""
         window = self._window
-        cell = window.advance(now)
+        cell = window.advance(now) + self._ahead
         window.add(cell, amount)
         margin = min(MARGIN_S, window.cell_s / 50)
         return cell, min(LONGEST_S, window.ends(cell) - now - margin)
@@ -85,7 +89,9 @@ class Rate:
         if back.amount < 0:
             self._window.add(cell, -back.amount)
         else:
-            self._window.give_back(back.stamp, back.amount)
+            moved = self._window.give_back(back.stamp, back.amount)
+            if back.moved_to:
+                self._window.add(min(back.moved_to, back.stamp), moved)
 
     def wait(self, amount: int, allowed: int, now: float) -> float:
         """Return in how many seconds ``amount`` more will fit."""

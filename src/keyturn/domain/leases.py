@@ -71,6 +71,7 @@ class Return(msgspec.Struct, frozen=True, array_like=True, gc=False):
         counter: A ``Bound.counter``.
         stamp: Of the grant it was taken from.
         amount: How much.
+        moved_to: For a rate, the cell in which that much was used after all: it counts there instead; 0: none.
         position: Where in the worker's journal the end of the request stands, as ``position_of`` says; 0: it was of no
             request.
     """
@@ -79,6 +80,7 @@ class Return(msgspec.Struct, frozen=True, array_like=True, gc=False):
     stamp: int
     amount: int
     position: int
+    moved_to: int = 0
 
 
 def position_of(segment: int, offset: int) -> int:

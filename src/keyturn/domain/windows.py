@@ -12,54 +12,62 @@ from keyturn.domain.limits import Window
 
 CELLS = 60
 """Of which a window consists."""
-_KEPT = CELLS + 1
 FOREVER = float("inf")
 
 
 class SlidingWindow:
-    """What was used within the last window, by cell. Times are seconds; cells are numbered from time zero on."""
+    """What was used within the last window, by cell. Times are seconds; cells are numbered from time zero on.
 
-    __slots__ = ("_cells", "_newest", "cell_s", "total")
+    Cells ahead of the present may be counted in too: what may still be used in one of them is counted there until it
+    is known when it was. That is never too little: the sum takes in whatever lies ahead.
+    """
 
-    def __init__(self, window_s: float) -> None:
+    __slots__ = ("_ahead", "_cells", "_front", "_kept", "cell_s", "total")
+
+    def __init__(self, window_s: float, *, ahead: int = 0) -> None:
         self.cell_s = window_s / CELLS
-        self._cells = [0] * _KEPT
-        self._newest = 0
+        self._ahead = ahead
+        self._kept = CELLS + 1 + ahead
+        self._cells = [0] * self._kept
+        self._front = ahead
         self.total = 0
         """What counts now."""
 
     def advance(self, now: float) -> int:
         """Let time pass up to ``now`` and return the number of its cell; a clock that goes back is waited for."""
-        cell = max(int(now / self.cell_s), self._newest)
-        steps = cell - self._newest
+        front = max(int(now / self.cell_s) + self._ahead, self._front)
+        steps = front - self._front
         if steps:
-            if steps >= _KEPT:
-                self._cells = [0] * _KEPT
+            kept = self._kept
+            if steps >= kept:
+                self._cells = [0] * kept
                 self.total = 0
             else:
                 cells = self._cells
-                for passed in range(self._newest + 1, cell + 1):
-                    self.total -= cells[passed % _KEPT]
-                    cells[passed % _KEPT] = 0
-            self._newest = cell
-        return cell
+                for passed in range(self._front + 1, front + 1):
+                    self.total -= cells[passed % kept]
+                    cells[passed % kept] = 0
+            self._front = front
+        return front - self._ahead
 
     def ends(self, cell: int) -> float:
         """Return when a cell ends: what is used later is counted in the next."""
         return (cell + 1) * self.cell_s
 
     def add(self, cell: int, amount: int) -> None:
-        """Count in a cell; one that has left the window, or is still to come, counts nothing."""
-        if self._newest - _KEPT < cell <= self._newest:
-            self._cells[cell % _KEPT] += amount
+        """Count in a cell; one that has left the window, or is still too far ahead, counts nothing."""
+        if self._front - self._kept < cell <= self._front:
+            self._cells[cell % self._kept] += amount
             self.total += amount
 
-    def give_back(self, cell: int, amount: int) -> None:
-        """Take out of a cell what was counted there and not used; never more than there is."""
-        if self._newest - _KEPT < cell <= self._newest:
-            there = min(amount, self._cells[cell % _KEPT])
-            self._cells[cell % _KEPT] -= there
-            self.total -= there
+    def give_back(self, cell: int, amount: int) -> int:
+        """Take out of a cell what was counted there and not used, never more than there is; return how much that was."""
+        if not self._front - self._kept < cell <= self._front:
+            return 0
+        there = min(amount, self._cells[cell % self._kept])
+        self._cells[cell % self._kept] -= there
+        self.total -= there
+        return there
 
     def wait(self, amount: int, limit: int, now: float) -> float:
         """Return in how many seconds ``amount`` more will fit under ``limit`` if nothing else is used: 0 for at once.
@@ -69,10 +77,10 @@ class SlidingWindow:
         over = self.total + amount - limit
         if over <= 0:
             return 0.0
-        for cell in range(self._newest - CELLS, self._newest + 1):
-            over -= self._cells[cell % _KEPT]
+        for cell in range(self._front - self._kept + 1, self._front + 1):
+            over -= self._cells[cell % self._kept]
             if over <= 0:
-                return max(0.0, (cell + _KEPT) * self.cell_s - now)
+                return max(0.0, (cell + CELLS + 1) * self.cell_s - now)
         return FOREVER
 
     def frees(self, now: float) -> float:

@@ -118,10 +118,12 @@ class Lease:
 class Allowance:
     """The leases of one key for one model; empty when nothing limits it."""
 
-    __slots__ = ("_requests", "_shown", "_tokens", "leases")
+    __slots__ = ("_requests", "_shown", "_tokens", "brief", "leases")
 
     def __init__(self, leases: Sequence[Lease]) -> None:
         self.leases = tuple(leases)
+        self.brief = tuple(one for one in leases if one.bound.limit.window is Window.SECOND)
+        """Those whose cells are so short that the authority is told when they were used."""
         self._shown = [one for one in leases if not one.bound.limit.shadow]
         rates = [one for one in self._shown if one.bound.is_rate]
         self._requests = [one for one in rates if one.bound.limit.metric is Metric.REQUESTS]

@@ -14,6 +14,7 @@ from keyturn.domain.keys import KeyRecord
 from keyturn.domain.leases import Ask, Denial, Grant, Return
 from keyturn.domain.limits import METRICS, Bound, Metric
 from keyturn.domain.restrictions import allows_name
+from keyturn.domain.windows import CELLS
 from keyturn.gateway.allowance import Allowance, Lease
 
 DENIED_FOR_S = 0.02
@@ -74,6 +75,7 @@ class Leases:
         self._calls: dict[int, _Call] = {}
         self._next_call = 0
         self._returns: dict[tuple[str, int], tuple[int, int]] = {}
+        self._moves: dict[tuple[str, int, int], int] = {}
 
     # ── whose ───────────────────────────────────────────────────────────────
 
@@ -198,6 +200,19 @@ class Leases:
         else:
             self._return(lease.bound.counter, stamp, amount, position)
 
+    def used_now(self, leases: Sequence[Lease], amounts: Sequence[int], now: float) -> None:
+        """Note when brief leases were used: until the authority knows, it counts them as used at their end."""
+        for lease in leases:
+            cells = int((lease.until - now) * CELLS)
+            if cells > 0 and amounts[lease.metric]:
+                self._return_soon()
+                move = lease.bound.counter, lease.stamp, lease.stamp - cells
+                self._moves[move] = self._moves.get(move, 0) + amounts[lease.metric]
+
+    def _return_soon(self) -> None:
+        if not self._returns and not self._moves:
+            self._later(RETURN_AFTER_S, self.flush)
+
     def _lapse(self, lease: Lease) -> None:
         if lease.left:
             self._return(lease.bound.counter, lease.stamp, lease.left, 0)
@@ -206,8 +221,7 @@ class Leases:
             lease.lapse()
 
     def _return(self, counter: str, stamp: int, amount: int, position: int) -> None:
-        if not self._returns:
-            self._later(RETURN_AFTER_S, self.flush)
+        self._return_soon()
         known = self._returns.get((counter, stamp))
         if known is not None:
             # Of several ends the first decides: what the books may hold already is not taken back.
@@ -216,14 +230,17 @@ class Leases:
 
     def flush(self) -> None:
         """Send what goes back."""
-        if not self._returns:
+        if not self._returns and not self._moves:
             return
         returns = [
+            Return(counter, stamp, amount, 0, cell) for (counter, stamp, cell), amount in self._moves.items()
+        ]
+        returns += [
             Return(counter, stamp, amount, position)
             for (counter, stamp), (amount, position) in self._returns.items()
             if amount
         ]
-        self._returns = {}
+        self._returns, self._moves = {}, {}
         if returns:
             self._send(bus.Give(returns))  # lost with the bus: a new authority goes by the journals
 
@@ -270,7 +287,13 @@ class Leases:
                 lease.denied_until = 0.0
                 self._running.discard(lease)
         if owner_ids is None:
-            self._returns = {}
+            self._returns, self._moves = {}, {}
+
+    def surrender(self) -> None:
+        """Give everything back: this worker ends."""
+        for lease in list(self._running):
+            self._lapse(lease)
+        self.flush()
 
     def under_way(self) -> list[tuple[Bound, int]]:
         """Return how many requests are under way, for each limit of concurrency."""

@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from keyturn import system
 from keyturn.dialects.openai_calls import Call
 from keyturn.domain.leases import Denial
-from keyturn.domain.limits import METRICS, Metric
+from keyturn.domain.limits import METRICS, WINDOW_S, Metric
 from keyturn.domain.overuse import refused_by_limit
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
+from keyturn.domain.windows import CELLS
 from keyturn.gateway.allowance import Allowance, Lease
 from keyturn.gateway.booking import Booking
 
@@ -93,7 +94,7 @@ class Reservation(Booking):
             return
         self._tries += 1
         if self._tries > MOST_TRIES:
-            self.unanswered()
+            self._out_of_luck(allowance)
         else:
             plane.leases.ask(allowance.leases, self.amounts, self)
 
@@ -105,6 +106,8 @@ class Reservation(Booking):
         self._taken, self.limits_s = True, now - self._reserving_at
         self._stamps = [lease.stamp for lease in allowance.leases]
         self._grown = None
+        if allowance.brief:
+            plane.leases.used_now(allowance.brief, self.amounts, now)
         for lease in allowance.leases:
             if lease.left < lease.low:
                 plane.leases.refill(lease, self.amounts[lease.metric])
@@ -127,10 +130,25 @@ class Reservation(Booking):
         if not self._named and self._shrink(lease, denial):
             self._try()
             return
-        need = self.amounts[lease.metric]
+        self._refuse(lease, denial)
+
+    def _out_of_luck(self, allowance: Allowance) -> None:
+        """Refuse a request for which, again and again, what was granted was gone before it could be used.
+
+        On a machine that is very busy a window of a second, whose cells last 17 ms, is over too soon.
+        """
+        short = [one for one in allowance.leases if one.bound.is_rate and one.left < self.amounts[one.metric]]
+        if short:
+            wait_s = WINDOW_S[short[0].bound.limit.window] / CELLS
+            self._refuse(short[0], Denial(0, short[0].used, short[0].allowed, wait_s))
+        else:
+            self.unanswered()
+
+    def _refuse(self, lease: Lease, denial: Denial) -> None:
         now = system.monotonic()
         if self.allowance is not None:
             self.extra += self.allowance.lines(now)
+        need = self.amounts[lease.metric]
         self.refuse(refused_by_limit(lease.bound, denial, need, now + self.plane.wall), self.key.id)
 
     def _shrink(self, lease: Lease, denial: Denial) -> bool:

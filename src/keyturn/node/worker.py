@@ -78,6 +78,7 @@ class Worker:
         server.close()
         edge.drain(loop.time())
         await self._drained(edge)
+        plane.leases.surrender()
         client.send(plane.counters.message({}))
         await asyncio.sleep(0)
         edge.close()
