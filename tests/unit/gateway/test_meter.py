@@ -113,3 +113,27 @@ def test_an_error_used_nothing(status: int) -> None:
     body = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
     assert of_answer(status, body, 400) == (NOTHING, REPORTED)
+
+
+def test_what_was_made_is_known_while_it_goes_by() -> None:
+    """A stream that outgrows its reservation must be noticed before it has ended."""
+    meter = StreamMeter()
+    made = [meter.made]
+    for text in (b"", b"a", b"four tokens or so, all in one event here"):
+        meter.take([b'data: {"text":"%b"}\n\n' % text])
+        made.append(meter.made)
+
+    assert made == [0, 1, 2, 11]
+
+
+def test_the_end_of_an_event_is_known_before_what_is_held_back() -> None:
+    """What a client has must be whole before an event of ours may follow."""
+    meter = StreamMeter()
+
+    held_at_the_start = meter.ended_at_boundary(0)
+    meter.take([b"data: 1\n\nda", b"ta: 2\n\n"])
+
+    assert held_at_the_start
+    assert meter.ended_at_boundary(0)
+    assert not meter.ended_at_boundary(7)
+    assert meter.ended_at_boundary(9)
