@@ -29,6 +29,8 @@ SHARES = 4
 """A lease takes at most this part of what is left, for each worker: the others must find something too."""
 MOST_COUNTERS = 200_000
 FULL = 100
+LEAST_PERCENT = 1
+"""Nobody is told of less."""
 
 
 class MemoryAuthority:
@@ -228,6 +230,8 @@ class MemoryAuthority:
 
     def _tell(self, bound: Bound, used: int, allowed: int, now: float) -> None:
         """Note that a threshold was passed: once a period, and for rates, which have none, once an hour."""
+        if used * 100 < allowed * LEAST_PERCENT:
+            return
         percent = used * FULL // allowed if allowed else FULL
         thresholds = self._thresholds(bound.owner_id)
         if not thresholds or percent < thresholds[0]:

@@ -9,9 +9,10 @@ from enum import StrEnum
 
 import msgspec
 
-LARGEST = 10**15
-"""The largest ``max``; nano-dollars a million times that fit a signed 64-bit integer no more, so money has its own."""
-LARGEST_NANO_USD = 10**18
+LARGEST = 10**15 - 1
+"""The largest ``max``: an integer in a header has at most fifteen digits (RFC 9651 3.3.1)."""
+LARGEST_NANO_USD = 10**18 - 1
+"""Money is told in millionths of a dollar there; this fits a signed 64-bit integer too."""
 MOST_LIMITS = 32
 """Limits that one owner may have."""
 
@@ -102,18 +103,21 @@ class Bound(msgspec.Struct, frozen=True, array_like=True):
         scope: Whose limit it is; a plan's is counted for the account.
         limit: What is allowed.
         zone: The account's time zone, an IANA name: where its days and months begin.
+        counter: The name of the counter, the same in every worker and through every change of the limit's size; made
+            of the others.
     """
 
     owner_id: str
     scope: Scope
     limit: Limit
     zone: str = "UTC"
+    counter: str = ""
 
-    @property
-    def counter(self) -> str:
-        """The name of the counter, the same in every worker and through every change of the limit's size."""
-        limit = self.limit
-        return f"{self.owner_id} {self.scope} {limit.metric}/{limit.window} {limit.model}"
+    def __post_init__(self) -> None:
+        if not self.counter:
+            limit = self.limit
+            name = f"{self.owner_id} {self.scope} {limit.metric}/{limit.window} {limit.model}"
+            msgspec.structs.force_setattr(self, "counter", name)
 
     @property
     def name(self) -> str:

@@ -22,7 +22,7 @@ class SlidingWindow:
     is known when it was. That is never too little: the sum takes in whatever lies ahead.
     """
 
-    __slots__ = ("_ahead", "_cells", "_front", "_kept", "cell_s", "total")
+    __slots__ = ("_ahead", "_cells", "_front", "_kept", "_oldest", "cell_s", "total")
 
     def __init__(self, window_s: float, *, ahead: int = 0) -> None:
         self.cell_s = window_s / CELLS
@@ -30,6 +30,8 @@ class SlidingWindow:
         self._kept = CELLS + 1 + ahead
         self._cells = [0] * self._kept
         self._front = ahead
+        self._oldest = 0
+        """No cell before this one counts anything."""
         self.total = 0
         """What counts now."""
 
@@ -59,6 +61,7 @@ class SlidingWindow:
         if self._front - self._kept < cell <= self._front:
             self._cells[cell % self._kept] += amount
             self.total += amount
+            self._oldest = min(self._oldest, cell)
 
     def give_back(self, cell: int, amount: int) -> int:
         """Take out of a cell what was counted there and not used, never more than there is; return how much that was."""
@@ -77,8 +80,13 @@ class SlidingWindow:
         over = self.total + amount - limit
         if over <= 0:
             return 0.0
-        for cell in range(self._front - self._kept + 1, self._front + 1):
-            over -= self._cells[cell % self._kept]
+        cells, kept = self._cells, self._kept
+        first = max(self._oldest, self._front - kept + 1)
+        while first < self._front and not cells[first % kept]:
+            first += 1
+        self._oldest = first
+        for cell in range(first, self._front + 1):
+            over -= cells[cell % kept]
             if over <= 0:
                 return max(0.0, (cell + CELLS + 1) * self.cell_s - now)
         return FOREVER

@@ -1,16 +1,38 @@
-"""A lease, and what all leases of one request allow: taken from at once, told in the headers of the answer."""
+"""A lease, and what all leases of one request allow: taken from at once, told in the headers of the answer.
 
-from collections.abc import Sequence
+Every request with limits comes through here twice, so that what changes seldom is worked out when it changes: the
+``Epoch`` says when. Leases change when the authority grants and when they run out, header lines once a second.
+"""
+
+from collections.abc import Callable, Sequence
 from math import ceil
+from operator import itemgetter
 
 from keyturn.domain.leases import Denial, Grant
 from keyturn.domain.limits import METRICS, Bound, Metric, Window
 
 _TOKENS = frozenset({Metric.TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS})
-_CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
+CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
 NANO_PER_MICRO = 1_000
 """Money is told in millionths of a dollar: a header's integers have at most fifteen digits (RFC 9651 3.3.1)."""
-_LARGEST_INTEGER = 10**15 - 1
+
+NONE: list["Lease"] = []
+Amounts = tuple[int, ...]
+"""How much of each metric, in the order of ``limits.METRICS``."""
+
+
+class Epoch:
+    """Counts changes.
+
+    Attributes:
+        leases: Goes up when any lease is granted, runs out or is let go.
+        policies: Goes up when what a limit allows has changed.
+    """
+
+    __slots__ = ("leases", "policies")
+
+    def __init__(self) -> None:
+        self.leases = self.policies = 0
 
 
 class Lease:
@@ -21,20 +43,25 @@ class Lease:
         left: What may still be spent; negative after a request that used more than it took.
         until: ``system.monotonic`` from which on it may not be spent.
         stamp: Where the authority counted it.
-        spent: What was taken from it.
-        demand: What was taken from the one before.
+        demand: What was used of the one before.
         low: Below this it is refilled.
-        under_way: Requests that have taken from it and have not ended.
+        under_way: Of a limit of concurrency: requests that have taken from it and have not ended.
         allowed: The limit.
         asking: Questions to the authority that are under way.
-        used: What the authority counted when it granted it, this lease included.
+        spare: What nobody has counted yet, as the authority said when it granted.
         frees_at: ``system.monotonic`` when some of the limit is free again; 0: nobody knows.
+        unit: What one is in headers.
+        told: Its name in headers.
+        policy: Its item of the header ``RateLimit-Policy``.
     """
 
     __slots__ = (
+        "_epoch",
+        "_granted",
         "allowed",
         "asking",
         "bound",
+        "counter",
         "demand",
         "denial",
         "denied_need",
@@ -44,17 +71,18 @@ class Lease:
         "low",
         "metric",
         "policy",
-        "spent",
+        "spare",
         "stamp",
         "told",
         "under_way",
+        "unit",
         "until",
-        "used",
         "window_s",
     )
 
-    def __init__(self, bound: Bound) -> None:
-        self.left = self.stamp = self.spent = self.demand = self.low = self.under_way = self.used = 0
+    def __init__(self, bound: Bound, epoch: Epoch) -> None:
+        self._epoch = epoch
+        self.left = self.stamp = self.demand = self.low = self.under_way = self._granted = 0
         self.until = self.frees_at = self.denied_until = 0.0
         self.denied_need = self.window_s = self.asking = 0
         self.denial: Denial | None = None
@@ -63,41 +91,55 @@ class Lease:
     def change(self, bound: Bound) -> None:
         """Stand for a limit as it is now."""
         self.bound = bound
+        self.counter = bound.counter
         self.metric = METRICS.index(bound.limit.metric)
-        self.allowed = bound.limit.max
+        self.allowed = self.spare = bound.limit.max
+        self.unit = NANO_PER_MICRO if bound.is_money else 1
         self.denied_until = 0.0
         self.told = _quoted(bound)
-        self.policy = self._policy()
+        self._tell()
 
     def take(self, grant: Grant, until: float, now: float) -> None:
         """Add what was granted."""
         self.left += grant.amount
+        self._granted += grant.amount
         self.low = grant.amount >> 2
         self.stamp, self.until = grant.stamp, until
-        self.used = grant.used
+        self.spare = grant.allowed - grant.used
         self.frees_at = now + grant.frees_s if grant.frees_s >= 0 else 0.0
+        self._epoch.leases += 1
         if (grant.allowed, grant.window_s) != (self.allowed, self.window_s):
             self.allowed, self.window_s = grant.allowed, grant.window_s
-            self.policy = self._policy()
+            self._tell()
 
     def deny(self, denial: Denial, need: int, until: float) -> None:
         """Remember a denial for a moment."""
         self.denial, self.denied_need, self.denied_until = denial, need, until
-        self.used, self.allowed = denial.used, denial.allowed
+        self.spare = denial.allowed - denial.used
+        if denial.allowed != self.allowed:
+            self.allowed = denial.allowed
+            self._tell()
 
     def lapse(self) -> None:
         """Be empty."""
-        self.used -= max(0, self.left)
-        self.left = self.low = 0
+        used = self._granted - self.left
+        self.spare += max(0, self.left)
+        self.left = self.low = self._granted = 0
         self.until = 0.0
-        self.demand, self.spent = max(self.spent, self.demand >> 1), 0
+        self.demand = max(used, self.demand >> 1)
+        self._epoch.leases += 1
+
+    @property
+    def spent(self) -> int:
+        """What has been used of it so far."""
+        return max(0, self._granted - self.left)
 
     @property
     def remaining(self) -> int:
         """What is left of the limit, as far as this worker knows."""
-        return max(0, self.allowed - self.used + self.left)
+        return max(0, self.spare + self.left)
 
-    def _policy(self) -> bytes:
+    def _tell(self) -> None:
         limit = self.bound.limit
         window = f";w={self.window_s}" if self.window_s else ""
         unit = ""
@@ -107,74 +149,150 @@ class Lease:
             unit = ';unit="micro-usd"'
         elif limit.metric is not Metric.REQUESTS:
             unit = ';unit="tokens"'
-        return self.told + f";q={self.shown(self.allowed)}{window}{unit}".encode()
-
-    def shown(self, amount: int) -> int:
-        """Return an amount as headers tell it."""
-        amount = amount // NANO_PER_MICRO if self.bound.is_money else amount
-        return min(amount, _LARGEST_INTEGER)
+        self.policy = self.told + f";q={self.allowed // self.unit}{window}{unit}".encode()
+        self._epoch.policies += 1
 
 
 class Allowance:
-    """The leases of one key for one model; empty when nothing limits it."""
+    """The leases of one key for one model; empty when nothing limits it.
 
-    __slots__ = ("_requests", "_shown", "_tokens", "brief", "leases")
+    Attributes:
+        leases: In the order of the key's bounds.
+        brief: Those whose cells are so short that the authority is told when they were used.
+        stamps: Of the leases; another object as soon as any lease has changed.
+    """
 
-    def __init__(self, leases: Sequence[Lease]) -> None:
+    __slots__ = (
+        "_epoch",
+        "_leases_seen",
+        "_pick",
+        "_policies_seen",
+        "_second",
+        "_shown",
+        "_slots",
+        "_template",
+        "_told",
+        "_until",
+        "brief",
+        "leases",
+        "stamps",
+    )
+
+    def __init__(self, leases: Sequence[Lease], epoch: Epoch) -> None:
+        self._epoch = epoch
+        self._leases_seen = self._policies_seen = self._second = -1
         self.leases = tuple(leases)
+        self.stamps: Amounts = ()
+        self._until = 0.0
+        self._pick = _picker([lease.metric for lease in leases])
+        self._slots = tuple(one for one in leases if one.metric == CONCURRENCY)
         self.brief = tuple(one for one in leases if one.bound.limit.window is Window.SECOND)
-        """Those whose cells are so short that the authority is told when they were used."""
-        self._shown = [one for one in leases if not one.bound.limit.shadow]
-        rates = [one for one in self._shown if one.bound.is_rate]
-        self._requests = [one for one in rates if one.bound.limit.metric is Metric.REQUESTS]
-        self._tokens = [one for one in rates if one.bound.limit.metric in _TOKENS]
+        self._shown = tuple(one for one in leases if not one.bound.limit.shadow)
+        self._told: tuple[Lease, ...] = ()
+        self._template = b""
 
-    def take(self, needs: Sequence[int], now: float) -> bool:
-        """Take what a request needs from every lease, or nothing from any; ``False``: one has too little left."""
-        leases = self.leases
-        for lease in leases:
-            if lease.left < needs[lease.metric] or now >= lease.until:
-                return False
-        for lease in leases:
-            need = needs[lease.metric]
-            lease.left -= need
-            lease.spent += need
+    def take(self, needs: Amounts, now: float) -> list[Lease] | None:
+        """Take what a request needs from every lease, or nothing from any.
+
+        Returns:
+            The leases that run low now; ``None``: one has too little left, and nothing was taken.
+        """
+        if self._leases_seen != self._epoch.leases:
+            self._look()
+        if now >= self._until:
+            return None
+        low = NONE
+        for lease, need in zip(self.leases, self._pick(needs)):  # noqa: B905 -- strictness costs, and they are as many
+            lease.left = left = lease.left - need
+            if left < lease.low:
+                if left < 0:
+                    self._undo(lease, needs)
+                    return None
+                low = [*low, lease]
+        for lease in self._slots:
             lease.under_way += 1
+        return low
+
+    def _undo(self, last: Lease, needs: Amounts) -> None:
+        """Put back what was taken up to a lease that had too little."""
+        for lease, need in zip(self.leases, self._pick(needs), strict=True):
+            lease.left += need
+            if lease is last:
+                return
+
+    def put_back(self, backs: Amounts, stamps: Amounts, now: float) -> bool:
+        """Put back what a request took and did not use, if the leases still are those it took from.
+
+        Args:
+            backs: How much of each metric.
+            stamps: What ``stamps`` was when it took.
+            now: ``system.monotonic``.
+        """
+        for lease in self._slots:
+            lease.under_way -= 1
+        if self.stamps is not stamps or self._leases_seen != self._epoch.leases or now >= self._until:
+            return False
+        for lease, back in zip(self.leases, self._pick(backs)):  # noqa: B905 -- as above
+            lease.left += back
         return True
+
+    def amounts(self, needs: Amounts) -> Amounts:
+        """Return how much of each lease a request takes."""
+        return self._pick(needs)
+
+    def _look(self) -> None:
+        self._leases_seen = self._epoch.leases
+        self._until = min((lease.until for lease in self.leases), default=float("inf"))
+        self.stamps = tuple([lease.stamp for lease in self.leases])
 
     def lines(self, now: float) -> bytes:
         """Return the header lines that tell how much is left."""
         if not self._shown:
             return b""
-        lines = [
-            b"ratelimit-policy: %b\r\nratelimit: %b\r\n"
-            % (
-                b", ".join([lease.policy for lease in self._shown]),
-                b", ".join([_standing(lease, now) for lease in self._shown]),
-            )
-        ]
-        for kind, leases in ((b"requests", self._requests), (b"tokens", self._tokens)):
-            if leases:
-                tightest = leases[0] if len(leases) == 1 else min(leases, key=lambda one: one.remaining)
-                lines.append(
-                    b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n"
-                    % (
-                        kind,
-                        tightest.allowed,
-                        kind,
-                        tightest.remaining,
-                        kind,
-                        duration(tightest.frees_at - now),
-                    )
+        if self._second != int(now) or self._policies_seen != self._epoch.policies:
+            self._prepare(now)
+        return self._template % tuple(
+            [
+                left // lease.unit
+                if (left := lease.spare + lease.left) > 0
+                else 0  # no call: this is done seven times
+                for lease in self._told
+            ]
+        )
+
+    def _prepare(self, now: float) -> None:
+        """Write the lines but for what is left: names, limits, and times, which are told to the second."""
+        self._second, self._policies_seen = int(now), self._epoch.policies
+        shown = self._shown
+        policies = b", ".join([lease.policy for lease in shown])
+        standing = b", ".join([_quote(lease.told) + b";r=%d" + _frees(lease, now) for lease in shown])
+        self._template = b"ratelimit-policy: " + _quote(policies) + b"\r\nratelimit: " + standing + b"\r\n"
+        self._told = shown
+        rates = [one for one in shown if one.bound.is_rate]
+        for kind, metrics in ((b"requests", {Metric.REQUESTS}), (b"tokens", _TOKENS)):
+            found = [one for one in rates if one.bound.limit.metric in metrics]
+            if found:
+                tightest = min(found, key=lambda one: one.remaining)
+                self._told += (tightest,)
+                self._template += (
+                    b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %%d\r\nx-ratelimit-reset-%b: %b\r\n"
+                    % (kind, tightest.allowed, kind, kind, duration(tightest.frees_at - now))
                 )
-        return b"".join(lines)
 
 
-def _standing(lease: Lease, now: float) -> bytes:
-    frees_at = lease.frees_at
-    if frees_at <= now:
-        return b"%b;r=%d" % (lease.told, lease.shown(lease.remaining))
-    return b"%b;r=%d;t=%d" % (lease.told, lease.shown(lease.remaining), ceil(frees_at - now))
+def _picker(metrics: Sequence[int]) -> Callable[[Amounts], Amounts]:
+    if len(metrics) > 1:
+        return itemgetter(*metrics)
+    return lambda amounts: tuple([amounts[metric] for metric in metrics])
+
+
+def _quote(text: bytes) -> bytes:
+    """Return text as it stands in a template."""
+    return text.replace(b"%", b"%%")
+
+
+def _frees(lease: Lease, now: float) -> bytes:
+    return b";t=%d" % ceil(lease.frees_at - now) if lease.frees_at > now else b""
 
 
 def duration(seconds: float) -> bytes:

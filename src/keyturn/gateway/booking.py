@@ -4,7 +4,7 @@ from keyturn import system
 from keyturn.domain import journal
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Refused
-from keyturn.domain.usage import BYTES_PER_TOKEN, Usage
+from keyturn.domain.usage import Usage
 from keyturn.gateway.admission import Admission
 from keyturn.gateway.journal import NAME_LENGTH
 from keyturn.gateway.meter import StreamMeter
@@ -52,12 +52,6 @@ class Booking(Admission):
     first_byte_at: float
     started_us: int
     meter: StreamMeter | None
-
-    def estimate(self) -> None:
-        """Work out what has to be reserved."""
-        self.length = length = len(self.request.body)
-        self.input_estimate = tokens = -(-length // BYTES_PER_TOKEN)
-        self.cost_estimate = self.route.cost(tokens, self.cap)
 
     def note_admitted(self) -> bool:
         """Note that the request is let in, with its reservation; ``False`` after a refusal."""

@@ -73,7 +73,7 @@ class Growth(Reservation):
         self._held = list(pieces)
         self._upstream.pause()
         # Not at once: the answer may come before this returns, and the provider's connection is in the middle of a read.
-        self.plane.leases.soon(self._ask)
+        self.plane.leases.soon(self._search)
         return False
 
     def take_held(self) -> list[bytes]:
@@ -97,12 +97,11 @@ class Growth(Reservation):
                 return False
             for lease in self._hard:
                 lease.left -= more[lease.metric]
-                lease.spent += more[lease.metric]
             self.taken_more(self._hard, more)
             self.room += self._step
         return True
 
-    def _ask(self) -> None:
+    def _search(self) -> None:
         if self.stage == STREAMING and self._held is not None:
             self.plane.leases.ask(self._hard, self._more(), _Search(self))
 
@@ -125,7 +124,7 @@ class Growth(Reservation):
         """Try with less, and in the end do without."""
         if self._step > LEAST_STEP:
             self._step >>= 2
-            self._ask()
+            self._search()
         else:
             self.end_early(reason)
 

@@ -12,10 +12,10 @@ from typing import Protocol
 from keyturn import bus
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.leases import Ask, Denial, Grant, Return
-from keyturn.domain.limits import METRICS, Bound, Metric
+from keyturn.domain.limits import Bound
 from keyturn.domain.restrictions import allows_name
 from keyturn.domain.windows import CELLS
-from keyturn.gateway.allowance import Allowance, Lease
+from keyturn.gateway.allowance import CONCURRENCY, Allowance, Epoch, Lease
 
 DENIED_FOR_S = 0.02
 """How long a denial answers for those who come after: a flood of refused requests must not flood the authority."""
@@ -25,7 +25,6 @@ RETURN_AFTER_S = 0.01
 FIRST_EXTRA, MOST_EXTRA = 8, 1 << 50
 """How many requests like the first a lease may serve."""
 REMEMBERED = 50_000
-_CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
 
 Send = Callable[[bus.FromWorker], bool]
 Later = Callable[[float, Callable[[], None]], object]
@@ -69,6 +68,7 @@ class Leases:
         self._send = send
         self._clock = clock
         self._later = later
+        self._epoch = Epoch()
         self._leases: dict[str, Lease] = {}
         self._running: set[Lease] = set()
         self._allowances: dict[str, tuple[tuple[Bound, ...], dict[str, Allowance]]] = {}
@@ -91,13 +91,13 @@ class Leases:
             if len(known[1]) >= REMEMBERED:
                 known[1].clear()
             found = [bound for bound in key.limits if _covers(bound, model)]
-            allowance = known[1][model] = Allowance([self._lease(bound) for bound in found])
+            allowance = known[1][model] = Allowance([self._lease(bound) for bound in found], self._epoch)
         return allowance
 
     def _lease(self, bound: Bound) -> Lease:
         lease = self._leases.get(bound.counter)
         if lease is None:
-            lease = self._leases[bound.counter] = Lease(bound)
+            lease = self._leases[bound.counter] = Lease(bound, self._epoch)
         elif lease.bound != bound:
             self._lapse(lease)  # the limit was changed: what was leased under the old one is not spent
             lease.change(bound)
@@ -119,7 +119,7 @@ class Leases:
                 waiter.denied(lease, lease.denial)
                 return
             if lease.left > 0:  # what is not enough may be what is missing
-                self._return(lease.bound.counter, lease.stamp, lease.left, 0)
+                self._return(lease.counter, lease.stamp, lease.left, 0)
                 lease.left = 0
             lacking.append(lease)
         asks = [Ask(one.bound, needs[one.metric], self._extra(one, needs[one.metric])) for one in lacking]
@@ -198,7 +198,7 @@ class Leases:
         if lease.stamp == stamp and self._clock() < lease.until:
             lease.left += amount
         else:
-            self._return(lease.bound.counter, stamp, amount, position)
+            self._return(lease.counter, stamp, amount, position)
 
     def used_now(self, leases: Sequence[Lease], amounts: Sequence[int], now: float) -> None:
         """Note when brief leases were used: until the authority knows, it counts them as used at their end."""
@@ -206,7 +206,7 @@ class Leases:
             cells = int((lease.until - now) * CELLS)
             if cells > 0 and amounts[lease.metric]:
                 self._return_soon()
-                move = lease.bound.counter, lease.stamp, lease.stamp - cells
+                move = lease.counter, lease.stamp, lease.stamp - cells
                 self._moves[move] = self._moves.get(move, 0) + amounts[lease.metric]
 
     def _return_soon(self) -> None:
@@ -215,7 +215,7 @@ class Leases:
 
     def _lapse(self, lease: Lease) -> None:
         if lease.left:
-            self._return(lease.bound.counter, lease.stamp, lease.left, 0)
+            self._return(lease.counter, lease.stamp, lease.left, 0)
         if lease.until:
             self._running.discard(lease)
             lease.lapse()
@@ -300,7 +300,7 @@ class Leases:
         return [
             (lease.bound, lease.under_way)
             for lease in self._leases.values()
-            if lease.metric == _CONCURRENCY and lease.under_way
+            if lease.metric == CONCURRENCY and lease.under_way
         ]
 
     def ask_again(self) -> None:

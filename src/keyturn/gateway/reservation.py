@@ -11,6 +11,7 @@ fails       used nothing but the attempt: tokens and cost go back whole
 """
 
 from collections.abc import Sequence
+from operator import sub
 
 from keyturn import system
 from keyturn.dialects.openai_calls import Call
@@ -18,7 +19,7 @@ from keyturn.domain.leases import Denial
 from keyturn.domain.limits import METRICS, WINDOW_S, Metric
 from keyturn.domain.overuse import refused_by_limit
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.domain.usage import Usage
+from keyturn.domain.usage import BYTES_PER_TOKEN, Usage
 from keyturn.domain.windows import CELLS
 from keyturn.gateway.allowance import Allowance, Lease
 from keyturn.gateway.booking import Booking
@@ -72,45 +73,47 @@ class Reservation(Booking):
         if cap is None:
             most = self.route.output_cap or DEFAULT_OUTPUT_TOKENS
             cap = min(most, DEFAULT_OUTPUT_TOKENS) if call.stream else most
-        self.cap = cap * call.answers if self.operation.writes else 0
-        self.estimate()
+        self.cap = made = cap * call.answers if self.operation.writes else 0
+        self.length = length = len(self.request.body)
+        self.input_estimate = read = -(-length // BYTES_PER_TOKEN)
+        self.cost_estimate = cost = self.route.cost(read, made)
         self.allowance, self._taken, self.limits_s = None, False, 0.0
         if not self.key.limits:
             self.reserved()
             return
         self._reserving_at = system.monotonic()
-        self._need()
         self._tries = 0
-        self._try()
-
-    def _need(self) -> None:
-        read, made = self.input_estimate, self.cap
-        self.amounts = (1, read + made, read, made, self.cost_estimate, 1)
+        self.amounts = (1, read + made, read, made, cost, 1)
+        self.allowance = allowance = self.plane.leases.of(self.key, self.model)
+        if not self._take(allowance):
+            self._ask(allowance)
 
     def _try(self) -> None:
-        plane = self.plane
-        self.allowance = allowance = plane.leases.of(self.key, self.model)
-        if self._take(allowance):
-            return
+        """Try again, with whatever the key's limits are by now."""
+        self.allowance = allowance = self.plane.leases.of(self.key, self.model)
+        if not self._take(allowance):
+            self._ask(allowance)
+
+    def _ask(self, allowance: Allowance) -> None:
         self._tries += 1
         if self._tries > MOST_TRIES:
             self._out_of_luck(allowance)
         else:
-            plane.leases.ask(allowance.leases, self.amounts, self)
+            self.plane.leases.ask(allowance.leases, self.amounts, self)
 
     def _take(self, allowance: Allowance) -> bool:
         """Take what is needed from the leases as they are, and go on; ``False``: there is too little."""
         plane, now = self.plane, system.monotonic()
-        if not allowance.take(self.amounts, now):
+        low = allowance.take(self.amounts, now)
+        if low is None:
             return False
         self._taken, self.limits_s = True, now - self._reserving_at
-        self._stamps = [lease.stamp for lease in allowance.leases]
+        self._stamps = allowance.stamps
         self._grown = None
         if allowance.brief:
             plane.leases.used_now(allowance.brief, self.amounts, now)
-        for lease in allowance.leases:
-            if lease.left < lease.low:
-                plane.leases.refill(lease, self.amounts[lease.metric])
+        for lease in low:
+            plane.leases.refill(lease, self.amounts[lease.metric])
         self.reserved()
         return True
 
@@ -140,7 +143,7 @@ class Reservation(Booking):
         short = [one for one in allowance.leases if one.bound.is_rate and one.left < self.amounts[one.metric]]
         if short:
             wait_s = WINDOW_S[short[0].bound.limit.window] / CELLS
-            self._refuse(short[0], Denial(0, short[0].used, short[0].allowed, wait_s))
+            self._refuse(short[0], Denial(0, short[0].allowed - short[0].spare, short[0].allowed, wait_s))
         else:
             self.unanswered()
 
@@ -158,9 +161,10 @@ class Reservation(Booking):
         room = denial.allowed - denial.used - (self.input_estimate if lease.metric == _TOKENS else 0)
         if not LEAST_OUTPUT_TOKENS <= room < self.cap:
             return False
-        self.cap = room
-        self.estimate()
-        self._need()
+        self.cap = made = room
+        read = self.input_estimate
+        self.cost_estimate = cost = self.route.cost(read, made)
+        self.amounts = (1, read + made, read, made, cost, 1)
         return True
 
     def unanswered(self) -> None:
@@ -192,11 +196,14 @@ class Reservation(Booking):
     def _give_back(self, used: tuple[int, ...], position: int) -> None:
         assert self.allowance is not None  # noqa: S101 -- it was taken from
         self._taken = False
-        amounts, leases, grown = self.amounts, self.plane.leases, self._grown
-        for lease, stamp in zip(self.allowance.leases, self._stamps, strict=True):
-            lease.under_way -= 1
-            back = amounts[lease.metric] - used[lease.metric]
-            if grown is not None:
-                back += grown.get(lease, 0)
-            if back:
-                leases.give_back(lease, stamp, back, position)
+        backs = tuple(map(sub, self.amounts, used))
+        grown = self._grown
+        if self.allowance.put_back(backs, self._stamps, system.monotonic()) and grown is None:
+            return
+        leases = self.plane.leases
+        for lease, stamp, back in zip(
+            self.allowance.leases, self._stamps, self.allowance.amounts(backs), strict=True
+        ):
+            more = back if grown is None else back + grown.get(lease, 0)
+            if more:
+                leases.give_back(lease, stamp, more, position)
