@@ -66,7 +66,7 @@ def test_the_sdk_does_not_come_back_for_a_quota(node: Node) -> None:
 
 def test_a_budget_says_402_where_the_dialect_knows_it(node: Node, priced: str) -> None:
     """OpenAI's clients know 429, Keyturn's own say what it is."""
-    _, secret = limited(node, "no money", {"metric": "cost_usd", "window": "month", "max": 0})
+    _, secret = limited(node, "no money", {"metric": "cost_usd", "window": "month", "max": "0"})
     bearer = {"authorization": f"Bearer {secret}"}
     native = node.send("POST", "/v1/generate", headers=bearer, json={"model": priced, "prompt": "hi"})
     with sdk(node, secret) as client, pytest.raises(openai.RateLimitError) as refused:
@@ -115,7 +115,7 @@ def test_every_metered_answer_tells_what_is_left(node: Node) -> None:
 
 def test_a_chat_stream_ends_at_its_budget_as_one_that_is_long_enough(node: Node, priced: str) -> None:
     """The client keeps what it has, knows why it ended, and the budget is not passed by a cent."""
-    key_id, secret = limited(node, "chat", {"metric": "cost_usd", "window": "month", "max": 2 * DOLLAR})
+    key_id, secret = limited(node, "chat", {"metric": "cost_usd", "window": "month", "max": "2"})
     with sdk(node, secret) as client:
         stream = client.chat.completions.create(model=priced, messages=user("word " * WORDS), stream=True)
         chunks = list(stream)
@@ -128,7 +128,7 @@ def test_a_chat_stream_ends_at_its_budget_as_one_that_is_long_enough(node: Node,
 
 def test_a_response_stream_ends_as_incomplete(node: Node, priced: str) -> None:
     """The responses API has its own way to say so."""
-    key_id, secret = limited(node, "response", {"metric": "cost_usd", "window": "month", "max": 2 * DOLLAR})
+    key_id, secret = limited(node, "response", {"metric": "cost_usd", "window": "month", "max": "2"})
     with sdk(node, secret) as client:
         events = list(client.responses.create(model=priced, input="word " * WORDS, stream=True))
 

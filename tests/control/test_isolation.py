@@ -19,6 +19,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/keys/{key_id}/rotate": {},
     "/api/v1/keys/{key_id}/reveal": {"credential": "sk-"},
     "/api/v1/projects/{project_id}/members": {"user_id": "ann@example.com"},
+    **{f"/api/v1/{noun}s/{{{noun}_id}}/limits": {"limits": []} for noun in ("key", "project", "account")},
 }
 CALLERS = ("admin", "management", "write")
 

@@ -56,7 +56,8 @@ def test_an_account_is_shown_with_all_that_is_documented(
 
     data = answer.json()["data"]
     assert data.keys() == {
-        *("id", "name", "status", "metadata", "projects", "keys", "users", "created_at", "version")
+        *("id", "name", "status", "metadata", "time_zone", "limits", "projects", "keys", "users"),
+        *("created_at", "version"),
     }
     assert (data["status"], data["projects"], data["keys"], data["users"]) == ("active", 1, 0, 0)
     assert (answer.headers["etag"], project["status"]) == ('"1"', "active")

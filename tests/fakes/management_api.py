@@ -67,7 +67,7 @@ def _handler(api: ManagementApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library's names
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer  # noqa: N815 -- the library's names
 
         def address_string(self) -> str:
             return "unix"

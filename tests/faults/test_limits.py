@@ -95,9 +95,7 @@ def test_a_dollar_is_a_dollar_for_five_hundred_calls_at_once(
     with demo_upstream(log=tmp_path / "served.log") as upstream, running(node):
         node.manage("POST", "/api/v1/upstreams", body={"name": "provider", "base_url": upstream.url})
         node.manage("PATCH", "/api/v1/models/demo-chat", body=PRICE)
-        key_id, secret = limited(
-            node, "a dollar", {"metric": "cost_usd", "window": "lifetime", "max": BUDGET_NANO_USD}
-        )
+        key_id, secret = limited(node, "a dollar", {"metric": "cost_usd", "window": "lifetime", "max": "1"})
         asks = [structs.replace(plain(f"call {number}", max_tokens=20), key=secret) for number in range(500)]
         with Load(node.port, secret, asks, clients=500) as load:
             until(lambda: len(load.outcomes) > 10)

@@ -6,6 +6,7 @@ from msgspec import structs
 from keyturn.domain.decision import Facts, decide, refused_by_model
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.limits import Bound, Limit, Metric, Scope, Window
 from keyturn.domain.permissions import Permission
 from keyturn.domain.principal import Principal
 from keyturn.domain.rights import PLACES, too_strong
@@ -28,6 +29,19 @@ origins = st.sampled_from(
         "http://a.b.c",
         "https://a.b.c:8443",
     ]
+)
+bounds = st.builds(
+    Bound,
+    owner_id=st.just("key_1"),
+    scope=st.sampled_from([Scope.KEY, Scope.PROJECT]),
+    limit=st.builds(
+        Limit,
+        metric=st.sampled_from([Metric.REQUESTS, Metric.TOKENS]),
+        window=st.just(Window.MINUTE),
+        max=st.integers(0, 2),
+        model=st.sampled_from(["", "gpt-*", "gpt-4"]),
+        shadow=st.booleans(),
+    ),
 )
 times = st.none() | st.sampled_from([NOON + day for day in (-2.0, -1.0, 1.0, 2.0, 3.0)])
 
@@ -53,6 +67,7 @@ records = st.builds(
     locations=st.none() | st.frozensets(st.sampled_from(sorted(PLACES)), min_size=1),
     expires_at=times,
     not_before=times,
+    limits=st.just(()) | st.lists(bounds, max_size=2).map(tuple),
 ).map(lambda key: structs.replace(key, node_wide=key.account_id == "acct_1"))
 
 
@@ -75,6 +90,7 @@ RESTRICTIONS = (
     "locations",
     "expires_at",
     "not_before",
+    "limits",
 )
 
 

@@ -1,22 +1,15 @@
 """Limits on keys, and whether what was let in ever passed them."""
 
-import json
-import sqlite3
 from bisect import bisect_left
 from collections.abc import Sequence
-from contextlib import closing
 
 from faults import books
 from support.node import Node
 
 
 def limited(node: Node, name: str, *limits: dict[str, object]) -> tuple[str, str]:
-    """Create a key with limits; returns its id and its secret. ``max`` of money is in nano-dollars."""
-    key_id, secret = node.new_key(name, preset="read-only")
-    written = json.dumps([{"window": "", **limit} for limit in limits])
-    with closing(sqlite3.connect(node.data / "keyturn.db")) as connection, connection:
-        connection.execute("UPDATE keys SET limits = ? WHERE id = ?", (written, key_id))
-    return key_id, secret
+    """Create a key with limits; returns its id and its secret."""
+    return node.new_key(name, preset="read-only", limits=list(limits))
 
 
 def admitted_at(found: books.Books) -> dict[str, list[float]]:

@@ -25,6 +25,14 @@ app = typer.Typer(
 Named = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="Its id (acct_…), or its name when only one has it.")
 ]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(
+        "--time-zone",
+        metavar="ZONE",
+        help="Where the days and months of its limits begin: `Europe/Berlin`; UTC unless said.",
+    ),
+]
 
 
 @app.command()
@@ -33,6 +41,7 @@ def create(
     node: Node,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is.")],
     *,
+    time_zone: TimeZone = None,
     metadata: MetadataOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -40,7 +49,10 @@ def create(
 
     Example: `keyturn accounts create acme`
     """
-    answer = node.call("POST", ACCOUNTS, body={"name": name, "metadata": metadata_in(metadata) or {}})
+    body: dict[str, object] = {"name": name, "metadata": metadata_in(metadata) or {}}
+    if time_zone is not None:
+        body["time_zone"] = time_zone
+    answer = node.call("POST", ACCOUNTS, body=body)
     if as_json:
         screen.print_json(bytes(answer.data))
         return
@@ -80,17 +92,18 @@ def edit(
     account: Named,
     *,
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
+    time_zone: TimeZone = None,
     metadata: MetadataOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the name or the metadata of an account.
+    """Change the name, the time zone or the metadata of an account.
 
     Example: `keyturn accounts edit acme --name "Acme SE"`
     """
-    given = {"name": name, "metadata": metadata_in(metadata)}
+    given = {"name": name, "time_zone": time_zone, "metadata": metadata_in(metadata)}
     body = {member: value for member, value in given.items() if value is not None}
     if not body:
-        raise CommandFailed("nothing to change; give --name or --metadata")
+        raise CommandFailed("nothing to change; give --name, --time-zone or --metadata")
     answer = node.call("PATCH", owners.path_of(node, ACCOUNTS, account), body=body)
     if as_json:
         screen.print_json(bytes(answer.data))
@@ -173,6 +186,8 @@ def _facts(account: Account) -> Table:
         ("keys", f"{account.keys:,}"),
         ("users", f"{account.users:,}"),
         ("created", screen.ago(account.created_at, now())),
+        ("time zone", screen.clean(account.time_zone)),
+        *owners.limit_rows(account.limits),
         *owners.metadata_rows(account.metadata),
     ]
     return screen.facts(rows)

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from keyturn.cli.limit_options import HeldLimit
+
 
 class KeyUsage(msgspec.Struct, frozen=True):
     """What a key has used since it was made."""
@@ -75,6 +77,7 @@ class Key(msgspec.Struct, frozen=True):
     tags: list[str] = []
     metadata: dict[str, str] = {}
     created_by: str | None = None
+    limits: list[HeldLimit] = []
 
 
 class Upstream(msgspec.Struct, frozen=True):
@@ -169,6 +172,7 @@ class Verification(msgspec.Struct, frozen=True):
     environment: str = ""
     permissions: list[str] = []
     expires_at: str | None = None
+    limits: list[HeldLimit] = []
     tags: list[str] = []
     metadata: dict[str, str] = {}
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "accounts": "Keep tenants apart, and suspend one with all its keys.",
     "projects": "Group keys, set a policy for all of them, and say who is a member.",
     "users": "Say who the people are that hold personal keys.",
+    "limits": "Say how much may be used within a time, and see how much is.",
     "hygiene": "Show the keys that should be tidied up, worst first.",
     "upstreams": "Connect the node to the providers that run models.",
     "models": "Say which names clients may use, where they go and what they cost.",

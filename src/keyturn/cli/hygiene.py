@@ -25,6 +25,7 @@ SUMMED = {
     "never_used": "never used",
     "old": "with the same secret for 90 days",
     "no_expiry": "without expiry",
+    "no_limit": "without any limit",
 }
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
@@ -92,9 +93,8 @@ def hygiene(
     columns = ("name", "key", "what", "last used", "created", "id")
     screen.listing(screen.table(columns, rows, spare=("created", "id", "last used")), "No key works here.")
     figures = report.summary
-    found = ", ".join(
-        f"{count:,} {SUMMED.get(name, name)}" for name, count in figures.findings.items() if count
-    )
+    counted = figures.findings | {"no_limit": figures.without_limit}
+    found = ", ".join(f"{count:,} {SUMMED.get(name, name)}" for name, count in counted.items() if count)
     console.print(f"{figures.keys:,} active key{'' if figures.keys == 1 else 's'}: {found or 'all tidy'}.")
     if report.next_cursor is not None:
         screen.err().print("There are more; --limit shows them.")

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from keyturn.cli import screen
 from keyturn.cli.connection import Node, on_node
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.limit_options import written
 from keyturn.domain import foreign_keys
 from keyturn.domain.foreign_files import Numbered, UnreadableFileError, rows
 from keyturn.domain.foreign_keys import BadRowError, ForeignKey, Shape, Skipped, Source
@@ -165,7 +166,8 @@ def _body(source: Source, keys: list[ForeignKey], given: tuple[Shape, ...]) -> d
 
 
 def _lists(key: ForeignKey) -> dict[str, object]:
-    return {"models": key.models, "ip": key.ip, "metadata": key.metadata}
+    limits = [written(limit) for limit in key.limits]
+    return {"models": key.models, "ip": key.ip, "metadata": key.metadata, "limits": limits}
 
 
 def _show(result: Result, found: _Read, *, as_json: bool) -> None:

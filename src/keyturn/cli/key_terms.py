@@ -35,6 +35,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     environment: str | None = None
     tags: list[str] | None = None
     metadata: list[str] | None = None
+    limits: list[dict[str, object]] | None = None
+    """As the management API takes them."""
 
 
 def body(asked: Asked, now: float) -> dict[str, object]:
@@ -58,6 +60,7 @@ def body(asked: Asked, now: float) -> dict[str, object]:
         "origins": values_in(asked.origins),
         "tags": values_in(asked.tags),
         "metadata": metadata_in(asked.metadata),
+        "limits": asked.limits,
         "recoverable": asked.recoverable,
         "delete_protected": asked.delete_protected,
         "environment": "" if asked.environment == NONE else asked.environment,

@@ -11,6 +11,7 @@ from keyturn.cli import screen
 from keyturn.cli.answers import Verification
 from keyturn.cli.connection import Node, on_node
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.limit_options import words
 from keyturn.system import now
 
 STDIN = "-"
@@ -85,6 +86,7 @@ def _rows(found: Verification) -> list[tuple[str, RenderableType]]:
         ("environment", found.environment),
         ("permissions", ", ".join(found.permissions)),
         ("expires", f"{found.expires_at} ({screen.ago(found.expires_at, at)})" if found.expires_at else ""),
+        ("limits", "; ".join(words(limit, at) for limit in found.limits)),
         ("tags", " ".join(found.tags)),
         ("metadata", ", ".join(f"{name} {value}" for name, value in found.metadata.items())),
     )

@@ -10,6 +10,7 @@ from keyturn.cli import screen
 from keyturn.cli.answers import Key, KeySecret
 from keyturn.cli.connection import Node, segment
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.limit_options import words
 from keyturn.system import now
 
 PATH = "/api/v1/keys"
@@ -68,6 +69,7 @@ def facts(key: Key) -> Table:
         ("permissions", screen.clean(", ".join(key.permissions) or screen.NOTHING)),
         *_owners(key),
         *_restrictions(key),
+        *(("limit", screen.clean(words(limit, at))) for limit in key.limits),
         ("created", _when(key.created_at, at, key.created_by)),
         ("expires", _when(key.expires_at, at)),
         *_life(key, at),

@@ -17,6 +17,7 @@ from keyturn.cli.key_simulate import simulate
 from keyturn.cli.key_terms import Asked, body
 from keyturn.cli.key_verify import verify
 from keyturn.cli.key_view import PATH, facts, listed, path_of
+from keyturn.cli.limit_options import Limits, LimitsOption, limits_in, table
 from keyturn.system import now
 
 app = typer.Typer(
@@ -54,6 +55,7 @@ def create(
     self_rotation: options.SelfRotation = None,
     sealing_key: options.SealingKey = None,
     sink: options.Sink = None,
+    limit: LimitsOption = None,
     recoverable: options.Recoverable = None,
     delete_protected: options.DeleteProtected = None,
     project: Annotated[
@@ -100,6 +102,7 @@ def create(
         environment=environment,
         tags=tag,
         metadata=metadata,
+        limits=limits_in(limit),
     )
     own = {"kind": kind, "project_id": project, "user_id": user, "decoy": decoy or None}
     given = {member: value for member, value in own.items() if value is not None}
@@ -164,7 +167,11 @@ def show(node: Node, key: options.Named, *, as_json: options.AsJson = False) -> 
 
     Example: `keyturn keys show my-app`
     """
-    _show(node.get(path_of(node, key)), as_json=as_json)
+    path = path_of(node, key)
+    answer = node.get(path)
+    _show(answer, as_json=as_json)
+    if not as_json and answer.read(Key).limits:
+        screen.out().print(table(node.get(f"{path}/limits").read(Limits), now()))
 
 
 @app.command()
@@ -189,6 +196,7 @@ def edit(
     self_rotation: options.SelfRotation = None,
     sealing_key: options.SealingKey = None,
     sink: options.Sink = None,
+    limit: LimitsOption = None,
     recoverable: options.Recoverable = None,
     delete_protected: options.DeleteProtected = None,
     environment: options.EnvironmentName = None,
@@ -223,6 +231,7 @@ def edit(
         environment=environment,
         tags=tag,
         metadata=metadata,
+        limits=limits_in(limit),
     )
     change = {**body(asked, now()), **expiry.for_change(expires, now())}
     if not change:

@@ -11,6 +11,8 @@ from rich.text import Text
 from keyturn.cli import screen
 from keyturn.cli.connection import Node, segment
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.limit_options import HeldLimit, words
+from keyturn.system import now
 
 ACCOUNTS, PROJECTS, USERS = "/api/v1/accounts", "/api/v1/projects", "/api/v1/users"
 FIRSTS = {
@@ -45,6 +47,8 @@ class Account(msgspec.Struct, frozen=True):
     keys: int = 0
     users: int = 0
     metadata: dict[str, str] = {}
+    time_zone: str = "UTC"
+    limits: list[HeldLimit] = []
 
 
 class Policy(msgspec.Struct, frozen=True):
@@ -70,6 +74,7 @@ class Project(msgspec.Struct, frozen=True):
     keys: int = 0
     members: int = 0
     metadata: dict[str, str] = {}
+    limits: list[HeldLimit] = []
 
 
 class User(msgspec.Struct, frozen=True):
@@ -170,6 +175,11 @@ def said(done: str, name: str, owner_id: str, status: str) -> Text:
     """Return the line that says what was done."""
     line = Text.assemble(done, " ", screen.clean(name), f" ({owner_id}): ")
     return line.append_text(screen.dot(status))
+
+
+def limit_rows(limits: list[HeldLimit]) -> list[tuple[str, Text]]:
+    """Return limits as rows of facts."""
+    return [("limit", screen.clean(words(limit, now()))) for limit in limits]
 
 
 def metadata_rows(metadata: dict[str, str]) -> list[tuple[str, Text]]:

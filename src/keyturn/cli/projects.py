@@ -321,6 +321,7 @@ def _facts(project: Project) -> Table:
         ("members", f"{project.members:,}"),
         ("created", screen.ago(project.created_at, now())),
         *(("policy", screen.clean(rule)) for rule in _rules(project.policy)),
+        *owners.limit_rows(project.limits),
         *owners.metadata_rows(project.metadata),
     ]
     return screen.facts(rows)

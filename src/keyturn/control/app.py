@@ -28,6 +28,7 @@ from keyturn.control.resources import (
     imports,
     keys,
     leaks,
+    limits,
     members,
     models,
     node,
@@ -99,6 +100,7 @@ def _routes() -> list[ControllerRouterHandler]:
         rotation,
         own_key,
         claims,
+        limits,
         accounts,
         projects,
         members,
@@ -144,6 +146,7 @@ def _openapi() -> OpenAPIConfig:
         servers=[Server(url="/")],
         tags=[
             Tag("Keys", "What applications hold. A key lives on while its secrets change."),
+            Tag("Limits", "How much may be used within a time, and how much of it is."),
             Tag("Accounts", "Tenants. Each owns projects, users and keys, and can be suspended as a whole."),
             Tag("Projects", "What keys belong to, with a policy for all of them, and members."),
             Tag("Users", "People. Their personal keys end with them; service keys do not."),

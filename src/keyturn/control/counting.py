@@ -25,6 +25,8 @@ from keyturn.domain.faults import Fault
 from keyturn.domain.leases import LONGEST_S, Denial, Return
 from keyturn.domain.limits import Bound, Crossing
 from keyturn.domain.refusals import Reason
+from keyturn.domain.windows import FOREVER, period
+from keyturn.services.limits import Stand
 from keyturn.store import counters
 from keyturn.store.engine import Store
 
@@ -102,6 +104,8 @@ class Recall:
     def __init__(self, workers: set[str]) -> None:
         self._waiting = workers
         self.over = asyncio.Event()
+        if not workers:
+            self.over.set()
 
     def given(self, worker: str) -> None:
         """Learn that a worker has answered."""
@@ -170,20 +174,25 @@ class Counting:
     def _deny(self, message: bus.Take, denial: Denial, link: WorkerLink) -> None:
         """Say no, unless what is missing may lie idle with other workers: then have it given back, and look again."""
         counter = message.asks[denial.index].bound.counter
-        recall = self._recalls.get(counter)
-        if recall is None:
-            others = [one for one in self._workers.links if one is not link]
-            if not others or denial.allowed < message.asks[denial.index].need:
-                link.send(bus.Denied(message.call, denial))
-                return
-            recall = self._recalls[counter] = Recall({one.worker for one in others})
-            for one in others:
-                one.send(bus.Recall(counter))
-            self._tasks.spawn(self._end_recall(counter, recall), name="recall of leases")
+        others = [one for one in self._workers.links if one is not link]
+        if not others or denial.allowed < message.asks[denial.index].need:
+            link.send(bus.Denied(message.call, denial))
+            return
+        recall = self._recall(counter, others)
         if recall.over.is_set():
             link.send(bus.Denied(message.call, denial))
         else:
             self._tasks.spawn(self._take_again(message, link, recall), name="limits after a recall")
+
+    def _recall(self, counter: str, links: Sequence[WorkerLink]) -> "Recall":
+        """Have workers give back their leases on a counter, unless that was done a moment ago."""
+        recall = self._recalls.get(counter)
+        if recall is None:
+            recall = self._recalls[counter] = Recall({one.worker for one in links})
+            for one in links:
+                one.send(bus.Recall(counter))
+            self._tasks.spawn(self._end_recall(counter, recall), name="recall of leases")
+        return recall
 
     async def _end_recall(self, counter: str, recall: "Recall") -> None:
         try:
@@ -254,6 +263,25 @@ class Counting:
             await self._recount(owners)
 
     # ── use cases ───────────────────────────────────────────────────────────
+
+    async def standing(self, bounds: Sequence[Bound]) -> list[Stand]:
+        """Return how far each of these is used up; see ``services.limits.Standing``.
+
+        What workers hold and may not use is called back first, so that it is not told as used.
+
+        Raises:
+            Fault: ``LIMITS_UNAVAILABLE``: the books can't be read.
+        """
+        recalls = [self._recall(bound.counter, self._workers.links) for bound in bounds]
+        for recall in recalls:
+            await recall.over.wait()
+        now = system.now()
+        stands = []
+        for bound in bounds:
+            used, _, _ = await self.authority.standing(bound)
+            end = FOREVER if bound.is_rate else period(bound.limit.window, bound.zone, now)[1]
+            stands.append(Stand(used, None if end == FOREVER else end))
+        return stands
 
     async def reload(self, owner_id: str) -> None:
         """Count anew for an owner; see ``services.counters.Counters``."""

@@ -17,6 +17,7 @@ from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
+from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers
@@ -48,6 +49,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     projects: Projects
     users: Users
     keys: Keys
+    limits: Limits
     hygiene: Hygiene
     policies: Policies
     rotation: Rotation

@@ -13,9 +13,11 @@ from enum import StrEnum
 
 import msgspec
 
-from keyturn.domain import key_text
+from keyturn.domain import foreign_limits, key_text
 from keyturn.domain.foreign_files import Row, members, moment_ms, truth, words
+from keyturn.domain.foreign_limits import Carried
 from keyturn.domain.labels import NAME_LENGTH
+from keyturn.domain.limits import Limit
 from keyturn.domain.restrictions import network_of
 
 Shape = tuple[str, int]
@@ -60,6 +62,7 @@ class ForeignKey(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
     ip: tuple[str, ...] = ()
     metadata: dict[str, str] = {}
+    limits: tuple[Limit, ...] = ()
     shapes: tuple[Shape, ...] = ()
     not_carried: tuple[str, ...] = ()
     """What is set there and has no place here: names of columns."""
@@ -106,8 +109,10 @@ def _litellm(row: Row) -> ForeignKey | Skipped:
     if _text(row, "team_id") == _DASHBOARD:
         return Skipped("made by LiteLLM's own pages at a sign-in")
     allowed = words(row.get("models"))
-    limited = _set(
+    carried = foreign_limits.of_litellm(row)
+    limited = _left(
         row,
+        carried,
         (
             "max_budget",
             "soft_budget",
@@ -130,6 +135,7 @@ def _litellm(row: Row) -> ForeignKey | Skipped:
         expires_at_ms=moment_ms(row.get("expires")),
         models=tuple(name for name in allowed if name not in {"all-proxy-models", "all-team-models"}),
         metadata=_metadata(row, "user_id", "team_id", "organization_id"),
+        limits=carried.limits,
         shapes=(("sk-", len(token)),) if token.startswith("sk-") else (LITELLM_SHAPE,),
         not_carried=limited,
     )
@@ -145,8 +151,10 @@ def _unkey(row: Row) -> ForeignKey | Skipped:
         hashed = hashed.get("value")
     start = _text(row, "start")
     prefix = start[:-UNKEY_START] if len(start) > UNKEY_START else ""
-    limited = _set(
+    carried = foreign_limits.of_unkey(row)
+    limited = _left(
         row,
+        carried,
         (
             "remaining",
             "remaining_requests",
@@ -166,6 +174,7 @@ def _unkey(row: Row) -> ForeignKey | Skipped:
         enabled=enabled in {None, ""} or truth(enabled),
         expires_at_ms=moment_ms(row.get("expires")),
         metadata=_metadata(row, "id", "keyId", "externalId", "external_id", "ownerId", "owner_id"),
+        limits=carried.limits,
         shapes=tuple((prefix, len(prefix) + length) for length in UNKEY_LENGTHS),
         not_carried=limited,
     )
@@ -173,6 +182,7 @@ def _unkey(row: Row) -> ForeignKey | Skipped:
 
 def _openrouter(row: Row) -> ForeignKey:
     hashed = _text(row, "hash").removeprefix(OPENROUTER_SHAPE[0])
+    carried = foreign_limits.of_openrouter(row)
     return ForeignKey(
         digest=_hex(hashed, "hash"),
         name=_name(_text(row, "name") or _text(row, "label") or "OpenRouter key"),
@@ -184,9 +194,12 @@ def _openrouter(row: Row) -> ForeignKey:
         enabled=not truth(row.get("disabled")),
         expires_at_ms=moment_ms(_first(row, "expires_at", "expiresAt")),
         metadata=_metadata(row, "creator_user_id", "creatorUserId", "workspace_id", "workspaceId"),
+        limits=carried.limits,
         shapes=(OPENROUTER_SHAPE,),
-        not_carried=_set(
-            row, ("limit", "limit_reset", "limitReset", "include_byok_in_limit", "includeByokInLimit")
+        not_carried=_left(
+            row,
+            carried,
+            ("limit", "limit_reset", "limitReset", "include_byok_in_limit", "includeByokInLimit"),
         ),
     )
 
@@ -202,7 +215,8 @@ def _one_api(row: Row) -> ForeignKey | Skipped:
         raise BadRowError("'key' is one of Keyturn's own")
     status = _text(row, "status") or "1"
     limited_models = words(row.get("model_limits")) if truth(row.get("model_limits_enabled")) else []
-    limits = () if truth(row.get("unlimited_quota")) else _set(row, ("remain_quota",))
+    carried = foreign_limits.of_one_api(row)
+    left = () if truth(row.get("unlimited_quota")) else _left(row, carried, ("remain_quota",))
     return ForeignKey(
         digest=hashlib.sha256(secret.encode()).digest(),
         name=_name(_text(row, "name") or "one-api token"),
@@ -212,8 +226,13 @@ def _one_api(row: Row) -> ForeignKey | Skipped:
         models=tuple(words(row.get("models")) or limited_models),
         ip=_networks([*words(row.get("subnet")), *words(row.get("allow_ips"))]),
         metadata=_metadata(row, "user_id"),
+        limits=carried.limits,
         shapes=(("sk-", len(secret)),),
-        not_carried=(*limits, *_set(row, ("group",)), *(("status: exhausted",) if status == "4" else ())),
+        not_carried=(
+            *left,
+            *_left(row, carried, ("group",)),
+            *(("status: exhausted",) if status == "4" else ()),
+        ),
     )
 
 
@@ -273,9 +292,10 @@ def _metadata(row: Row, *names: str) -> dict[str, str]:
     return {name: _text(row, name)[:_METADATA_LENGTH] for name in names if _text(row, name)}
 
 
-def _set(row: Row, *names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return those of the columns that hold something that would have had an effect."""
-    return tuple(name for name in sum(names, ()) if not _is_empty(row.get(name)))
+def _left(row: Row, carried: Carried, *names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the columns that hold something that had an effect there and has none here."""
+    left = (name for name in sum(names, ()) if name not in carried.columns)
+    return tuple(name for name in left if not _is_empty(row.get(name)))
 
 
 def _is_empty(value: object) -> bool:

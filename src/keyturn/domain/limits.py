@@ -9,10 +9,12 @@ from enum import StrEnum
 
 import msgspec
 
+from keyturn.domain.money import LARGEST_USD, NANO_PER_USD, format_usd
+from keyturn.domain.restrictions import allows_name, is_pattern
+
 LARGEST = 10**15 - 1
-"""The largest ``max``: an integer in a header has at most fifteen digits (RFC 9651 3.3.1)."""
-LARGEST_NANO_USD = 10**18 - 1
-"""Money is told in millionths of a dollar there; this fits a signed 64-bit integer too."""
+"""The largest ``max`` of what is no money: an integer in a header has at most fifteen digits (RFC 9651 3.3.1)."""
+LARGEST_NANO_USD = LARGEST_USD * NANO_PER_USD
 MOST_LIMITS = 32
 """Limits that one owner may have."""
 
@@ -203,13 +205,46 @@ def _problem_with(limit: Limit, now: float) -> tuple[str, str] | None:
         return "window", wanted
     largest = LARGEST_NANO_USD if limit.metric is Metric.COST else LARGEST
     if not 0 <= limit.max <= largest:
-        return "max", f"The most that can be allowed is a number from 0 to {LARGEST}"
-    if len(limit.model) > 200 or any(not "!" <= one <= "~" for one in limit.model):
+        return "max", f"What is allowed is an amount from 0 to {shown(limit.metric, largest)}"
+    if limit.model and not is_pattern(limit.model):
         return "model", "A pattern is up to 200 visible ASCII characters, such as gpt-*"
     if limit.raised_max is None:
         return None
     if not limit.max < limit.raised_max <= largest:
-        return "raise.max", "A raised limit allows more than the limit itself"
+        most = shown(limit.metric, largest)
+        return "raise.max", f"A raised limit allows more than the limit itself, up to {most}"
     if limit.raised_until <= now:
         return "raise.until", "A raise ends in the future"
     return None
+
+
+def shown(metric: Metric, amount: int) -> str:
+    """Return an amount as people and the API write it: money in dollars, everything else as it is counted."""
+    return format_usd(amount) if metric is Metric.COST else str(amount)
+
+
+def loosened(before: Sequence[Limit], after: Sequence[Limit], now: float) -> bool:
+    """Say whether somebody held to ``after`` could at some time from ``now`` on do what ``before`` would not let them.
+
+    It errs on the safe side: a limit is only made up for by one of the same metric and window, for the same models
+    or more. What only counts holds nobody.
+
+    Args:
+        before: The limits to be kept to.
+        after: The limits that are to take their place.
+        now: Seconds since 1970 UTC.
+    """
+    enforced = [limit for limit in after if not limit.shadow]
+    return not all(
+        any(_holds_to(inner, outer, now) for inner in enforced) for outer in before if not outer.shadow
+    )
+
+
+def _holds_to(inner: Limit, outer: Limit, now: float) -> bool:
+    if (inner.metric, inner.window) != (outer.metric, outer.window):
+        return False
+    if inner.model and not (outer.model and allows_name((inner.model,), outer.model)):
+        return False
+    # Both only ever fall, so it is enough to compare now and where the outer one falls.
+    times = (now, max(now, outer.raised_until))
+    return all(inner.max_at(at) <= outer.max_at(at) for at in times)

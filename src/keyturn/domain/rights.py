@@ -3,10 +3,14 @@
 Key A is no stronger than key B if every call that A may make, B may make too, from now on. It is compared member by
 member and errs on the safe side: each pattern, network and origin of A must lie inside one of B's. What a key does
 not restrict reaches everything. The relation is reflexive and transitive.
+
+Each limit of B's own must be matched by one of A's own. What A then uses is counted for A, not for B: what many keys
+may use together is bounded by the limits of their project and account, which no key inside can loosen.
 """
 
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.limits import Limit, Scope, loosened
 from keyturn.domain.permissions import Permission, permits
 from keyturn.domain.principal import Principal
 from keyturn.domain.restrictions import allows_name, allows_origin, network_of
@@ -37,6 +41,7 @@ def too_strong(child: KeyRecord, parent: KeyRecord, now: float) -> str | None:
         ("locations", _places(child.locations) <= _places(parent.locations)),
         ("not_before", _begins(child, now) >= _begins(parent, now)),
         ("expires_at", _ends(child) <= _ends(parent)),
+        ("limits", not loosened(_own_limits(parent), _own_limits(child), now)),
     )
     return next((member for member, covered in checks if not covered), None)
 
@@ -89,3 +94,8 @@ def _begins(key: KeyRecord, now: float) -> float:
 
 def _ends(key: KeyRecord) -> float:
     return float("inf") if key.expires_at is None else key.expires_at
+
+
+def _own_limits(key: KeyRecord) -> list[Limit]:
+    """Return the limits of the key itself; those of its owners hold for every key that they have."""
+    return [bound.limit for bound in key.limits if bound.scope is Scope.KEY]

@@ -9,7 +9,7 @@ from math import ceil
 from operator import itemgetter
 
 from keyturn.domain.leases import Denial, Grant
-from keyturn.domain.limits import METRICS, Bound, Metric, Window
+from keyturn.domain.limits import LARGEST, METRICS, Bound, Metric, Window
 
 _TOKENS = frozenset({Metric.TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS})
 CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
@@ -149,7 +149,7 @@ class Lease:
             unit = ';unit="micro-usd"'
         elif limit.metric is not Metric.REQUESTS:
             unit = ';unit="tokens"'
-        self.policy = self.told + f";q={self.allowed // self.unit}{window}{unit}".encode()
+        self.policy = self.told + f";q={min(self.allowed // self.unit, LARGEST)}{window}{unit}".encode()
         self._epoch.policies += 1
 
 

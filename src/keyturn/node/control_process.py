@@ -37,6 +37,7 @@ from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
+from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers, Renewal
@@ -148,6 +149,7 @@ async def _management(
         hygiene=Hygiene(store),
         policies=Policies(store, bus),
         keys=keys,
+        limits=Limits(store, bus, counting),
         rotation=rotation,
         rotation_policy=RotationPolicy(store, rotation),
         claims=Claims(store, vault, bus),

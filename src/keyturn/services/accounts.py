@@ -3,6 +3,8 @@
 A suspended account's keys are refused by every worker when the call returns.
 """
 
+from zoneinfo import ZoneInfo
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +32,7 @@ class AccountChange(msgspec.Struct, frozen=True):
 
     name: str | msgspec.UnsetType = msgspec.UNSET
     metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    time_zone: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Accounts:
@@ -39,17 +42,27 @@ class Accounts:
         self._store = store
         self._workers = workers
 
-    async def create(self, name: str, *, metadata: dict[str, str], by: Principal) -> Account | Refused:
+    async def create(
+        self, name: str, *, metadata: dict[str, str], time_zone: str = "UTC", by: Principal
+    ) -> Account | Refused:
         """Add an account; it is empty."""
-        refused = labels.problem_with_name(name) or labels.problem_with_metadata(metadata)
+        refused = (
+            labels.problem_with_name(name)
+            or labels.problem_with_metadata(metadata)
+            or _problem_with_zone(time_zone)
+        )
         if refused is not None:
             return refused
         stored = StoredAccount(
-            system.new_id(ids.ACCOUNT), name, system.now_ms(), metadata=labels.write_metadata(metadata)
+            system.new_id(ids.ACCOUNT),
+            name,
+            system.now_ms(),
+            metadata=labels.write_metadata(metadata),
+            time_zone=time_zone,
         )
         async with self._store.writing() as connection:
             await accounts.add(connection, stored)
-            after: Facts = {"name": name, "metadata": metadata}
+            after: Facts = {"name": name, "metadata": metadata, "time_zone": time_zone}
             await note(connection, by, "account.create", stored.id, after=after)
         return Account(stored, AccountCounts())
 
@@ -75,10 +88,18 @@ class Accounts:
     async def edit(
         self, id_or_name: str, change: AccountChange, *, by: Principal, if_match: str | None = None
     ) -> Account | Refused:
-        """Rename an account or replace its metadata."""
-        refused = labels.problem_with_name(change.name) or labels.problem_with_metadata(change.metadata)
+        """Rename an account, replace its metadata, or move it to another time zone; in force everywhere on return.
+
+        With the time zone its days and months begin anew, so those who are held to its limits can't change it.
+        """
+        refused = (
+            labels.problem_with_name(change.name)
+            or labels.problem_with_metadata(change.metadata)
+            or _problem_with_zone(change.time_zone)
+        )
         if refused is not None:
             return refused
+        key_ids: list[str] = []
         async with self._store.writing() as connection:
             found = at_version(await find(connection, id_or_name, by), if_match)
             if isinstance(found, Refused):
@@ -93,10 +114,20 @@ class Accounts:
                 values["metadata"] = labels.write_metadata(change.metadata)
                 before["metadata"] = labels.read_metadata(found.metadata)
                 after["metadata"] = change.metadata
+            if not isinstance(change.time_zone, msgspec.UnsetType):
+                if by.account_id:
+                    message = "The time zone of an account is set by those who reach the whole node"
+                    return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "time_zone")
+                values["time_zone"] = after["time_zone"] = change.time_zone
+                before["time_zone"] = found.time_zone
+                # Also when it is the same: it may be asked again because not all workers had confirmed.
+                key_ids = await accounts.key_ids(connection, found.id)
             if values:
                 await accounts.change(connection, found.id, values)
                 await note(connection, by, "account.edit", found.id, before=before, after=after)
-            return await _again(connection, found)
+            changed = await _again(connection, found)
+        await forget(self._workers, key_ids)
+        return changed
 
     async def suspend(self, id_or_name: str, *, by: Principal) -> Account | Refused:
         """Have all keys of an account refused, on return by every worker; nothing is lost."""
@@ -149,6 +180,21 @@ async def find(connection: AsyncConnection, id_or_name: str, by: Principal) -> S
     by_id = await accounts.get(connection, id_or_name)
     found = [by_id] if by_id is not None else await accounts.named(connection, id_or_name)
     return only([one for one in found if by.reaches(one.id)], "account", id_or_name)
+
+
+def _problem_with_zone(name: str | msgspec.UnsetType) -> Refused | None:
+    """Refuse what is no time zone; one that is not given is fine."""
+    if isinstance(name, msgspec.UnsetType):
+        return None
+    message = "A time zone is an IANA name, such as 'Europe/Berlin' or 'UTC'"
+    # What else lies in the folder: other systems of counting seconds, and this machine's own zone.
+    if name.partition("/")[0] in {"posix", "right", "localtime", "posixrules"}:
+        return Refused(Reason.INVALID_MEMBER, message, "time_zone")
+    try:
+        ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # a folder; no file of zones, or outside; none there
+        return Refused(Reason.INVALID_MEMBER, message, "time_zone")
+    return None
 
 
 async def _complete(connection: AsyncConnection, stored: StoredAccount) -> Account:

@@ -158,6 +158,7 @@ def _terms(wanted: ForeignKey) -> Terms:
         ip=wanted.ip,
         expires_at_ms=wanted.expires_at_ms,
         metadata=wanted.metadata,
+        limits=wanted.limits,
     )
 
 

@@ -5,6 +5,7 @@ import msgspec
 from keyturn import system
 from keyturn.domain import ids, key_text, verifier
 from keyturn.domain.key_text import Kind
+from keyturn.domain.limits import Limit, Metric, Window
 from keyturn.domain.permissions import Preset
 from keyturn.domain.secret import Secret
 from keyturn.services.key_terms import NewKey, applied
@@ -12,6 +13,11 @@ from keyturn.store.keys import StoredKey, StoredSecret
 from keyturn.store.vault import Vault
 
 DAY_MS = 86_400_000
+PUBLISHABLE_LIMITS = (
+    Limit(Metric.REQUESTS, Window.MINUTE, 60),
+    Limit(Metric.CONCURRENCY, Window.NONE, 5),
+)
+"""What a publishable key starts with unless its limits are said: it is in everybody's hands."""
 
 
 def mint(
@@ -28,6 +34,8 @@ def draft(wanted: NewKey, *, project_id: str, by: str, now_ms: int) -> StoredKey
     if not isinstance(wanted.preset, Preset) and not isinstance(wanted.permissions, frozenset):
         usual = {Kind.MANAGEMENT: Preset.ADMIN, Kind.PUBLISHABLE: Preset.READ_ONLY}
         wanted = msgspec.structs.replace(wanted, preset=usual.get(wanted.kind, Preset.PRODUCTION))
+    if wanted.kind is Kind.PUBLISHABLE and not isinstance(wanted.limits, tuple):
+        wanted = msgspec.structs.replace(wanted, limits=PUBLISHABLE_LIMITS)
     bare = StoredKey(
         id=system.new_id(ids.KEY),
         project_id=project_id,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from keyturn.domain import ids
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.limits import Bound, Scope, read_limits
 from keyturn.domain.permissions import Permission
 from keyturn.domain.policies import ProjectPolicy, read_policy
 from keyturn.domain.principal import Principal
@@ -52,6 +53,7 @@ class Owned(msgspec.Struct, frozen=True):
             ip=tuple(key.ip.split()),
             origins=tuple(key.origins.split()),
             locations=allowed,
+            limits=tuple(Bound(key.id, Scope.KEY, limit) for limit in read_limits(key.limits)),
         )
 
 

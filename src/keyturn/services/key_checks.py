@@ -3,13 +3,15 @@
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from msgspec import UnsetType
 
+from keyturn import system
 from keyturn.domain.key_text import Kind
 from keyturn.domain.labels import problem_with_description, problem_with_name
+from keyturn.domain.limits import Limit, problem_with
 from keyturn.domain.permissions import PRESETS, Permission, Preset
 from keyturn.domain.policies import ProjectPolicy
 from keyturn.domain.refusals import Reason, Refused
@@ -47,6 +49,7 @@ def refused_by_form(terms: Terms) -> Refused | None:
         _sink,
         _tags,
         _metadata,
+        _limits,
     )
     return next((refused for check in checks if (refused := check(terms)) is not None), None)
 
@@ -222,6 +225,16 @@ def _metadata(terms: Terms) -> Refused | None:
             message = f"A value of metadata has at most {METADATA_VALUE_LENGTH} characters"
             return _bad(message, f"metadata.{name}")
     return None
+
+
+def _limits(terms: Terms) -> Refused | None:
+    return refused_limits(terms.limits) if isinstance(terms.limits, tuple) else None
+
+
+def refused_limits(limits: Sequence[Limit]) -> Refused | None:
+    """Refuse a list of limits in which one makes no sense."""
+    found = problem_with(limits, system.now())
+    return None if found is None else _bad(found[1], f"limits{found[0]}")
 
 
 def _each(

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType, structs
 
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import rfc3339
+from keyturn.domain.limits import Limit, write_limits
 from keyturn.domain.permissions import PRESETS, Permission, Preset
 from keyturn.domain.restrictions import network_of, origin_of
 from keyturn.services.audit import Facts
@@ -47,6 +48,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """An absolute path; empty: none."""
     tags: Texts | UnsetType = UNSET
     metadata: dict[str, str] | UnsetType = UNSET
+    limits: tuple[Limit, ...] | UnsetType = UNSET
+    """All of them; empty: none but those of its owners."""
 
 
 class NewKey(Terms, frozen=True, kw_only=True):
@@ -102,6 +105,8 @@ def applied(key: StoredKey, terms: Terms) -> StoredKey:
         changes["tags"] = " ".join(sorted(set(terms.tags)))
     if isinstance(terms.metadata, dict):
         changes["metadata"] = msgspec.json.encode(terms.metadata, order="sorted").decode()
+    if isinstance(terms.limits, tuple):
+        changes["limits"] = write_limits(terms.limits)
     return structs.replace(key, **changes, **_rights(terms))
 
 

@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, Select, and_, case, exists, func, literal,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.hygiene import SETTLING_DAYS, SPAN_DAYS, WEIGHTS, Finding
-from keyturn.store.tables import key_usage, keys, projects, secrets
+from keyturn.domain.limits import NO_LIMITS
+from keyturn.store.tables import accounts, key_usage, keys, plans, projects, secrets
 
 DAY_MS = 86_400_000
 
@@ -32,6 +33,8 @@ class Tidiness(msgspec.Struct, frozen=True):
     """How many keys work, and how many of them have each finding."""
 
     keys: int
+    without_limit: int
+    """Neither the key nor its project, account or plan has one."""
     findings: dict[Finding, int]
 
 
@@ -78,8 +81,25 @@ async def summary(connection: AsyncConnection, reach: Reach, *, now_ms: int) -> 
     """Count the keys that work, and those with each finding."""
     found = _conditions(now_ms)
     sums = [func.sum(case((condition, 1), else_=0)) for condition in found.values()]
-    row = (await connection.execute(_working(select(func.count(keys.c.id), *sums), reach, now_ms))).one()
-    return Tidiness(row[0], {one: row[number] or 0 for number, one in enumerate(found, 1)})
+    unlimited = func.sum(case((_unlimited(), 1), else_=0))
+    query = _working(select(func.count(keys.c.id), unlimited, *sums), reach, now_ms)
+    row = (await connection.execute(query)).one()
+    return Tidiness(row[0], row[1] or 0, {one: row[number] or 0 for number, one in enumerate(found, 2)})
+
+
+def _unlimited() -> ColumnElement[bool]:
+    # The few projects without any limit above them are found once, not for each key.
+    free = (
+        select(projects.c.id)
+        .join(accounts, accounts.c.id == projects.c.account_id)
+        .outerjoin(plans, plans.c.id == accounts.c.plan_id)
+        .where(
+            projects.c.limits == NO_LIMITS,
+            accounts.c.limits == NO_LIMITS,
+            func.coalesce(plans.c.limits, NO_LIMITS) == NO_LIMITS,
+        )
+    )
+    return and_(keys.c.limits == NO_LIMITS, keys.c.project_id.in_(free))
 
 
 def _working(query: Select[*tuple[Any, ...]], reach: Reach, now_ms: int) -> Select[*tuple[Any, ...]]:

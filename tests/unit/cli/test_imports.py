@@ -25,7 +25,9 @@ def test_a_file_is_sent_with_what_its_secrets_look_like(
 ) -> None:
     """The node must know which texts to look up."""
     node.data("POST", PATH, DONE)
-    (tmp_path / "keys.csv").write_text(f"token,key_alias,expires\n{DIGEST},app,2027-01-31 12:00:00\n")
+    (tmp_path / "keys.csv").write_text(
+        f"token,key_alias,expires,rpm_limit,max_budget\n{DIGEST},app,2027-01-31 12:00:00,60,2.5\n"
+    )
 
     ran = keyturn("import", "litellm", "keys.csv", "--project", "proj_1")
 
@@ -40,6 +42,10 @@ def test_a_file_is_sent_with_what_its_secrets_look_like(
                 "display": "sk-…",
                 "shapes": [0],
                 "expires_at": "2027-01-31T12:00:00Z",
+                "limits": [
+                    {"metric": "requests", "window": "minute", "max": 60},
+                    {"metric": "cost_usd", "window": "lifetime", "max": "2.5"},
+                ],
             }
         ],
         "project_id": "proj_1",
@@ -51,6 +57,7 @@ def test_what_was_not_carried_over_is_listed(keyturn: Run, node: ManagementApi, 
     """Whoever relied on a budget must set it again."""
     node.data("POST", PATH, DONE)
     rows = [{"hash": DIGEST, "limit": 5}, {"hash": "cd" * 32, "limit": 7}]
+    rows = [row | {"limit_reset": "weekly"} for row in rows]
     (tmp_path / "keys.json").write_text(json.dumps({"data": rows}))
 
     shown = keyturn("import", "openrouter", "keys.json")
@@ -58,7 +65,7 @@ def test_what_was_not_carried_over_is_listed(keyturn: Run, node: ManagementApi, 
 
     assert "not carried over: limit" in shown.out
     assert "set in 2" in shown.out
-    assert json.loads(told.out) == DONE | {"skipped": {}, "not_carried": {"limit": 2}}
+    assert json.loads(told.out) == DONE | {"skipped": {}, "not_carried": {"limit": 2, "limit_reset": 2}}
 
 
 def test_other_shapes_can_be_named(keyturn: Run, node: ManagementApi, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from keyturn.domain.foreign_keys import (
     problem_with_shape,
     read,
 )
+from keyturn.domain.limits import Limit, Metric, Window
 
 SECRET = "sk-Zk3_pQ9vL2mX7wT4bN8sRa"
 DIGEST = hashlib.sha256(SECRET.encode()).digest()
@@ -40,6 +41,8 @@ def test_a_litellm_row_keeps_what_has_a_place_here() -> None:
         blocked="t",
         team_id="team-1",
         max_budget="10",
+        soft_budget="8",
+        rpm_limit="60",
         tpm_limit=None,
         aliases="{}",
     )
@@ -48,7 +51,11 @@ def test_a_litellm_row_keeps_what_has_a_place_here() -> None:
     assert (found.models, found.enabled, found.metadata) == (("gpt-4o",), False, {"team_id": "team-1"})
     assert found.expires_at_ms == 1_801_396_800_000
     assert found.shapes == (("sk-", 25),)
-    assert found.not_carried == ("max_budget",)
+    assert found.limits == (
+        Limit(Metric.REQUESTS, Window.MINUTE, 60),
+        Limit(Metric.COST, Window.LIFETIME, 10 * 10**9),
+    )
+    assert found.not_carried == ("soft_budget",)
 
 
 def test_a_litellm_token_in_the_clear_is_hashed_as_litellm_does() -> None:
@@ -100,10 +107,12 @@ def test_an_openrouter_row_is_looked_up_by_its_fixed_shape() -> None:
         name="app",
         disabled=True,
         limit=100,
+        limit_reset="weekly",
     )
 
     assert (found.digest, found.display, found.enabled) == (DIGEST, "sk-or-v1-0e6...1c96", False)
-    assert (found.shapes, found.not_carried) == ((("sk-or-v1-", 73),), ("limit",))
+    assert (found.shapes, found.limits) == ((("sk-or-v1-", 73),), ())
+    assert found.not_carried == ("limit", "limit_reset")
 
 
 def test_a_one_api_token_is_presented_with_the_prefix_it_is_stored_without() -> None:
@@ -123,7 +132,8 @@ def test_a_one_api_token_is_presented_with_the_prefix_it_is_stored_without() -> 
     assert found.digest == hashlib.sha256(f"sk-{TOKEN}".encode()).digest()
     assert (found.shapes, found.display) == ((("sk-", 51),), "sk-hF3k…")
     assert (found.models, found.ip) == (("gpt-4o", "gpt-4o-mini"), ("10.0.0.0/8",))
-    assert found.not_carried == ("remain_quota",)
+    assert found.limits == (Limit(Metric.COST, Window.LIFETIME, 10**9),)
+    assert found.not_carried == ()
 
 
 def test_new_api_limits_models_only_where_that_is_switched_on() -> None:

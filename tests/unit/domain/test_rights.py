@@ -5,6 +5,7 @@ from msgspec import structs
 
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
+from keyturn.domain.limits import Bound, Limit, Metric, Scope, Window
 from keyturn.domain.permissions import Permission
 from keyturn.domain.rights import too_strong
 
@@ -18,6 +19,9 @@ KEY = KeyRecord(
     account_id="acct_1",
 )
 ADMIN = structs.replace(KEY, permissions=frozenset({Permission.ADMIN}))
+MINUTE = Limit(Metric.REQUESTS, Window.MINUTE, 60)
+OWN, OF_PROJECT = Bound("key_1", Scope.KEY, MINUTE), Bound("proj_1", Scope.PROJECT, MINUTE)
+TIGHTER, WIDER = (Bound("key_2", Scope.KEY, structs.replace(MINUTE, max=size)) for size in (6, 600))
 
 
 @pytest.mark.parametrize("key", [KEY, ADMIN, structs.replace(KEY, models=("a*",), ip=("::/8",))])
@@ -46,6 +50,12 @@ def test_no_key_is_stronger_than_itself(key: KeyRecord) -> None:
         ({"user_id": "user_1"}, {"user_id": "user_1"}, None),
         ({"user_id": "user_1", "permissions": {Permission.ADMIN}}, {}, None),
         ({}, {"user_id": "user_1"}, None),
+        ({"limits": (OWN,)}, {}, "limits"),
+        ({"limits": (OWN,)}, {"limits": (OF_PROJECT,)}, "limits"),
+        ({"limits": (OWN,)}, {"limits": (WIDER,)}, "limits"),
+        ({"limits": (OWN, OF_PROJECT)}, {"limits": (TIGHTER,)}, None),
+        ({"limits": (OF_PROJECT,)}, {}, None),
+        ({}, {"limits": (OWN,)}, None),
         ({"models": ("gpt-*",)}, {}, "models"),
         ({"models": ("gpt-*",)}, {"models": ("gpt-4*", "gpt-mini")}, None),
         ({"models": ("gpt-*",)}, {"models": ("gpt-4", "claude")}, "models"),

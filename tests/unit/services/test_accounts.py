@@ -223,3 +223,44 @@ async def test_what_makes_no_sense_is_refused_by_its_member(
 
     assert isinstance(refused, Refused)
     assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, param)
+
+
+async def test_the_time_zone_of_an_account_reaches_every_worker(
+    accounts: Accounts, projects: Projects, stored_keys: StoredKeys, workers: Heard
+) -> None:
+    """Its days begin elsewhere, so its keys are looked up again."""
+    account = await add(accounts)
+    project = await add_project(projects, account)
+    key_id, _ = await stored_keys.put(project.stored.id)
+
+    changed = await accounts.edit("acme", AccountChange(time_zone="Europe/Berlin"), by=BY_OPERATOR)
+    await accounts.edit("acme", AccountChange(name="b"), by=BY_OPERATOR)
+
+    assert isinstance(changed, Account)
+    assert (account.stored.time_zone, changed.stored.time_zone) == ("UTC", "Europe/Berlin")
+    assert workers.changes == [[key_id]]
+
+
+@pytest.mark.parametrize(
+    "zone",
+    ["", "Mars/Base", "../../etc/passwd", "/etc/localtime", "America", "right/UTC", "localtime", "a\0b"],
+)
+async def test_what_is_no_time_zone_is_refused(accounts: Accounts, zone: str) -> None:
+    """Nothing could say when its days begin."""
+    await add(accounts)
+
+    new = await accounts.create("b", metadata={}, time_zone=zone, by=BY_OPERATOR)
+    changed = await accounts.edit("acme", AccountChange(time_zone=zone), by=BY_OPERATOR)
+
+    assert isinstance(new, Refused)
+    assert new == changed
+    assert (new.reason, new.param) == (Reason.INVALID_MEMBER, "time_zone")
+
+
+async def test_a_tenant_does_not_move_its_own_midnight(accounts: Accounts) -> None:
+    """It would have two quotas on one day."""
+    account = await add(accounts)
+
+    refused = await accounts.edit("acme", AccountChange(time_zone="Asia/Tokyo"), by=holder(account.stored.id))
+
+    assert reason(refused) is Reason.INSUFFICIENT_PERMISSIONS

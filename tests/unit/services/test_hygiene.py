@@ -4,18 +4,20 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 
 from fakes.stored_keys import BY_OPERATOR, DAY_MS, StoredKeys, holder
 from keyturn import system
 from keyturn.domain import ids
 from keyturn.domain.hygiene import Finding
+from keyturn.domain.limits import Limit, Metric, Window, write_limits
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.hygiene import Hygiene, HygienePage
 from keyturn.services.projects import NewProject, Project, Projects
 from keyturn.store import projects as rows, tables
 from keyturn.store.engine import Store
+from keyturn.store.hygiene import Reach, summary
 
 
 @pytest.fixture
@@ -137,6 +139,25 @@ async def test_only_what_is_within_reach_is_told_and_counted(
     assert ([row.key.name for row in own.rows], own.tidiness.keys) == (["second"], 1)
     assert (len(account.rows), account.tidiness.keys) == (2, 2)
     assert (stranger.rows, stranger.tidiness.keys) == ([], 0)
+
+
+@pytest.mark.parametrize("limited", ["keys", "projects", "accounts", "plans"])
+async def test_keys_that_nothing_limits_are_counted(
+    hygiene: Hygiene, stored_keys: StoredKeys, project: str, furnished: Store, limited: str
+) -> None:
+    """One limit is enough, wherever it is written down."""
+    await stored_keys.put(project, name="a")
+    before = (await report(hygiene)).tidiness.without_limit
+    async with furnished.writing() as connection:
+        await connection.execute(insert(tables.plans).values(id="plan_1", name="gold", created_at=1))
+        await connection.execute(text("UPDATE accounts SET plan_id = 'plan_1'"))
+        unlimited = await summary(connection, Reach(), now_ms=system.now_ms())
+        limit = write_limits([Limit(Metric.CONCURRENCY, Window.NONE, 5)])
+        await connection.execute(update(tables.metadata.tables[limited]).values(limits=limit))
+
+    after = (await report(hygiene)).tidiness.without_limit
+
+    assert (before, unlimited.without_limit, after) == (1, 1, 0)
 
 
 async def test_a_report_goes_page_by_page(hygiene: Hygiene, stored_keys: StoredKeys, project: str) -> None:

@@ -13,6 +13,7 @@ from fakes.stored_keys import BY_OPERATOR
 from keyturn.domain.foreign_keys import ForeignKey, Source
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord, Status, status
+from keyturn.domain.limits import Limit, Metric, Window
 from keyturn.domain.permissions import Permission
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
@@ -60,7 +61,10 @@ async def test_the_old_secret_leads_to_the_new_key_with_what_was_carried_over(
     imports: Imports, lookup: Lookup, workers: Heard
 ) -> None:
     """Customers notice nothing."""
-    wanted = foreign("one", models=("gpt-*",), ip=("192.0.2.0/24",), expires_at_ms=4_000_000_000_000)
+    limit = Limit(Metric.REQUESTS, Window.MINUTE, 60)
+    wanted = foreign(
+        "one", models=("gpt-*",), ip=("192.0.2.0/24",), expires_at_ms=4_000_000_000_000, limits=(limit,)
+    )
 
     done = await take(imports, [wanted])
     found = await record(lookup, "one")
@@ -70,6 +74,7 @@ async def test_the_old_secret_leads_to_the_new_key_with_what_was_carried_over(
     assert found is not None
     assert (found.name, found.models, found.ip) == ("app one", ("gpt-*",), ("192.0.2.0/24",))
     assert found.expires_at == 4_000_000_000
+    assert [bound.limit for bound in found.limits] == [limit]
     assert workers.changes == [None]
 
 

@@ -8,12 +8,15 @@ from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 
+from keyturn import system
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
+from keyturn.control.resources.limit_members import LimitObject, limit_objects
 from keyturn.control.wire import Answer, Cursor, IfMatch, Limit, Moment, Page, moment, refusals, tagged
 from keyturn.domain import ids
 from keyturn.domain.labels import METADATA_PAIRS, NAME_LENGTH, read_metadata
+from keyturn.domain.limits import read_limits
 from keyturn.domain.refusals import Reason
 from keyturn.services.accounts import Account, AccountChange
 
@@ -28,6 +31,14 @@ Name = Annotated[str, msgspec.Meta(description=f"1 to {NAME_LENGTH} characters."
 Metadata = Annotated[
     dict[str, str],
     msgspec.Meta(description=f"Up to {METADATA_PAIRS} pairs of your own.", examples=[{"customer": "4711"}]),
+]
+TimeZone = Annotated[
+    str,
+    msgspec.Meta(
+        description="Where the days and months of its limits begin: an IANA name. Only those who reach the whole node "
+        "can change it.",
+        examples=["Europe/Berlin"],
+    ),
 ]
 
 
@@ -45,6 +56,10 @@ class AccountObject(msgspec.Struct):
     name: Name
     status: OwnerStatus
     metadata: Metadata
+    time_zone: TimeZone
+    limits: Annotated[
+        list[LimitObject], msgspec.Meta(description="Its own; `…/limits` shows what is used of them.")
+    ]
     projects: int
     keys: int
     users: int
@@ -57,6 +72,7 @@ class CreateAccount(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Name
     metadata: Metadata = {}
+    time_zone: TimeZone = "UTC"
 
 
 class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,6 +80,7 @@ class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Name | msgspec.UnsetType = msgspec.UNSET
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET
+    time_zone: TimeZone | msgspec.UnsetType = msgspec.UNSET
 
 
 _CHANGING = refusals(
@@ -72,6 +89,7 @@ _CHANGING = refusals(
     Reason.RESOURCE_NOT_FOUND,
     Reason.CONFLICT,
     Reason.VERSION_MISMATCH,
+    Reason.NOT_CONFIRMED,
 )
 _SUSPENDING = refusals(Reason.RESOURCE_NOT_FOUND, Reason.CONFLICT, Reason.NOT_CONFIRMED)
 
@@ -106,7 +124,9 @@ async def create_account(
     ],
 ) -> Response[Answer[AccountObject]]:
     """It is empty: give it a project, then keys."""
-    created = await management.accounts.create(data.name, metadata=data.metadata, by=principal_of(request))
+    created = await management.accounts.create(
+        data.name, metadata=data.metadata, time_zone=data.time_zone, by=principal_of(request)
+    )
     return _tagged(granted(created))
 
 
@@ -133,8 +153,8 @@ async def change_account(
     ],
     if_match: IfMatch = None,
 ) -> Response[Answer[AccountObject]]:
-    """Its name or its metadata; metadata is replaced as a whole."""
-    change = AccountChange(data.name, data.metadata)
+    """Its name, its metadata or its time zone; metadata is replaced as a whole."""
+    change = AccountChange(data.name, data.metadata, data.time_zone)
     changed = await management.accounts.edit(account_id, change, by=principal_of(request), if_match=if_match)
     return _tagged(granted(changed))
 
@@ -195,6 +215,8 @@ def _show(account: Account) -> AccountObject:
         name=stored.name,
         status=OwnerStatus.ACTIVE if stored.suspended_at is None else OwnerStatus.SUSPENDED,
         metadata=read_metadata(stored.metadata),
+        time_zone=stored.time_zone,
+        limits=limit_objects(read_limits(stored.limits), system.now()),
         projects=counts.projects,
         keys=counts.keys,
         users=counts.users,

@@ -40,7 +40,11 @@ class TidinessObject(msgspec.Struct):
 
     keys: Annotated[int, msgspec.Meta(description="Active keys.", examples=[120])]
     without_limit: Annotated[
-        int, msgspec.Meta(description="Keys without any limit: for now, all of them.", examples=[120])
+        int,
+        msgspec.Meta(
+            description="Of these, keys without any limit, be it their project's, account's or plan's.",
+            examples=[12],
+        ),
     ]
     findings: Annotated[
         dict[Finding, int],
@@ -69,7 +73,7 @@ async def report_hygiene(
     tidiness = found.tidiness
     return HygieneReport(
         data=[_show(row) for row in found.rows],
-        summary=TidinessObject(tidiness.keys, tidiness.keys, tidiness.findings),
+        summary=TidinessObject(tidiness.keys, tidiness.without_limit, tidiness.findings),
         next_cursor=found.next_cursor,
     )
 

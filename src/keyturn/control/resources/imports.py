@@ -11,6 +11,7 @@ from litestar.params import Body
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
+from keyturn.control.resources.limit_members import LimitTerms, limits_of
 from keyturn.control.wire import Answer, milliseconds, refusals
 from keyturn.domain.foreign_keys import ForeignKey, Shape, Source
 from keyturn.domain.labels import NAME_LENGTH
@@ -53,6 +54,7 @@ class ImportedKey(msgspec.Struct, forbid_unknown_fields=True):
     models: list[str] = []
     ip: list[str] = []
     metadata: dict[str, str] = {}
+    limits: Annotated[list[LimitTerms], msgspec.Meta(description="As a key that is created has them.")] = []
 
 
 class ImportKeys(msgspec.Struct, forbid_unknown_fields=True):
@@ -138,5 +140,6 @@ def _read(sent: ImportedKey, shapes: list[Shape], number: int) -> ForeignKey:
         models=tuple(sent.models),
         ip=tuple(sent.ip),
         metadata=sent.metadata,
+        limits=limits_of(sent.limits, f"keys[{number}].limits"),
         shapes=tuple(shapes[position] for position in sent.shapes),
     )

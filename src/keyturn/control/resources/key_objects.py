@@ -28,9 +28,11 @@ from keyturn.control.resources.key_members import (
     Sink,
     Tags,
 )
+from keyturn.control.resources.limit_members import LimitObject, limit_objects
 from keyturn.control.wire import Moment, Usd, moment, optional_moment
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import SecretState, Status, secret_state
+from keyturn.domain.limits import read_limits
 from keyturn.domain.money import format_usd
 from keyturn.domain.permissions import Permission, Preset
 from keyturn.services.keys import Key
@@ -63,15 +65,6 @@ class RotationObject(msgspec.Struct):
     self_rotation: SelfRotation
     sink: Sink
     sealing_key: SealingKey
-
-
-class LimitObject(msgspec.Struct, omit_defaults=True):
-    """How much of something a key may use within a window."""
-
-    metric: Annotated[str, Meta(examples=["requests"])]
-    max: int
-    window: str | None = None
-    model: str | None = None
 
 
 class KeyUsageObject(msgspec.Struct):
@@ -187,7 +180,7 @@ def key_object(key: Key) -> KeyObject:
         expires_at=optional_moment(stored.expires_at),
         not_before=optional_moment(stored.not_before),
         rotation=_rotation(key),
-        limits=[],
+        limits=limit_objects(read_limits(stored.limits), now_ms / 1000),
         recoverable=stored.recoverable,
         decoy=stored.decoy,
         delete_protected=stored.delete_protected,

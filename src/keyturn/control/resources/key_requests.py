@@ -28,6 +28,7 @@ from keyturn.control.resources.key_members import (
     Sink,
     Tags,
 )
+from keyturn.control.resources.limit_members import LimitTerms, limits_of
 from keyturn.control.wire import Moment, milliseconds
 from keyturn.domain.key_text import Kind
 from keyturn.domain.permissions import Permission, Preset
@@ -71,6 +72,16 @@ class ChangeKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     delete_protected: DeleteProtected | UnsetType = UNSET
     tags: Tags | UnsetType = UNSET
     metadata: Annotated[Metadata, Meta(description="Takes the place of what was there.")] | UnsetType = UNSET
+    limits: (
+        Annotated[
+            list[LimitTerms],
+            Meta(
+                description="How much may be used within a time; takes the place of what was there. A new publishable "
+                "key starts with 60 requests a minute and 5 at once unless this is said."
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class CreateKey(ChangeKey, forbid_unknown_fields=True, kw_only=True):
@@ -150,6 +161,7 @@ def terms_of(data: ChangeKey) -> Terms:
         sink=rotation.sink or "" if not isinstance(rotation.sink, UnsetType) else UNSET,
         tags=_texts(data.tags),
         metadata=data.metadata,
+        limits=limits_of(data.limits) if isinstance(data.limits, list) else data.limits,
     )
 
 

@@ -7,13 +7,16 @@ from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter, QueryParameter
 
+from keyturn import system
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
 from keyturn.control.resources.accounts import Metadata, OwnerStatus
+from keyturn.control.resources.limit_members import LimitObject, limit_objects
 from keyturn.control.wire import Answer, Cursor, IfMatch, Limit, Moment, Page, moment, refusals, tagged
 from keyturn.domain import ids
 from keyturn.domain.labels import DESCRIPTION_LENGTH, NAME_LENGTH, read_metadata
+from keyturn.domain.limits import read_limits
 from keyturn.domain.policies import MOST_DAYS, ProjectPolicy
 from keyturn.domain.refusals import Reason
 from keyturn.services.projects import NewProject, PolicyChange, Project, ProjectChange
@@ -80,6 +83,9 @@ class ProjectObject(msgspec.Struct):
     description: Description
     status: Annotated[OwnerStatus, msgspec.Meta(description="`suspended` while its account is.")]
     policy: PolicyObject
+    limits: Annotated[
+        list[LimitObject], msgspec.Meta(description="Its own; `…/limits` shows what is used of them.")
+    ]
     metadata: Metadata
     keys: int
     members: int
@@ -272,6 +278,7 @@ def _show(project: Project) -> ProjectObject:
             policy.recoverable,
             policy.rotate_every_days,
         ),
+        limits=limit_objects(read_limits(stored.limits), system.now()),
         metadata=read_metadata(stored.metadata),
         keys=project.counts.keys,
         members=project.counts.members,

@@ -8,12 +8,15 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.spec import Example
 from litestar.params import Body
 
+from keyturn import system
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import refuse
 from keyturn.control.management import Managed
+from keyturn.control.resources.limit_members import LimitObject, limit_objects
 from keyturn.control.wire import Answer, Moment, moment, refusals
 from keyturn.dialects.envelope import CODES
 from keyturn.domain.key_text import Kind
+from keyturn.domain.limits import Scope
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason
 from keyturn.domain.restrictions import address_of
@@ -83,6 +86,10 @@ class VerificationObject(msgspec.Struct, kw_only=True):
     expires_at: Annotated[
         Moment | None, msgspec.Meta(description="When this secret stops working, if nothing changes.")
     ] = None
+    limits: Annotated[
+        list[LimitObject],
+        msgspec.Meta(description="Of the key itself. They count requests to models, not verifications."),
+    ] = []
     tags: list[str] = []
     metadata: Labels = {}
 
@@ -154,5 +161,7 @@ def _show(verdict: Verdict) -> VerificationObject:
         shown.environment, shown.permissions = key.environment, sorted(key.permissions)
         ends = [at for at in (key.expires_at, key.retires_at) if at is not None]
         shown.expires_at = moment(int(min(ends) * 1000)) if ends else None
+        own = [bound.limit for bound in key.limits if bound.scope is Scope.KEY]
+        shown.limits = limit_objects(own, system.now())
         shown.tags, shown.metadata = list(verdict.tags), _metadata.decode(verdict.metadata)
     return shown
