@@ -145,7 +145,8 @@ def _sources(path: str) -> str:
 def _type(annotation: Any, default: object) -> str:  # noqa: ANN401 -- any annotation
     if words := list(_words(annotation)):
         return f"{'Any' if isinstance(default, frozenset) else 'One'} of {', '.join(f'`{one}`' for one in words)}"
-    kind = KINDS[type(default)]
+    of_numbers = isinstance(default, tuple) and any(isinstance(one, int) for one in default)
+    kind = "List of numbers" if of_numbers else KINDS[type(default)]
     meta = next((one for one in get_args(annotation) if isinstance(one, msgspec.Meta)), msgspec.Meta())
     bounds = [
         f"{text} {value:,}"

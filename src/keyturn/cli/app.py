@@ -29,6 +29,7 @@ COMMANDS = {
     "explain": "Show what happened to a recent request, and why.",
     "env": "Print what sets the base URL and the key for OpenAI clients, or write it to .env.",
     "events": "Show what happened that somebody should know of.",
+    "alerts": "See which limits are nearly used up, and which keys are used as they never were.",
     "audit": "Show who changed what, and prove that nobody has touched the record.",
     "import": "Take over keys from LiteLLM, Unkey, one-api or OpenRouter, so that their holders keep them.",
     "peppers": "Replace the secret that protects the stored keys, and see which is in use.",

@@ -77,13 +77,15 @@ def events(
 
 def _follow(node: Node, wanted: dict[str, str | None], first: list[Event], *, as_json: bool) -> None:
     """Print events as they come, oldest first, until the user ends it."""
-    batch, newest = first, ""
+    # Not simply what is newer than the last: the event of a quarantine is stored once it is in force, under the
+    # identifier that refusals have named since it began.
+    batch, seen, oldest = first, set[str](), min((event.id for event in first), default="")
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             for event in reversed(batch):
-                if event.id > newest:
+                if event.id >= oldest and event.id not in seen:
                     _print_line(event, as_json=as_json)
-                    newest = event.id
+            seen = {event.id for event in batch}
             time.sleep(FOLLOW_EVERY_S)
             batch = node.get(PATH, **wanted, limit=1000).read(list[Event])
 

@@ -149,7 +149,10 @@ def _notes(key: Key) -> list[str]:
         (key.decoy, "It is a decoy: nobody should use it, and whoever does raises an alarm."),
         (key.recoverable, "Its secret is kept, sealed; `keyturn keys reveal` shows it again."),
         (key.delete_protected, "It is protected from deletion."),
-        (key.quarantined_at, "Two came for its new secret, so both are refused; enabling it ends that."),
+        (
+            key.quarantined_at,
+            "Somebody else seems to have it, so it is refused; `keyturn alerts list` says why, enabling it ends that.",
+        ),
         (key.usage.seen_in_url, "It was sent in a URL, where logs keep it: replace it."),
     )
     return [note for holds, note in notes if holds]

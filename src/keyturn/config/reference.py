@@ -58,7 +58,7 @@ def table(settings: Settings, origins: Mapping[str, str]) -> list[tuple[str, str
 def _shown(value: object, *, secret: bool) -> str:
     if secret and value:
         return REDACTED
-    return ", ".join(sorted(value)) if isinstance(value, frozenset | tuple) else str(value)
+    return ", ".join(map(str, sorted(value))) if isinstance(value, frozenset | tuple) else str(value)
 
 
 def section_names() -> list[str]:

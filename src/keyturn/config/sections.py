@@ -117,6 +117,48 @@ class Leaks(Struct, frozen=True, forbid_unknown_fields=True):
     """What a report does to a key, beside the event: ``disable``, ``revoke``, or ``notify`` for nothing."""
 
 
+Action = Literal["log", "notify", "throttle", "quarantine"]
+Percent = Annotated[int, Meta(ge=1, le=100)]
+
+
+class Alerts(Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody is told of. ``log``: in the log; ``notify``: an event too; ``throttle``, ``quarantine``: the key as well."""
+
+    thresholds: tuple[Percent, ...] = (50, 80, 100)
+    """Percent of a limit, a budget or a credit that are told when they are used; an owner may have others."""
+    key_in_browser: Action = "notify"
+    """A secret key comes from a page in a browser."""
+    usage_spike: Action = "notify"
+    """A key uses more than 8 times in half an hour what it uses at that time of the day."""
+    spike_floor_tokens: Count = 500_000
+    """Tokens in half an hour up to which ``usage_spike`` is silent."""
+    spike_floor_cents: Count = 100
+    """US cents in half an hour up to which ``usage_spike`` is silent."""
+    dearer_model: Action = "notify"
+    """A key uses a model that it never did, dearer than all that it did."""
+    wake_up: Action = "notify"
+    """A key is used after 30 days of rest."""
+    dead_key_used: Action = "notify"
+    """A revoked, expired or rotated secret is used. ``quarantine`` lets whoever has an old secret stop the key."""
+    guessing: Literal["log", "notify"] = "notify"
+    """An address sends 20 different bad keys in 5 minutes."""
+    scope_probing: Action = "notify"
+    """A key is refused 5 different operations in 5 minutes."""
+    failing: Action = "notify"
+    """Most requests of a key fail, and nearly none did the day before."""
+    throttle_minutes: Annotated[int, Meta(ge=1, le=10_080)] = 60
+    """How long a throttle lasts."""
+    quarantine_first_key: bool = False
+    """Whether the first key of the node may be quarantined as well; otherwise it is only told of."""
+
+
+class Events(Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``keyturn events`` and ``keyturn alerts`` show."""
+
+    kept_days: Annotated[int, Meta(ge=1, le=36_500)] = 400
+    """How long an event is kept."""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What the processes print on stderr."""
 
@@ -152,6 +194,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     journal: Journal = Journal()
     vault: Vault = Vault()
     leaks: Leaks = Leaks()
+    alerts: Alerts = Alerts()
+    events: Events = Events()
     log: Log = Log()
     metrics: Metrics = Metrics()
     support: Support = Support()

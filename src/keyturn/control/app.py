@@ -21,6 +21,7 @@ from keyturn.control.management import Management
 from keyturn.control.refused_calls import note_refused
 from keyturn.control.resources import (
     accounts,
+    alerts,
     audit,
     claims,
     events,
@@ -113,6 +114,7 @@ def _routes() -> list[ControllerRouterHandler]:
         requests,
         node,
         events,
+        alerts,
         audit,
         imports,
         reveal,
@@ -156,6 +158,7 @@ def _openapi() -> OpenAPIConfig:
             Tag("Requests", "Why one request was answered as it was."),
             Tag("Leaks", "Keys that were found where they should not be."),
             Tag("Events", "What happened that somebody should know of."),
+            Tag("Alerts", "What waits for somebody to see to it."),
             Tag("Audit", "Who changed what, in a chain that shows when it was touched."),
             Tag("Node", "How this node is doing."),
             Tag("Probes", "For load balancers and Prometheus."),

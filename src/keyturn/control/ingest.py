@@ -20,7 +20,7 @@ never overtakes its beginning.
 import asyncio
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,7 @@ from keyturn import system
 from keyturn.control.journal_files import JournalFile, journal_files
 from keyturn.control.tally import Tally
 from keyturn.domain import journal
+from keyturn.domain.anomalies import Tried
 from keyturn.store import journals, usage
 from keyturn.store.engine import Store
 
@@ -47,9 +48,19 @@ LARGEST_READ = journal.HEADER_LENGTH + journal.LARGEST_FRAME
 class Ingest:
     """Reads this node's journals. ``load`` first, then ``run`` in the background and ``flush`` at will."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(
+        self, store: Store, folder: Path, tried: Callable[[Sequence[Tried]], None] | None = None
+    ) -> None:
+        """Take in what is read.
+
+        Args:
+            store: Where it goes.
+            folder: Where the journals stand.
+            tried: Is told what was refused to keys because they may not do it, once that is in the store.
+        """
         self._store = store
         self._folder = folder
+        self._tried = tried
         self._positions: dict[str, tuple[int, bool]] = {}
         self._unreadable: set[str] = set()
         self._lock = asyncio.Lock()
@@ -180,6 +191,8 @@ class Ingest:
         async with self._store.writing() as connection:
             await journals.write(connection, batch)
         self._positions[name] = position, finished
+        if tally.tried and self._tried is not None:
+            self._tried(tally.tried)
 
     def _position(self, file: JournalFile) -> int:
         return self._positions.get(file.name, (0, False))[0]

@@ -9,6 +9,8 @@ from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
 from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
+from keyturn.services.alerts import Alerts
+from keyturn.services.anomalies import Anomalies
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
 from keyturn.services.events import Events
@@ -57,6 +59,8 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     claims: Claims
     events: Events
     alarms: Alarms
+    alerts: Alerts
+    anomalies: Anomalies
     audit: Audit
     leaks: Leaks
     report_keys: ReportKeys | None = None

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from keyturn.domain.anomalies import OUT_OF_SCOPE, Tried
 from keyturn.domain.journal import ADMITTED, REFUSED, Admitted, Served, Used
 from keyturn.domain.usage import Source
 from keyturn.store.journals import Batch, KeyUsageRow, RollupRow, SecretUseRow
@@ -21,6 +22,7 @@ PERIODS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 MINUTE_US = 60_000_000
 _ARRAY_16 = 0xDC
 _QUERY = "query"
+_FORBIDDEN = 403
 _REPORTED, _RECOVERED = Source.REPORTED.value, Source.RECOVERED.value
 
 Group = tuple[str, str, int, int]
@@ -36,9 +38,18 @@ class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=ADMITTED, gc=Fals
 
 
 class _Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):
-    """The part of ``Refused`` that says where it belongs: nothing is added up."""
+    """The part of ``Refused`` that says where it belongs, and what was refused to whom: nothing is added up."""
 
     request_id: str
+    key_id: str
+    reason: str
+    status: int
+    at_us: int
+    operation: str
+    path: str
+    model: str
+    location: str
+    address: str
 
 
 _decode = msgspec.msgpack.Decoder(_Begun | Served | _Refused | Used).decode
@@ -51,6 +62,8 @@ class Tally:
     def __init__(self) -> None:
         self.read = 0
         """Payloads taken in."""
+        self.tried: list[Tried] = []
+        """What keys may not do and tried."""
         self._begun: dict[str, bytes] = {}
         self._settled: list[tuple[str]] = []
         self._groups: dict[Group, Sums] = {}
@@ -77,6 +90,8 @@ class Tally:
                     begun[record.request_id] = payload
                 elif type(record) is _Refused:
                     self._keep(record.request_id, payload)
+                    if record.status == _FORBIDDEN and record.key_id:
+                        self._note_refused(record)
                 elif type(record) is Used:
                     self._uses[record.secret_id, record.address] = record
                     if record.location == _QUERY:
@@ -137,6 +152,12 @@ class Tally:
             request_ids, payloads = self._stretches[request_id[:STRETCH_WIDTH]] = [], []
         request_ids.append(request_id)
         payloads.append(payload)
+
+    def _note_refused(self, record: _Refused) -> None:
+        if record.reason in OUT_OF_SCOPE:
+            operation = f"{record.operation} {record.model}".strip()
+            at = record.at_us / 1e6
+            self.tried.append(Tried(record.key_id, operation, at, record.address, record.request_id))
 
     def _blocks(self) -> list[tuple[str, str, bytes]]:
         blocks = []

@@ -29,6 +29,18 @@ class EventKind(StrEnum):
     CLAIMED_TWICE = "key.claimed_twice"
     LEAK_REPORTED = "key.leak.reported"
     REVOKED_BY_HOLDER = "key.revoked_by_holder"
+    LIMIT_REACHED = "limit.reached"
+    """So much of a limit, a budget or a credit has been used that somebody wants to know."""
+    USAGE_SPIKE = "key.usage_spike"
+    """Many times more than a key uses at this hour."""
+    DEARER_MODEL = "key.dearer_model"
+    """A model that a key never used, and dearer than all it did."""
+    WOKE_UP = "key.woke_up"
+    """A key is used again after a month of rest."""
+    SCOPE_PROBING = "key.scope_probing"
+    """A key tried, one after the other, what it may not do."""
+    FAILING = "key.failing"
+    """Most of what a key asks for fails, and it did not before."""
 
 
 class Severity(StrEnum):
@@ -57,7 +69,14 @@ SEVERITIES: dict[EventKind, Severity] = {
     EventKind.CLAIMED_TWICE: Severity.CRITICAL,
     EventKind.LEAK_REPORTED: Severity.CRITICAL,
     EventKind.REVOKED_BY_HOLDER: Severity.CRITICAL,
+    EventKind.LIMIT_REACHED: Severity.WARNING,
+    EventKind.USAGE_SPIKE: Severity.CRITICAL,
+    EventKind.DEARER_MODEL: Severity.WARNING,
+    EventKind.WOKE_UP: Severity.WARNING,
+    EventKind.SCOPE_PROBING: Severity.CRITICAL,
+    EventKind.FAILING: Severity.WARNING,
 }
+"""Of a limit only the usual one: how much of it is used decides."""
 
 
 class Notice(msgspec.Struct, frozen=True, array_like=True):

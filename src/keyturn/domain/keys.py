@@ -77,7 +77,7 @@ class KeyRecord(msgspec.Struct, frozen=True, array_like=True):
     """Where it may be presented; ``None``: wherever the node takes keys."""
     decoy: bool = False
     frozen: bool = False
-    """Its successor was claimed twice: nobody knows who is who."""
+    """Somebody else seems to have it: its successor was claimed twice, or it is used as it never was."""
     pending: bool = False
     """The first use of this secret must be told, because it starts the old one's overlap."""
     retires_at: float | None = None
@@ -87,6 +87,8 @@ class KeyRecord(msgspec.Struct, frozen=True, array_like=True):
     self_rotation: bool = False
     limits: tuple[Bound, ...] = ()
     """Everything that a request with it is counted on."""
+    case_id: str = ""
+    """The event that says why it is frozen; empty: it is not."""
 
 
 ANONYMOUS = KeyRecord(
@@ -154,7 +156,8 @@ def refused_by_status(key: KeyRecord, now: float) -> Refused | None:
             Reason.EXPIRED_API_KEY, details={"key_id": key.id, "expired_at": rfc3339(key.expires_at or 0.0)}
         )
     if key.frozen:
-        return Refused(Reason.KEY_QUARANTINED, details={"key_id": key.id})
+        case = {"case_id": key.case_id} if key.case_id else {}
+        return Refused(Reason.KEY_QUARANTINED, details={"key_id": key.id, **case})
     if key.retires_at is not None and key.retires_at <= now:
         details = {"key_id": key.id, "rotated_at": rfc3339(key.retires_at)}
         return Refused(Reason.ROTATED_API_KEY, details=details)

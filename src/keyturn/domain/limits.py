@@ -77,6 +77,7 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
         shadow: Counted, and told when it is passed, but nothing is refused.
         raised_max: Stands for ``max`` until ``raised_until``; ``None``: it is not raised.
         raised_until: Seconds since 1970 UTC.
+        until: When it ends, in seconds since 1970 UTC: from then on it allows everything; 0: never.
     """
 
     metric: Metric
@@ -86,9 +87,12 @@ class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     shadow: bool = False
     raised_max: int | None = None
     raised_until: float = 0.0
+    until: float = 0.0
 
     def max_at(self, now: float) -> int:
         """Return how much is allowed at ``now``, in seconds since 1970 UTC."""
+        if self.until and now >= self.until:
+            return LARGEST_NANO_USD if self.metric is Metric.COST else LARGEST
         return self.raised_max if self.raised_max is not None and now < self.raised_until else self.max
 
     @property
@@ -208,6 +212,12 @@ def _problem_with(limit: Limit, now: float) -> tuple[str, str] | None:
         return "max", f"What is allowed is an amount from 0 to {shown(limit.metric, largest)}"
     if limit.model and not is_pattern(limit.model):
         return "model", "A pattern is up to 200 visible ASCII characters, such as gpt-*"
+    return _problem_with_ends(limit, largest, now)
+
+
+def _problem_with_ends(limit: Limit, largest: int, now: float) -> tuple[str, str] | None:
+    if limit.until and limit.until <= now:
+        return "until", "A limit ends in the future"
     if limit.raised_max is None:
         return None
     if not limit.max < limit.raised_max <= largest:
@@ -245,6 +255,7 @@ def _holds_to(inner: Limit, outer: Limit, now: float) -> bool:
         return False
     if inner.model and not (outer.model and allows_name((inner.model,), outer.model)):
         return False
-    # Both only ever fall, so it is enough to compare now and where the outer one falls.
-    times = (now, max(now, outer.raised_until))
+    # Both only ever fall but where they end, so it is enough to compare now, where the outer one falls, and where the
+    # inner one ends.
+    times = (now, max(now, outer.raised_until), max(now, inner.until))
     return all(inner.max_at(at) <= outer.max_at(at) for at in times)

@@ -6,6 +6,8 @@ from keyturn.domain.keys import KeyRecord
 from keyturn.domain.permissions import Permission
 
 OPERATOR, SCHEDULER = "operator", "scheduler"
+ALERTS = "alerts"
+"""What slows down or freezes a key that is used as it never was."""
 NOBODY = "nobody"
 """The account within reach of whoever asks without a key, where none is needed: there is no such account."""
 
@@ -18,7 +20,7 @@ class Principal(msgspec.Struct, frozen=True):
     """
 
     name: str
-    """``operator``, ``scheduler``, or the identifier of a key: the actor in the audit log. Empty: no key was needed."""
+    """``operator``, ``scheduler``, ``alerts``, or the identifier of a key: the actor in the audit log. Empty: no key was needed."""
     address: str = ""
     request_id: str = ""
     key: KeyRecord | None = None

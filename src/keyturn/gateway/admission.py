@@ -7,11 +7,10 @@ from urllib.parse import unquote_to_bytes
 from keyturn import system
 from keyturn.dialects import errors, json_scan, openai_calls, problem
 from keyturn.dialects.json_scan import Members
-from keyturn.domain import key_text
+from keyturn.domain import anomalies, key_text
 from keyturn.domain.decision import Facts, decide, refused_by_model
 from keyturn.domain.events import EventKind
 from keyturn.domain.journal import Refused as RefusedRecord
-from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import ANONYMOUS, KeyRecord
 from keyturn.domain.models import near
 from keyturn.domain.permissions import Permission
@@ -28,6 +27,7 @@ from keyturn.telemetry.redact import redact
 
 _FAILURES = frozenset({401, 403})
 """Statuses of refused credentials."""
+_BAD = frozenset({Reason.UNKNOWN_API_KEY, Reason.MALFORMED_API_KEY})
 
 
 class Admission:
@@ -191,7 +191,7 @@ class Admission:
         self.key = key
         if self.location == "query":
             self.notice(EventKind.KEY_IN_URL)
-        if key.kind is Kind.SECRET and key_notes.from_browser(self.request.headers):
+        if anomalies.key_in_browser(key.kind, marked=key_notes.from_browser(self.request.headers)):
             self.notice(EventKind.KEY_IN_BROWSER, origin=key_notes.origin_of(self.request.headers)[:200])
         self._known(key)
 
@@ -351,14 +351,14 @@ class Admission:
         now, wait_s = system.monotonic(), 0
         if refused.reason is Reason.UNKNOWN_API_KEY:
             key_id = ""  # a decoy's: it counts like any guess
+        if refused.reason in _BAD and anomalies.guessing(plane.guesses.count(address, self.credential, now)):
+            plane.notices.add(
+                EventKind.GUESSING, system.now(), key_id="", address=address, request_id=self.request_id
+            )
         for who in (address, key_id):
-            if not who:
-                continue
-            if plane.failures.count(who, now) and who == address:
-                plane.notices.add(
-                    EventKind.GUESSING, system.now(), key_id="", address=address, request_id=self.request_id
-                )
-            wait_s = max(wait_s, plane.failures.wait_s(who, now))
+            if who:
+                plane.failures.count(who, now)
+                wait_s = max(wait_s, plane.failures.wait_s(who, now))
         if not wait_s:
             return refused
         return Refused(

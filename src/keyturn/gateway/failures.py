@@ -21,8 +21,8 @@ class Failures:
         self._second = 0
         self._lookups = 0
 
-    def count(self, who: str, now: float) -> bool:
-        """Note a refusal; say whether it is the one that reached the limit.
+    def count(self, who: str, now: float) -> None:
+        """Note a refusal.
 
         Args:
             who: The client's address or a key's identifier.
@@ -34,7 +34,6 @@ class Failures:
         if len(self._counts) >= TRACKED:
             del self._counts[next(iter(self._counts))]
         self._counts[who] = began, count + 1
-        return count + 1 == self._limit
 
     def wait_s(self, who: str, now: float) -> int:
         """Return how many whole seconds are left until refusals are answered with their reason again; 0: now."""

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from email.utils import formatdate
 
+from keyturn.domain.anomalies import dead_key_used
 from keyturn.domain.events import EventKind
 from keyturn.domain.key_text import LENGTH, Kind, is_well_formed
 from keyturn.domain.keys import KeyRecord, rfc3339
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.domain.restrictions import allows_origin, origin_of as canonical_origin
 from keyturn.domain.rotation import REMIND_DAYS
 
@@ -18,8 +19,6 @@ REMIND_BEFORE_S = max(REMIND_DAYS) * 86_400.0
 """Of a rotation by policy: as long as the first event about it comes before it. A date to come is what RFC 9745 allows."""
 BROWSER_MARKS = (b"origin", b"sec-fetch-site")
 """What browsers send and other clients do not. ``Sec-Fetch-Mode`` is not among them: Node.js sends it too."""
-
-_ENDED = frozenset({Reason.REVOKED_API_KEY, Reason.EXPIRED_API_KEY, Reason.ROTATED_API_KEY})
 
 
 def origin_of(headers: Mapping[bytes, bytes]) -> str:
@@ -51,7 +50,7 @@ def event_of(key: KeyRecord, refused: Refused) -> EventKind | None:
     """Say what the operator should hear of a refused key; ``None``: nothing."""
     if key.decoy:
         return EventKind.DECOY_USED
-    return EventKind.DEAD_KEY_USED if refused.reason in _ENDED else None
+    return EventKind.DEAD_KEY_USED if dead_key_used(refused.reason) else None
 
 
 def header_lines(key: KeyRecord, origin: str, now: float) -> bytes:

@@ -17,6 +17,7 @@ from keyturn.domain.secret import REDACTED
 from keyturn.gateway.counters import Counters
 from keyturn.gateway.failures import Failures
 from keyturn.gateway.gate import Places
+from keyturn.gateway.guesses import Guesses
 from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
 from keyturn.gateway.leases import Later, Leases
@@ -134,6 +135,7 @@ class Plane:
         self.takes_headers = False
         """A lone ``Authorization`` header can be decided at once: no other header may carry a key."""
         self.failures = Failures(settings.auth.failures_per_minute)
+        self.guesses = Guesses()
         self.notices = Notices(send)
         self.leases = Leases(send, system.monotonic, later)
         self.uses = Uses(journal)

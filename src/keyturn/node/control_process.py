@@ -23,13 +23,17 @@ from keyturn.control.http_server import HttpServer
 from keyturn.control.ingest import Ingest
 from keyturn.control.management import Management
 from keyturn.control.scheduler import Scheduler, jobs_of
+from keyturn.domain.anomalies import Use
 from keyturn.node.child import Brief, Ready, read_brief, say_ready
 from keyturn.services import bootstrap
 from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
+from keyturn.services.alerts import Alerts
+from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
 from keyturn.services.configuration import Configuration
+from keyturn.services.countermeasures import Countermeasures
 from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
@@ -49,6 +53,7 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.simulate import Simulation
+from keyturn.services.thresholds import Thresholds
 from keyturn.services.upstreams import Upstreams
 from keyturn.services.users import Users
 from keyturn.services.verification import Verification
@@ -92,10 +97,11 @@ async def _serve(brief: Brief) -> None:
         await management.bus.listen(
             data.bus_socket,
             first_used=management.rotation.first_used,
-            noticed=management.events.noticed,
+            noticed=management.anomalies.noticed,
             limits=management.counting,
         )
         tasks.spawn(management.counting.run(), name="counting")
+        tasks.spawn(management.anomalies.run(), name="scope probing")
         tasks.spawn(management.ingest.run(), name="ingest")
         tasks.spawn(Scheduler(jobs_of(management)).run(), name="scheduler")
         tasks.spawn(management.verification.run(), name="use of verified keys")
@@ -129,13 +135,23 @@ async def _management(
         configuration=configuration.read,
     )
     closing.push_async_callback(bus.close)
-    ingest = Ingest(store, data.journals)
-    await ingest.load()
-    counting = Counting(store, ingest, bus, journals=data.journals)
-    closing.push_async_callback(counting.close)
     sinks = Sinks(brief.settings.rotation.sinks)
     rotation = Rotation(store, vault, bus, sinks)
     events = Events(store)
+    thresholds = Thresholds(store, brief.settings.alerts.thresholds)
+    await thresholds.load()
+    anomalies = _anomalies(brief.settings, store, bus, events)
+    ingest = Ingest(store, data.journals, anomalies.probing.note)
+    await ingest.load()
+    counting = Counting(
+        store,
+        ingest,
+        bus,
+        journals=data.journals,
+        thresholds=thresholds.of,
+        tell=thresholds.crossed,
+    )
+    closing.push_async_callback(counting.close)
     keys = Keys(store, vault, bus, sinks)
     return Management(
         settings=brief.settings,
@@ -154,7 +170,9 @@ async def _management(
         rotation_policy=RotationPolicy(store, rotation),
         claims=Claims(store, vault, bus),
         events=events,
-        alarms=Alarms(events.noticed),
+        alarms=Alarms(anomalies.noticed),
+        alerts=Alerts(store, events, thresholds),
+        anomalies=anomalies,
         audit=Audit(store, data, entries_in=entries_in),
         leaks=Leaks(
             store,
@@ -174,7 +192,7 @@ async def _management(
             look=lookup.by_digest,
             labels=secrets.labels,
             first_used=rotation.first_used,
-            noticed=events.noticed,
+            noticed=anomalies.noticed,
         ),
         peppers=Peppers(store, vault, bus),
         reveal=Reveal(store, vault, lookup),
@@ -184,6 +202,12 @@ async def _management(
         counting=counting,
         bus=bus,
     )
+
+
+def _anomalies(settings: Settings, store: Store, bus: BusServer, events: Events) -> Anomalies:
+    floor = Use(settings.alerts.spike_floor_tokens, settings.alerts.spike_floor_cents * NANO_USD_PER_CENT)
+    countermeasures = Countermeasures(store, bus, settings.alerts)
+    return Anomalies(store, countermeasures, events.noticed, floor=floor)
 
 
 def _report_keys(settings: Settings) -> ReportKeys | None:

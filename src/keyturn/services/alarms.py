@@ -4,14 +4,13 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from keyturn.domain.anomalies import dead_key_used
 from keyturn.domain.events import EventKind, Notice
 from keyturn.domain.keys import KeyRecord
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 
 AGAIN_AFTER_S = 3_600.0
 REMEMBERED = 10_000
-
-_ENDED = frozenset({Reason.REVOKED_API_KEY, Reason.EXPIRED_API_KEY, Reason.ROTATED_API_KEY})
 
 
 class Sighting(msgspec.Struct, frozen=True):
@@ -54,4 +53,4 @@ class Alarms:
 def _kind_of(key: KeyRecord, refused: Refused | None) -> EventKind | None:
     if key.decoy:
         return EventKind.DECOY_USED
-    return EventKind.DEAD_KEY_USED if refused is not None and refused.reason in _ENDED else None
+    return EventKind.DEAD_KEY_USED if refused is not None and dead_key_used(refused.reason) else None

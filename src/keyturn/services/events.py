@@ -16,6 +16,7 @@ from keyturn.store.engine import Store
 from keyturn.store.events import EventFilter, StoredEvent
 from keyturn.telemetry.redact import redact
 
+NOTHING = "{}"
 LEVELS = {
     Severity.INFO: logging.INFO,
     Severity.WARNING: logging.WARNING,
@@ -59,16 +60,23 @@ class Events:
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
 
-async def keep(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
+async def keep(connection: AsyncConnection, notices: Sequence[Notice]) -> list[StoredEvent]:
     """Keep what a use case has to tell, in the transaction of what it did, and log it; see ``Events.noticed``."""
     owners = await events.owners(connection, (one.key_id for one in notices if one.key_id))
-    kept = [_stored(one, owners.get(one.key_id, ("", ""))) for one in notices]
+    kept = [stored_event(one, owners.get(one.key_id, ("", ""))) for one in notices]
+    await keep_stored(connection, kept)
+    return kept
+
+
+async def keep_stored(connection: AsyncConnection, kept: Sequence[StoredEvent]) -> None:
+    """Keep events that are whole, and log them."""
     await events.add(connection, kept)
-    for notice, stored in zip(notices, kept, strict=True):
-        _log(notice, stored)
+    for one in kept:
+        log(one)
 
 
-def _stored(notice: Notice, owner: tuple[str, str]) -> StoredEvent:
+def stored_event(notice: Notice, owner: tuple[str, str]) -> StoredEvent:
+    """Return an event as it is kept; ``owner`` is the account and the project."""
     account_id, project_id = owner
     details = {name: redact(text) for name, text in notice.details.items()}
     return StoredEvent(
@@ -85,10 +93,10 @@ def _stored(notice: Notice, owner: tuple[str, str]) -> StoredEvent:
     )
 
 
-def _log(notice: Notice, stored: StoredEvent) -> None:
+def log(stored: StoredEvent) -> None:
+    """Write an event into the log."""
     given = {"key_id": stored.key_id, "address": stored.address, "request_id": stored.request_id}
     told = {name: value for name, value in given.items() if value}
-    level = LEVELS[SEVERITIES[notice.kind]]
-    structlog.get_logger().log(
-        level, stored.kind, event_id=stored.id, **told, details=stored.details if notice.details else None
-    )
+    level = LEVELS[Severity(stored.severity)]
+    details = stored.details if stored.details != NOTHING else None
+    structlog.get_logger().log(level, stored.kind, event_id=stored.id, **told, details=details)

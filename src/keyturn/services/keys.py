@@ -176,7 +176,7 @@ class Keys:
             if found.key.revoked_at is not None:
                 return Refused(Reason.CONFLICT, "A revoked key can't be enabled again; create a new one")
             refused = refused_as_too_strong(by, found, now_ms / 1000)
-            return refused or replace(found.key, enabled=True, frozen_at=None)
+            return refused or replace(found.key, enabled=True, frozen_at=None, case_id="")
 
         return await self._change(id_or_name, "key.enable", step, by=by)
 

@@ -84,6 +84,7 @@ def record(holder: Holder) -> KeyRecord:
         ),
         self_rotation=bool(holder.self_rotation),
         limits=_bounds(holder),
+        case_id=holder.case_id,
     )
     return msgspec.structs.replace(known, plain=True) if _is_plain(known) else known
 

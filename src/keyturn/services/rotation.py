@@ -144,8 +144,8 @@ class Rotation:
         newer = [one for one in live if one.id > record.secret_id]
         given = await claims.held(connection, newer[-1].id) if newer else None
         if given is not None:
-            await _freeze(connection, record.id, by, at, given.claimed_from)
-            return Refused(Reason.KEY_QUARANTINED, details={"key_id": record.id})
+            case_id = await _freeze(connection, record.id, by, at, given.claimed_from)
+            return Refused(Reason.KEY_QUARANTINED, details={"key_id": record.id, "case_id": case_id})
         if newer:
             message = "This secret has a successor already; use that one, or have the key rotated for you"
             return Refused(Reason.CONFLICT, message)
@@ -340,18 +340,18 @@ async def _activate(connection: AsyncConnection, key: StoredKey, used: StoredSec
         await events.keep(connection, [Notice(EventKind.ROTATION_STARTED, at / 1000, key.id, details=facts)])
 
 
-async def _freeze(
-    connection: AsyncConnection, key_id: str, by: Principal, at: int, claimed_from: str
-) -> None:
-    await keys.change(connection, key_id, {"frozen_at": at})
-    await audit.note(connection, by, "key.freeze", key_id, after={"claimed_from": [claimed_from, by.address]})
+async def _freeze(connection: AsyncConnection, key_id: str, by: Principal, at: int, claimed_from: str) -> str:
+    """Freeze a key; return the identifier of the event that says why."""
     details = {"claimed_from": claimed_from, "effect": "frozen"}
     notice = Notice(EventKind.CLAIMED_TWICE, at / 1000, key_id, by.address, by.request_id, details)
-    await events.keep(connection, [notice])
+    [case] = await events.keep(connection, [notice])
+    await keys.change(connection, key_id, {"frozen_at": at, "case_id": case.id})
+    await audit.note(connection, by, "key.freeze", key_id, after={"claimed_from": [claimed_from, by.address]})
+    return case.id
 
 
 async def _thaw(connection: AsyncConnection, key: StoredKey, by: Principal, at: int) -> None:
-    await keys.change(connection, key.id, {"frozen_at": None})
+    await keys.change(connection, key.id, {"frozen_at": None, "case_id": ""})
     await audit.note(
         connection, by, "key.thaw", key.id, before={"frozen_at": key.frozen_at}, after={"thawed_at": at}
     )

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, insert, or_, select
+from sqlalchemy import ColumnElement, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.store.tables import events, keys, projects
+from keyturn.domain import ids
+from keyturn.store.tables import accounts, events, keys, projects
 
 _BATCH = 500
 """Identifiers in one query; SQLite takes 32,766 values at most."""
@@ -28,6 +29,8 @@ class StoredEvent(msgspec.Struct, frozen=True):
     request_id: str
     details: str
     """A JSON object of strings."""
+    acknowledged_at: int | None = None
+    acknowledged_by: str = ""
 
 
 class EventFilter(msgspec.Struct, frozen=True):
@@ -40,6 +43,10 @@ class EventFilter(msgspec.Struct, frozen=True):
     key: str = ""
     """The identifier or the name of a key."""
     since_ms: int | None = None
+    kinds: tuple[str, ...] = ()
+    account: str = ""
+    """The identifier or the name of an account."""
+    acknowledged: bool | None = None
 
 
 async def owners(connection: AsyncConnection, key_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -79,6 +86,12 @@ async def page(
     return [StoredEvent(*row) for row in await connection.execute(query)]
 
 
+async def prune(connection: AsyncConnection, *, before_ms: int) -> int:
+    """Delete what was stored before a time; return how many."""
+    oldest = ids.mint(ids.EVENT, now_ms=max(before_ms, 0), entropy=0)
+    return (await connection.execute(delete(events).where(events.c.id < oldest))).rowcount
+
+
 def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
     exact = (
         (events.c.account_id, wanted.account_id),
@@ -92,4 +105,12 @@ def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
         found.append(or_(events.c.key_id == wanted.key, events.c.key_id.in_(named)))
     if wanted.since_ms is not None:
         found.append(events.c.at >= wanted.since_ms)
+    if wanted.kinds:
+        found.append(events.c.kind.in_(wanted.kinds))
+    if wanted.account:
+        called = select(accounts.c.id).where(accounts.c.name == wanted.account)
+        found.append(or_(events.c.account_id == wanted.account, events.c.account_id.in_(called)))
+    if wanted.acknowledged is not None:
+        seen = events.c.acknowledged_at
+        found.append(seen.is_not(None) if wanted.acknowledged else seen.is_(None))
     return found

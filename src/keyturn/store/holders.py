@@ -55,3 +55,4 @@ class Holder(msgspec.Struct, frozen=True):
     time_zone: str = "UTC"
     prepaid: int = 0
     """Without credit nothing is served."""
+    case_id: str = ""

@@ -21,7 +21,8 @@ SELECT s.id, s.verifier, s.binding, s.pepper_id, s.activated_at, s.expires_at, s
   k.user_id IS NULL OR (u.suspended_at IS NULL AND u.deleted_at IS NULL),
   a.id = (SELECT min(id) FROM accounts),
   (SELECT min(x.created_at) FROM secrets x WHERE x.key_id = k.id AND x.id > s.id AND x.revoked_at IS NULL),
-  k.next_rotation_at, k.limits, p.limits, a.limits, n.limits, a.time_zone, a.prepaid OR coalesce(n.prepaid, 0)
+  k.next_rotation_at, k.limits, p.limits, a.limits, n.limits, a.time_zone, a.prepaid OR coalesce(n.prepaid, 0),
+  k.case_id
 FROM secrets s
 JOIN keys k ON k.id = s.key_id
 JOIN projects p ON p.id = k.project_id

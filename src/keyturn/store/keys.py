@@ -58,6 +58,8 @@ class StoredKey(msgspec.Struct, frozen=True):
     metadata: str = "{}"
     limits: str = NO_LIMITS
     """``domain.limits`` as JSON."""
+    case_id: str = ""
+    """The event that says why it is frozen."""
 
 
 class StoredSecret(msgspec.Struct, frozen=True):

@@ -140,10 +140,11 @@ keys = Table(
     Column("self_rotation", Boolean, nullable=False, server_default="0"),  # the holder may rotate it
     Column("sealing_key", LargeBinary),  # an X25519 public key: successors are returned sealed to it
     Column("sink", Text, nullable=False, server_default=EMPTY),  # a file that successors are written to
-    Column("frozen_at", BigInteger),  # a successor was claimed twice: somebody else has the secret
+    Column("frozen_at", BigInteger),  # somebody else seems to have the secret; refused until it is enabled
     Column("tags", Text, nullable=False, server_default=EMPTY),  # space-separated, sorted
     Column("metadata", Text, nullable=False, server_default="{}"),
     Column("limits", Text, nullable=False, server_default="[]"),
+    Column("case_id", String(40), nullable=False, server_default=EMPTY),  # the event it was frozen for
     Index("ix_keys_project_id", "project_id", "id"),
     Index("ix_keys_user_id", "user_id", "id"),
     Index("ix_keys_name", "name"),
@@ -273,6 +274,8 @@ events = Table(
     Column("address", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("details", Text, nullable=False),  # a JSON object of strings
+    Column("acknowledged_at", BigInteger),  # somebody has seen to it
+    Column("acknowledged_by", Text, nullable=False, server_default=EMPTY),
     Index("ix_events_key_id", "key_id", "id"),
     Index("ix_events_kind", "kind", "id"),
 )

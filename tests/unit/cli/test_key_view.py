@@ -78,7 +78,7 @@ def test_everything_about_a_key_is_shown() -> None:
             "by its holder, into /etc/a.env, sealed",
         ),
         *("retiring until 2030-01-01T00:00:00Z", "from 10.1.2.3", "2026-01-03T00:00:00Z"),
-        *("It is a decoy", "keys reveal", "protected from deletion", "Two came for its new secret"),
+        *("It is a decoy", "keys reveal", "protected from deletion", "Somebody else seems to have it"),
     ):
         assert part in text
 

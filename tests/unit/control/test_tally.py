@@ -148,3 +148,20 @@ def test_a_refusal_is_kept_and_counts_for_nothing() -> None:
 
     assert len(found.blocks) == 1
     assert (found.admitted, found.settled, found.rollups, found.keys) == ([], [], [], [])
+
+
+def test_what_a_key_may_not_do_is_told_apart_from_all_other_refusals() -> None:
+    """By what was asked; a model that is not on the list is an operation of its own."""
+    denied = refused(status=403, reason="model_not_allowed", model="gpt-4o", at_us=5_000_000)
+    tally = Tally()
+
+    others = [
+        refused(status=403, reason="ip_not_allowed"),
+        refused(status=403, reason="insufficient_permissions", key_id=""),
+        refused(),
+    ]
+    tally.add([payload(record) for record in (denied, *others)])
+
+    (tried,) = tally.tried
+    assert (tried.key_id, tried.operation, tried.at) == (KEY, "chat gpt-4o", 5.0)
+    assert tried.request_id == denied.request_id

@@ -97,13 +97,13 @@ def test_a_bound_says_what_it_is(limit: Limit, name: str, *, is_money: bool, is_
         (CREDIT, "window", "granted"),
         (structs.replace(AT_ONCE, window=Window.DAY), "window", "no window"),
         (structs.replace(MINUTE, window=Window.NONE), "window", "such as minute"),
-        (structs.replace(MINUTE, max=-1), "max", "from 0 to 1000000000000000"),
+        (structs.replace(MINUTE, max=-1), "max", "from 0 to 999999999999999"),
         (structs.replace(MINUTE, max=LARGEST + 1), "max", "from 0"),
         (structs.replace(MONTH, max=LARGEST_NANO_USD + 1), "max", "from 0 to 1000000000"),
         (structs.replace(MINUTE, model="gpt 4"), "model", "visible ASCII"),
         (structs.replace(MINUTE, model="x" * 201), "model", "200"),
         (structs.replace(RAISED, raised_max=60), "raise.max", "more than"),
-        (structs.replace(RAISED, raised_max=LARGEST + 1), "raise.max", "up to 1000000000000000"),
+        (structs.replace(RAISED, raised_max=LARGEST + 1), "raise.max", "up to 999999999999999"),
         (structs.replace(RAISED, raised_until=NOON), "raise.until", "future"),
     ],
 )
@@ -239,3 +239,19 @@ def test_what_is_not_loosened_lets_nothing_more_through(
     """Compared with sums over concrete use, which know nothing of the comparison."""
     if not loosened([before], after, NOON) and fits(after, uses, at):
         assert fits([before], uses, at)
+
+
+def test_a_limit_that_ends_by_itself_ends_in_the_future() -> None:
+    """One that has ended allows everything: to write it down would be a mistake."""
+    ended = structs.replace(MINUTE, until=NOON)
+
+    assert problem_with([ended], NOON) == ("[0].until", "A limit ends in the future")
+    assert problem_with([structs.replace(ended, until=NOON + 1)], NOON) is None
+
+
+def test_a_limit_that_will_end_is_looser_than_one_that_stays() -> None:
+    """From its end on it would let through what the other does not."""
+    ends = structs.replace(MINUTE, until=NOON + 60)
+
+    assert loosened([MINUTE], [ends], NOON)
+    assert not loosened([ends], [MINUTE], NOON)

@@ -4,14 +4,15 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, create_engine, select, text
 
-from keyturn.store import milestones, tables
+from keyturn.store import activity, milestones, tables
 from keyturn.store.engine import Store, UnusableDatabaseError, open_store
-from keyturn.store.migrate import FOLDER
+from keyturn.store.migrate import FOLDER, configuration
 from keyturn.store.migrations import HEAD, REVISIONS
 
 
@@ -36,6 +37,25 @@ def test_the_revisions_named_in_the_code_are_the_scripts_there_are() -> None:
 
     assert scripts.get_current_head() == HEAD
     assert sorted(known) == sorted(REVISIONS)
+
+
+async def test_an_older_database_knows_what_its_keys_have_used(tmp_path: Path) -> None:
+    """Otherwise every model would be new to every key on the day of the upgrade, or none would."""
+    path = tmp_path / "k.db"
+    used = [{"start": start, "model": model} for start, model in ((86_400, "a"), (172_800, "a"), (0, "b"))]
+    row = "('day', :start, 'key_1', :model, 200, 1, 1, 1, 0, 0, 0, 0, 0)"
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0003")
+        connection.execute(text(f"INSERT INTO rollups VALUES {row}"), used)  # noqa: S608 -- a constant
+    engine.dispose()
+
+    new = await open_store(path)
+    async with new.reading() as reading:
+        known = await activity.models_known(reading, ["key_1"])
+    await new.close()
+
+    assert known == {"key_1": {"a": 172_800_000, "b": 0}}
 
 
 async def test_a_database_is_in_wal_mode_with_foreign_keys_on(store: Store) -> None:

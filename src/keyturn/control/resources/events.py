@@ -63,13 +63,14 @@ async def list_events(
     found, next_cursor = await management.events.page(
         wanted, reach=principal_of(request), cursor=cursor, limit=limit
     )
-    return Page(data=[_show(event) for event in found], next_cursor=next_cursor)
+    return Page(data=[show_event(event) for event in found], next_cursor=next_cursor)
 
 
 router = Router("/events", tags=["Events"], route_handlers=[list_events])
 
 
-def _show(event: StoredEvent) -> EventObject:
+def show_event(event: StoredEvent) -> EventObject:
+    """Return an event as it is shown."""
     return EventObject(
         id=event.id,
         at=moment(event.at),

@@ -113,9 +113,10 @@ class KeyObject(msgspec.Struct):
     quarantined_at: Annotated[
         Moment | None,
         Meta(
-            description="Since when it is refused because two came for its new secret; enabling it ends that."
+            description="Since when it is refused because somebody else seems to have it; enabling it ends that."
         ),
     ]
+    case_id: Annotated[str | None, Meta(description="The event that says why it is quarantined.")]
     deleted_at: Annotated[Moment | None, Meta(description="Shown to the operator, who can bring it back.")]
     secrets: Annotated[list[SecretObject], Meta(description="Oldest first.")]
     usage: KeyUsageObject
@@ -185,6 +186,7 @@ def key_object(key: Key) -> KeyObject:
         decoy=stored.decoy,
         delete_protected=stored.delete_protected,
         quarantined_at=optional_moment(stored.frozen_at),
+        case_id=stored.case_id or None,
         deleted_at=optional_moment(stored.deleted_at),
         secrets=secrets,
         usage=_usage(key),

@@ -53,6 +53,11 @@ Shown = Annotated[
 ]
 
 
+Ends = Annotated[
+    Moment, Meta(description="When the limit ends by itself, as a throttle does. Left out: it stays.")
+]
+
+
 class RaiseTerms(msgspec.Struct, forbid_unknown_fields=True):
     """What stands for the limit for a while."""
 
@@ -71,6 +76,7 @@ class LimitTerms(msgspec.Struct, forbid_unknown_fields=True):
     raised: Annotated[
         RaiseTerms | None, Meta(description="More, until a time; then the limit is what it was.")
     ] = msgspec.field(name="raise", default=None)
+    until: Ends | None = None
 
 
 class RaiseObject(msgspec.Struct):
@@ -91,6 +97,7 @@ class LimitObject(msgspec.Struct, kw_only=True):
     raised: Annotated[RaiseObject, Meta(description="While it is in force, else left out.")] | UnsetType = (
         msgspec.field(name="raise", default=UNSET)
     )
+    until: Ends | UnsetType = UNSET
 
 
 def limit_object(limit: Limit, now: float) -> LimitObject:
@@ -111,12 +118,13 @@ def limit_object(limit: Limit, now: float) -> LimitObject:
         model=limit.model or UNSET,
         shadow=limit.shadow,
         raised=raised,
+        until=moment(int(limit.until * 1000)) if limit.until else UNSET,
     )
 
 
 def limit_objects(limits: Iterable[Limit], now: float) -> list[LimitObject]:
-    """Return limits as they are shown, ``now`` in seconds since 1970 UTC."""
-    return [limit_object(limit, now) for limit in limits]
+    """Return limits as they are shown, ``now`` in seconds since 1970 UTC; those that have ended are not."""
+    return [limit_object(limit, now) for limit in limits if not limit.until or now < limit.until]
 
 
 def amount(metric: Metric, counted: int) -> int | str:
@@ -143,6 +151,7 @@ def _limit(data: LimitTerms, param: str) -> Limit:
         data.shadow,
         None if raised is None else _counted(data.metric, raised.max, f"{param}.raise.max"),
         0.0 if raised is None else milliseconds(raised.until, f"{param}.raise.until") / 1000,
+        0.0 if data.until is None else milliseconds(data.until, f"{param}.until") / 1000,
     )
 
 

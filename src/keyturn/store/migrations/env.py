@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from keyturn.store.tables import metadata
+from keyturn.store.alert_tables import alert_rules
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=alert_rules.metadata,
     render_as_batch=True,
     compare_server_default=True,
 )
