@@ -205,15 +205,15 @@ def test_a_credential_is_sealed_at_rest(node: Node) -> None:
 def test_models_are_added_priced_and_removed(node: Node) -> None:
     """A name of one's own, with a price of one's own, in force on the next request."""
     node.cli("models", "add", "house", "--upstream", "demo", "--upstream-model", "echo")
-    free = node.chat("a b", model="house")
+    shipped = node.chat("a b", model="house")
     node.cli("models", "price", "house", "--input", "1000", "--output", "2000")
     priced = node.chat("a b", model="house")
     found = [model for model in node.listed("models", "list") if model["name"] == "house"]
     node.cli("models", "remove", "house")
     gone = node.chat("a b", model="house")
 
-    assert float(free.headers["x-keyturn-cost"]) == 0
+    assert shipped.headers["x-keyturn-cost"] == "0.000001500"
     assert float(priced.headers["x-keyturn-cost"]) == pytest.approx(2 * 0.001 + 2 * 0.002)
     assert [(one["upstream"], one["upstream_model"]) for one in found] == [("demo", "echo")]
-    assert node.story(free)["priced"] is False
+    assert node.story(shipped)["price_id"].startswith("demo/echo#")
     assert gone.status_code == 404

@@ -12,6 +12,7 @@ from fakes.provider import provider
 from fakes.usage_records import WorkerJournal, admitted, refused, request_id, served
 from keyturn import __version__, bus
 from keyturn.domain.checks import CHECKS
+from keyturn.domain.prices import Price
 from keyturn.store.migrations import HEAD
 
 UPSTREAMS, MODELS = "/api/v1/upstreams", "/api/v1/models"
@@ -95,9 +96,9 @@ async def test_a_model_with_slashes_lives_from_creation_to_removal(control: Cont
     await worker.close()
 
     assert added.status_code == 201
-    price = snapshot.models["org/fast"].price
+    price = snapshot.models["org/fast"].prices[0].version
     assert price is not None
-    assert (price.input_nano_usd, price.output_nano_usd) == (150_000_000, 600_000_000)
+    assert price.price == Price(150_000_000, 600_000_000)
     assert changed.json()["data"]["cached_input_usd_per_million"] == "0.000000001"
     assert shown.json() == changed.json()
     assert (removed.status_code, gone.status_code) == (200, 404)

@@ -5,18 +5,20 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fakes.heard import Heard
 from fakes.stored_keys import StoredKeys
 from fakes.usage_records import admitted, payload, served
-from keyturn.config.sections import Alerts as Settings
+from keyturn.config.sections import Alerts as Settings, Prices
 from keyturn.control.tally import Tally
 from keyturn.domain.anomalies import Use
 from keyturn.domain.limits import Limit, read_limits
 from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.countermeasures import Countermeasures
 from keyturn.services.events import Events
-from keyturn.store import journals
+from keyturn.services.pricing import per_million, rules_of
+from keyturn.store import journals, shipped_prices
 from keyturn.store.engine import Store
 from keyturn.store.keys import StoredKey
 from keyturn.store.tables import audit, events, projects
@@ -50,7 +52,11 @@ class Watched:
         """Forget everything that is not in the database."""
         floor = Use(self.settings.spike_floor_tokens, self.settings.spike_floor_cents * NANO_USD_PER_CENT)
         measures = Countermeasures(self.store, self.workers, self.settings)
-        self.rules = Anomalies(self.store, measures, Events(self.store).noticed, floor=floor)
+        noticed = Events(self.store).noticed
+        self.rules = Anomalies(self.store, measures, noticed, floor=floor, prices=self._prices)
+
+    async def _prices(self, connection: AsyncConnection) -> dict[str, int]:
+        return await per_million(connection, rules_of(Prices(), shipped_prices.load()), NOW)
 
     async def key(self, name: str = "app", *, age_days: int = 100, **columns: Any) -> str:
         """Store a key that was made long ago."""

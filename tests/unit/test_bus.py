@@ -14,8 +14,8 @@ from keyturn.domain.keys import KeyRecord
 from keyturn.domain.leases import Ask, Denial, Grant, Return
 from keyturn.domain.limits import Bound, Limit, Metric, Scope, Window
 from keyturn.domain.models import Target
-from keyturn.domain.money import Price
 from keyturn.domain.permissions import Permission
+from keyturn.domain.prices import Price, PriceStep, PriceVersion
 
 KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), expires_at=1.5)
 BOUND = Bound("key_1", Scope.KEY, Limit(Metric.REQUESTS, Window.MINUTE, 10))
@@ -35,7 +35,7 @@ FROM_WORKER: list[bus.FromWorker] = [
 FROM_CONTROL: list[bus.FromControl] = [
     bus.Snapshot(
         1,
-        {"m": Target("demo", "demo-chat", Price(1, 2, None), 3)},
+        {"m": Target("demo", "demo-chat", (PriceStep(5, PriceVersion("p", "m", Price(1, 2))),), 3, 4)},
         {"demo": bus.Upstream("demo", "http://127.0.0.1:1/v1", "k")},
         frozenset({"header"}),
     ),

@@ -206,6 +206,7 @@ class Request(msgspec.Struct, frozen=True):
     reasoning_tokens: int = 0
     cost_usd: str | None = None
     priced: bool = True
+    price_id: str = ""
     usage_source: str = ""
     streamed: bool = False
     outcome: str = ""

@@ -24,6 +24,7 @@ COMMANDS = {
     "hygiene": "Show the keys that should be tidied up, worst first.",
     "upstreams": "Connect the node to the providers that run models.",
     "models": "Say which names clients may use, where they go and what they cost.",
+    "prices": "Say what models cost, from when on, and price recorded requests again.",
     "usage": "Show requests, tokens and cost, grouped by key, model or day.",
     "requests": "List requests, newest first: whose, for what, from where, and what became of them.",
     "explain": "Show what happened to a recent request, and why.",

@@ -84,7 +84,8 @@ def _use(request: Request) -> list[tuple[str, RenderableType]]:
     source = SOURCES.get(request.usage_source, "")
     note = f" ({source})" if source else ""
     cost = screen.dollars(request.cost_usd or "0") if request.priced else "the model has no price"
-    return [("tokens", tokens + cached + thought + note), ("cost", cost)]
+    price = [("price", screen.clean(request.price_id))] if request.price_id else []
+    return [("tokens", tokens + cached + thought + note), ("cost", cost), *price]
 
 
 def _timing(request: Request) -> Text:

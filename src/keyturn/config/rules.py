@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import ip_network
 
-from keyturn.config.sections import Settings
+from keyturn.config.sections import Prices, Settings
+from keyturn.domain.money import parse_usd
 from keyturn.domain.restrictions import network_of
 from keyturn.providers.compatible import FORWARDED
 from keyturn.schemes.headers import KEY_HEADERS
@@ -107,4 +108,23 @@ def contradiction(settings: Settings) -> tuple[str, str] | None:
         return "server.proxy_protocol", "server.proxy_protocol needs server.trusted_proxies: who may use it"
     if not settings.data:
         return "data", "data: the data directory needs a name"
+    return _contradicting_prices(settings.prices)
+
+
+def _contradicting_prices(prices: Prices) -> tuple[str, str] | None:
+    figures = {
+        "prices.default_input_usd_per_million": prices.default_input_usd_per_million,
+        "prices.default_output_usd_per_million": prices.default_output_usd_per_million,
+    }
+    for path, text in figures.items():
+        if text:
+            try:
+                parse_usd(text)
+            except ValueError as error:
+                return path, f"{path}: {error}"
+            if prices.unknown != "default":
+                return path, f'{path} is used with prices.unknown = "default" only'
+    missing = [path for path, text in figures.items() if not text]
+    if missing and prices.unknown == "default":
+        return "prices.unknown", f'prices.unknown = "default" needs {missing[0]}'
     return None

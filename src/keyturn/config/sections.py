@@ -159,6 +159,17 @@ class Events(Struct, frozen=True, forbid_unknown_fields=True):
     """How long an event is kept."""
 
 
+class Prices(Struct, frozen=True, forbid_unknown_fields=True):
+    """What models cost that nobody has priced."""
+
+    unknown: Literal["zero", "refuse", "default"] = "zero"
+    """``zero``: they are served and counted as unpriced; ``refuse``: they are not served; ``default``: as below."""
+    default_input_usd_per_million: str = ""
+    """US dollars for a million tokens of input, as decimal text: ``"5"``; with ``default_output_usd_per_million``."""
+    default_output_usd_per_million: str = ""
+    """US dollars for a million tokens of output."""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What the processes print on stderr."""
 
@@ -196,6 +207,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     leaks: Leaks = Leaks()
     alerts: Alerts = Alerts()
     events: Events = Events()
+    prices: Prices = Prices()
     log: Log = Log()
     metrics: Metrics = Metrics()
     support: Support = Support()

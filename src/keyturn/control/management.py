@@ -24,9 +24,11 @@ from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers
 from keyturn.services.policies import Policies
+from keyturn.services.prices import Prices
 from keyturn.services.projects import Projects
 from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
+from keyturn.services.rerate import Rerate
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
@@ -67,6 +69,8 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     """Who may report leaks; ``None``: nobody."""
     upstreams: Upstreams
     models: Models
+    prices: Prices
+    rerate: Rerate
     reports: Reports
     simulation: Simulation
     verification: Verification

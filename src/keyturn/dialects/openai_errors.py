@@ -40,6 +40,7 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.LOCATION_NOT_ALLOWED: (INVALID, "api_key_location_not_allowed"),
     Reason.INSUFFICIENT_PERMISSIONS: (PERMISSION, "insufficient_permissions"),
     Reason.MODEL_NOT_FOUND: (INVALID, "model_not_found"),
+    Reason.MODEL_UNPRICED: (PERMISSION, "model_unpriced"),
     Reason.PATH_NOT_FOUND: (INVALID, "path_not_found"),
     Reason.RESOURCE_NOT_FOUND: (INVALID, "resource_not_found"),
     Reason.METHOD_NOT_ALLOWED: (INVALID, "method_not_allowed"),

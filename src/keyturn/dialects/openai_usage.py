@@ -21,6 +21,7 @@ Tokens = Annotated[int, msgspec.Meta(le=10**9)]
 
 class _Details(msgspec.Struct, gc=False):
     cached_tokens: Tokens | None = 0
+    cache_write_tokens: Tokens | None = 0
     reasoning_tokens: Tokens | None = 0
 
 
@@ -72,8 +73,18 @@ def _convert(found: _Usage) -> Usage | None:
         if given is None and made is None:
             return None
     cached = before.cached_tokens if before else 0
+    written = before.cache_write_tokens if before else 0
     reasoning = after.reasoning_tokens if after else 0
-    if not cached and not reasoning and given is not None and made is not None and given >= 0 <= made:
+    if (
+        not cached
+        and not reasoning
+        and not written
+        and given is not None
+        and made is not None
+        and given >= 0 <= made
+    ):
         return Usage(given, made)
     given, made = max(0, given or 0), max(0, made or 0)
-    return Usage(given, made, min(given, max(0, cached or 0)), min(made, max(0, reasoning or 0)))
+    cached = min(given, max(0, cached or 0))
+    written = min(given - cached, max(0, written or 0))
+    return Usage(given, made, cached, min(made, max(0, reasoning or 0)), written)

@@ -36,7 +36,7 @@ CHECKS: tuple[tuple[str, frozenset[Reason]], ...] = (
     ("permission", frozenset({Reason.INSUFFICIENT_PERMISSIONS})),
     ("endpoint", frozenset({Reason.ENDPOINT_NOT_ALLOWED})),
     ("request body", frozenset({Reason.INVALID_JSON, Reason.INVALID_MEMBER, Reason.DUPLICATE_MEMBER})),
-    ("model", frozenset({Reason.MODEL_NOT_ALLOWED, Reason.MODEL_NOT_FOUND})),
+    ("model", frozenset({Reason.MODEL_NOT_ALLOWED, Reason.MODEL_NOT_FOUND, Reason.MODEL_UNPRICED})),
     (
         "limits",
         frozenset(

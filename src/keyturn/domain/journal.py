@@ -76,6 +76,7 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     """The secret that was presented; empty in records of older versions and in recovered ones."""
     price: str = ""
     """The version of the price that was used; empty: none, or that of an older version of this program."""
+    cache_write_tokens: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from keyturn.domain.money import Price
+from keyturn.domain.prices import PriceStep
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -14,10 +14,12 @@ class Target(msgspec.Struct, frozen=True):
     upstream: str
     """The upstream's name, a key of the snapshot's table of upstreams."""
     model: str
-    price: Price | None = None
-    """``None``: nobody has said; such a request costs nothing and is counted as unpriced."""
+    prices: tuple[PriceStep, ...] = ()
+    """The step in force and those to come. Without a price a request costs nothing and is counted as unpriced."""
     created: int = 0
     """Seconds since 1970 UTC when the name was added; shown in the list of models."""
+    output_cap: int = 0
+    """The most tokens that the model writes; 0: nobody knows."""
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     QUOTA_EXCEEDED = "quota_exceeded"
     INSUFFICIENT_CREDITS = "insufficient_credits"
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_UNPRICED = "model_unpriced"
     PATH_NOT_FOUND = "path_not_found"
     RESOURCE_NOT_FOUND = "resource_not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
@@ -193,6 +194,9 @@ RULES: dict[Reason, Rule] = {
     ),
     Reason.MODEL_NOT_FOUND: Rule(
         404, _C, "The model does not exist or you do not have access to it", None, True
+    ),
+    Reason.MODEL_UNPRICED: Rule(
+        403, _C, "The model has no price here, and this gateway serves none without", None, True
     ),
     Reason.PATH_NOT_FOUND: Rule(404, _C, "There is nothing at this path", None, True),
     Reason.RESOURCE_NOT_FOUND: Rule(404, _C, "There is no such resource", None, True),

@@ -20,12 +20,19 @@ class Source(StrEnum):
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
-    """Tokens of one request. ``input_tokens`` includes the cached, ``output_tokens`` the reasoning ones."""
+    """What one request used. ``input_tokens`` includes the cached and written, ``output_tokens`` the reasoning ones."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    """Input that came from the provider's cache."""
     reasoning_tokens: int = 0
+    cache_write_tokens: int = 0
+    """Input that went into the provider's cache, where that has a price; none of it is ``cached_tokens``."""
+    images: int = 0
+    audio_ms: int = 0
+    characters: int = 0
+    """Of text that was spoken."""
 
 
 NOTHING = Usage()

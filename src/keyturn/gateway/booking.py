@@ -3,7 +3,7 @@
 from keyturn import system
 from keyturn.domain import journal
 from keyturn.domain.faults import Fault
-from keyturn.domain.refusals import Refused
+from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
 from keyturn.gateway.admission import Admission
 from keyturn.gateway.journal import NAME_LENGTH
@@ -53,6 +53,14 @@ class Booking(Admission):
     started_us: int
     meter: StreamMeter | None
 
+    def find_priced_route(self) -> Route | None:
+        """Find where the model goes, and that it may be sold; ``None`` after a refusal."""
+        route = self.find_route()
+        if route is not None and not route.priced and self.plane.refuses_unpriced:
+            self.refuse(Refused(Reason.MODEL_UNPRICED, param="model"), self.key.id)
+            return None
+        return route
+
     def note_admitted(self) -> bool:
         """Note that the request is let in, with its reservation; ``False`` after a refusal."""
         plane, request, route = self.plane, self.request, self.route
@@ -88,7 +96,13 @@ class Booking(Admission):
         self.stage = OVER
         received = request.received
         total = system.monotonic() - received
-        cost = self.route.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+        cost = self.route.cost(
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cached_tokens,
+            usage.reasoning_tokens,
+            usage.cache_write_tokens,
+        )
         plane.journal.served(
             (
                 journal.SERVED,
@@ -116,6 +130,8 @@ class Booking(Admission):
                 self.location,
                 request.address,
                 self.key.secret_id,
+                self.route.price_id,
+                usage.cache_write_tokens,
             )
         )
         plane.counters.input_tokens += usage.input_tokens

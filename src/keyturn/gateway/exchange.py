@@ -68,7 +68,7 @@ class Exchange(Growth):
         call = self.read_call(members)
         if call is None:
             return
-        route = self.find_route()
+        route = self.find_priced_route()
         if route is None:
             return
         target, request = route.target, self.request

@@ -84,7 +84,7 @@ class Growth(Reservation):
     def _more(self) -> tuple[int, ...]:
         """Return what has to be taken for the next output tokens."""
         step = self._step
-        return (0, step, 0, step, self.route.cost(0, step), 0)
+        return (0, step, 0, step, self.route.ceiling(0, step), 0)
 
     def _grow(self) -> bool:
         """Take room for what has come, each step from all leases or from none; ``False``: there is not enough."""

@@ -1,5 +1,6 @@
 """What all exchanges of a worker share: the configuration as the control process sent it, keys, journal, counters."""
 
+import math
 import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
 from keyturn.domain.base62 import encode
 from keyturn.domain.models import Target
-from keyturn.domain.money import PER_MILLION
+from keyturn.domain.prices import PER_MILLION, PriceVersion, next_step_ms, version_at
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import REDACTED
 from keyturn.gateway.counters import Counters
@@ -53,49 +54,81 @@ Heads = dict[str, tuple[bytes, bytes]]
 
 
 class Route:
-    """Where a model goes: its target, the pool of connections and the request heads, made once."""
+    """Where a model goes and what it costs: its target, the pool of connections and the request heads, made once.
+
+    Never changed: when the price does, another one takes its place, so that a request ends at the price it began with.
+
+    Attributes:
+        priced: Somebody has said what the model costs.
+        price_id: The version of the price; empty: none.
+        output_cap: The most tokens that the model writes; 0: nobody knows.
+    """
 
     __slots__ = (
-        "_cached",
+        "_cached_extra",
         "_credential",
         "_input",
         "_output",
+        "_reasoning_extra",
+        "_write_extra",
         "heads",
         "output_cap",
         "pool",
+        "price_id",
         "priced",
         "target",
     )
 
-    def __init__(self, target: Target, pool: Pool, heads: Heads, credential: str) -> None:
+    def __init__(
+        self, target: Target, pool: Pool, heads: Heads, credential: bytes, version: PriceVersion | None
+    ) -> None:
         self.target = target
         self.pool = pool
         self.heads = heads
-        self._credential = credential.encode()
-        self.output_cap = 0
-        """The most output tokens that the model makes; 0: nobody has said."""
-        price = target.price
+        self.output_cap = target.output_cap
+        self._credential = credential
+        price = None if version is None else version.price
         self.priced = price is not None
-        self._input = self._output = self._cached = 0
+        self.price_id = "" if version is None else version.id
+        self._input = self._output = self._cached_extra = self._write_extra = self._reasoning_extra = 0
         if price is not None:
             self._input, self._output = price.input_nano_usd, price.output_nano_usd
-            cached = price.cached_input_nano_usd
-            self._cached = self._input if cached is None else cached
+            self._cached_extra, self._write_extra = price.cached_extra, price.write_extra
+            self._reasoning_extra = price.reasoning_extra
+
+    def at(self, version: PriceVersion | None) -> "Route":
+        """Return the same way at another price."""
+        return Route(self.target, self.pool, self.heads, self._credential, version)
 
     def withhold(self, text: bytes) -> bytes:
         """Take our credential out of what a provider says about it."""
         return text.replace(self._credential, REDACTED.encode()) if self._credential else text
 
-    def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> int:
-        """Price a request as ``domain.money.cost_nano_usd`` does, from integers at hand; 0 when unpriced."""
+    def cost(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        cached_tokens: int = 0,
+        reasoning_tokens: int = 0,
+        cache_write_tokens: int = 0,
+    ) -> int:
+        """Price tokens as ``domain.prices.cost_nano_usd`` does, from integers at hand; 0 when unpriced."""
         return -(
             -(
-                (input_tokens - cached_tokens) * self._input
-                + cached_tokens * self._cached
+                input_tokens * self._input
                 + output_tokens * self._output
+                + cached_tokens * self._cached_extra
+                + reasoning_tokens * self._reasoning_extra
+                + cache_write_tokens * self._write_extra
             )
             // PER_MILLION
         )
+
+    def ceiling(self, input_tokens: int, output_tokens: int) -> int:
+        """Return the most that so many tokens can cost, whichever of them are cached, written or reasoning."""
+        dearest_input = self._input + max(0, self._cached_extra, self._write_extra)
+        dearest_output = self._output + max(0, self._reasoning_extra)
+        return -(-(input_tokens * dearest_input + output_tokens * dearest_output) // PER_MILLION)
 
 
 class Plane:
@@ -132,6 +165,8 @@ class Plane:
         self.key_headers = tuple(name.lower().encode() for name in settings.auth.headers)
         self.anonymous = not settings.auth.required
         self.support = settings.support.contact
+        self.refuses_unpriced = settings.prices.unknown == "refuse"
+        """A model without a price is not served."""
         self.takes_headers = False
         """A lone ``Authorization`` header can be decided at once: no other header may carry a key."""
         self.failures = Failures(settings.auth.failures_per_minute)
@@ -151,6 +186,8 @@ class Plane:
         )
         self._run = encode(int.from_bytes(system.random_bytes(8), "big"), 5)
         self._requests = 0
+        self._next_price_ms: float = math.inf
+        """When some price changes."""
         self._log = structlog.get_logger()
         self.tick()
 
@@ -184,12 +221,26 @@ class Plane:
                 target,
                 pools[snapshot.upstreams[target.upstream]],
                 heads[target.upstream],
-                snapshot.upstreams[target.upstream].credential,
+                snapshot.upstreams[target.upstream].credential.encode(),
+                None,
             )
             for model, target in snapshot.models.items()
             if target.upstream in snapshot.upstreams
         }
+        self._price(system.now_ms())
         self.ready = True
+
+    def _price(self, now_ms: int) -> None:
+        """Give each route the price in force, and note when the next one begins."""
+        changes = []
+        for model, route in self.routes.items():
+            steps = route.target.prices
+            if steps:
+                version = version_at(steps, now_ms)
+                if route.price_id != ("" if version is None else version.id):
+                    self.routes[model] = route.at(version)
+                changes.append(next_step_ms(steps, now_ms) or math.inf)
+        self._next_price_ms = min(changes, default=math.inf)
 
     def _pool(self, upstream: bus.Upstream) -> Pool:
         url = urlsplit(upstream.base_url)
@@ -215,6 +266,9 @@ class Plane:
     def sweep(self, now: float) -> None:
         """Let time pass for connections and questions; called about twice a second with the loop's time."""
         self.tick()
+        now_ms = system.now_ms()
+        if now_ms >= self._next_price_ms:
+            self._price(now_ms)
         self.keys.sweep(now)
         self.control.sweep(now)
         self.notices.flush()

@@ -76,7 +76,7 @@ class Reservation(Booking):
         self.cap = made = cap * call.answers if self.operation.writes else 0
         self.length = length = len(self.request.body)
         self.input_estimate = read = -(-length // BYTES_PER_TOKEN)
-        self.cost_estimate = cost = self.route.cost(read, made)
+        self.cost_estimate = cost = self.route.ceiling(read, made)
         self.allowance, self._taken, self.limits_s = None, False, 0.0
         if not self.key.limits:
             self.reserved()
@@ -163,7 +163,7 @@ class Reservation(Booking):
             return False
         self.cap = made = room
         read = self.input_estimate
-        self.cost_estimate = cost = self.route.cost(read, made)
+        self.cost_estimate = cost = self.route.ceiling(read, made)
         self.amounts = (1, read + made, read, made, cost, 1)
         return True
 

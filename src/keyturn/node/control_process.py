@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import structlog
 import uvloop
 from litestar import Litestar
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.config.data_directory import DataDirectory
@@ -46,9 +47,12 @@ from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.policies import Policies
+from keyturn.services.prices import Prices
+from keyturn.services.pricing import PriceRules, per_million, rules_of
 from keyturn.services.projects import Projects
 from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
+from keyturn.services.rerate import Rerate
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
@@ -57,6 +61,7 @@ from keyturn.services.thresholds import Thresholds
 from keyturn.services.upstreams import Upstreams
 from keyturn.services.users import Users
 from keyturn.services.verification import Verification
+from keyturn.store import shipped_prices
 from keyturn.store.audit_file import entries_in
 from keyturn.store.engine import Store, UnusableDatabaseError, open_store
 from keyturn.store.key_lookup import KeyLookup
@@ -124,7 +129,10 @@ async def _management(
     brief: Brief, store: Store, vault: Vault, tasks: system.Tasks, closing: AsyncExitStack
 ) -> Management:
     data = DataDirectory(brief.settings.data)
-    configuration = Configuration(store, vault, demo_port=brief.demo_port, relay=brief.settings.relay)
+    rules = rules_of(brief.settings.prices, shipped_prices.load())
+    configuration = Configuration(
+        store, vault, demo_port=brief.demo_port, rules=rules, relay=brief.settings.relay
+    )
     secrets = KeyLookup(data.database)
     closing.callback(secrets.close)
     lookup = Lookup(secrets.find, vault, Renewal(store, vault, tasks).renew)
@@ -140,7 +148,7 @@ async def _management(
     events = Events(store)
     thresholds = Thresholds(store, brief.settings.alerts.thresholds)
     await thresholds.load()
-    anomalies = _anomalies(brief.settings, store, bus, events)
+    anomalies = _anomalies(brief.settings, store, bus, events, rules)
     ingest = Ingest(store, data.journals, anomalies.probing.note)
     await ingest.load()
     counting = Counting(
@@ -184,9 +192,17 @@ async def _management(
         ),
         report_keys=_report_keys(brief.settings),
         upstreams=Upstreams(store, vault, bus, configuration),
-        models=Models(store, bus),
+        models=Models(store, bus, rules),
+        prices=Prices(store, bus, rules),
+        rerate=Rerate(store, rules, _charged_otherwise),
         reports=Reports(store),
-        simulation=Simulation(store, secrets.of_key, configuration.read, brief.settings.auth.locations),
+        simulation=Simulation(
+            store,
+            secrets.of_key,
+            configuration.read,
+            brief.settings.auth.locations,
+            refuses_unpriced=rules.refuses_unpriced,
+        ),
         verification=Verification(
             store,
             look=lookup.by_digest,
@@ -204,10 +220,19 @@ async def _management(
     )
 
 
-def _anomalies(settings: Settings, store: Store, bus: BusServer, events: Events) -> Anomalies:
+def _anomalies(
+    settings: Settings, store: Store, bus: BusServer, events: Events, rules: PriceRules
+) -> Anomalies:
+    async def prices(connection: AsyncConnection) -> dict[str, int]:
+        return await per_million(connection, rules, system.now_ms())
+
     floor = Use(settings.alerts.spike_floor_tokens, settings.alerts.spike_floor_cents * NANO_USD_PER_CENT)
     countermeasures = Countermeasures(store, bus, settings.alerts)
-    return Anomalies(store, countermeasures, events.noticed, floor=floor)
+    return Anomalies(store, countermeasures, events.noticed, floor=floor, prices=prices)
+
+
+async def _charged_otherwise(_connection: AsyncConnection, moved: dict[str, int]) -> None:
+    structlog.get_logger().info("charges changed", accounts=len(moved), nano_usd=sum(moved.values()))
 
 
 def _report_keys(settings: Settings) -> ReportKeys | None:

@@ -46,7 +46,7 @@ class Anomalies:
         noticed: Callable[[list[Notice]], Awaitable[None]],
         *,
         floor: Use,
-        prices: Prices = activity.prices,
+        prices: Prices,
     ) -> None:
         """Wire it up.
 

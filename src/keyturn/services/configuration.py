@@ -3,12 +3,16 @@
 import msgspec
 import structlog
 
-from keyturn import bus
+from keyturn import bus, system
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Relay
 from keyturn.domain.models import Target
+from keyturn.domain.prices import from_now_on
+from keyturn.services import pricing
+from keyturn.services.pricing import PriceRules, Pricing
 from keyturn.store import foreign_shapes, models, upstreams
 from keyturn.store.engine import Store
+from keyturn.store.models import StoredModel
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault, VaultError
 
@@ -41,6 +45,7 @@ class Configuration:
         vault: Vault,
         *,
         demo_port: int,
+        rules: PriceRules,
         relay: Relay = Relay(),  # noqa: B008 -- frozen
     ) -> None:
         """Take in where things are.
@@ -49,11 +54,13 @@ class Configuration:
             store: Models and upstreams.
             vault: Opens credentials.
             demo_port: Where the demo upstream listens on 127.0.0.1; 0 when it does not run.
+            rules: What models cost beside what the operator has said of them.
             relay: Which proxy leads to providers.
         """
         self._store = store
         self._vault = vault
         self._demo_port = demo_port
+        self._rules = rules
         self._relay = relay
 
     async def read(self) -> Known:
@@ -62,15 +69,15 @@ class Configuration:
             stored_upstreams = await upstreams.everything(connection)
             stored_models = await models.everything(connection)
             shapes = await foreign_shapes.everything(connection)
+            known = await pricing.read(connection, self._rules)
+        now_ms = system.now_ms()
         usable = {}
         for stored in stored_upstreams:
             upstream = self.reach(stored)
             if upstream is not None:
                 usable[stored.name] = upstream
         targets = {
-            model.name: Target(model.upstream, model.upstream_model, model.price, model.created_at // 1000)
-            for model in stored_models
-            if model.upstream in usable
+            model.name: _target(model, known, now_ms) for model in stored_models if model.upstream in usable
         }
         return Known(targets, usable, shapes)
 
@@ -93,3 +100,14 @@ class Configuration:
             structlog.get_logger().error("an upstream can't be used", upstream=stored.name, why=str(error))
             return None
         return bus.Upstream(stored.name, base_url, credential.reveal())
+
+
+def _target(model: StoredModel, known: Pricing, now_ms: int) -> Target:
+    listed = known.listed(model.upstream, model.upstream_model)
+    return Target(
+        model.upstream,
+        model.upstream_model,
+        from_now_on(known.steps_for(model), now_ms),
+        model.created_at // 1000,
+        0 if listed is None else listed.output_cap,
+    )

@@ -1,6 +1,5 @@
 """What the demo upstream is called and serves, and the famous names that lead to it until a real provider has them."""
 
-from keyturn.domain.money import parse_usd
 from keyturn.services.configuration import DEMO_URL
 from keyturn.store.models import StoredModel
 from keyturn.store.upstreams import StoredUpstream
@@ -18,13 +17,6 @@ def demo_upstream(upstream_id: str, *, now_ms: int) -> StoredUpstream:
 
 
 def demo_models(*, now_ms: int) -> list[StoredModel]:
-    """Return its models and aliases with prices like those of small models on the market."""
+    """Return its models and aliases; what they cost stands in the table of shipped prices."""
     names = [(name, name) for name in MODELS] + [(alias, CHAT) for alias in ALIASES]
-    return [_model(name, target, now_ms) for name, target in names]
-
-
-def _model(name: str, target: str, now_ms: int) -> StoredModel:
-    if target == EMBEDDING:
-        return StoredModel(name, DEMO, target, parse_usd("0.02"), 0, None, now_ms)
-    cached = parse_usd("0.075") if target == CHAT else None
-    return StoredModel(name, DEMO, target, parse_usd("0.15"), parse_usd("0.60"), cached, now_ms)
+    return [StoredModel(name, DEMO, target, now_ms) for name, target in names]

@@ -1,11 +1,19 @@
 """Name models and price them."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
+from keyturn.domain.prices import Price, price_at, version_at
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.services import pricing
 from keyturn.services.audit import Facts, note
+from keyturn.services.prices import price_of, say, withdraw
+from keyturn.services.pricing import PriceRules, Pricing
 from keyturn.services.probe import NAME_LENGTH
 from keyturn.services.workers import Workers
 from keyturn.store import models, upstreams
@@ -13,6 +21,8 @@ from keyturn.store.engine import Store
 from keyturn.store.models import StoredModel
 
 Nano = int | msgspec.UnsetType | None
+_FIGURES = ("input_nano_usd", "output_nano_usd", "cached_input_nano_usd")
+"""What a change of a model may name of its price."""
 
 
 class ModelChange(msgspec.Struct, frozen=True):
@@ -25,27 +35,38 @@ class ModelChange(msgspec.Struct, frozen=True):
     cached_input_nano_usd: Nano = msgspec.UNSET
 
 
+class Model(msgspec.Struct, frozen=True):
+    """A name that clients use, and what it costs now."""
+
+    stored: StoredModel
+    price: Price | None
+    """``None``: nobody has said."""
+
+
 class Models:
     """The use cases. Every change is in force everywhere on return."""
 
-    def __init__(self, store: Store, workers: Workers) -> None:
+    def __init__(self, store: Store, workers: Workers, rules: PriceRules) -> None:
         self._store = store
         self._workers = workers
+        self._rules = rules
 
-    async def everything(self) -> list[StoredModel]:
+    async def everything(self) -> list[Model]:
         """Return all models by name."""
         async with self._store.reading() as connection:
-            return await models.everything(connection)
+            known = await pricing.read(connection, self._rules)
+            return [_priced(one, known) for one in await models.everything(connection)]
 
-    async def show(self, name: str) -> StoredModel | Refused:
+    async def show(self, name: str) -> Model | Refused:
         """Return the model of this name."""
         async with self._store.reading() as connection:
             found = await models.get(connection, name)
-        return _unknown(name) if found is None else found
+            known = await pricing.read(connection, self._rules)
+        return _unknown(name) if found is None else _priced(found, known)
 
-    async def add(self, name: str, change: ModelChange, *, by: Principal) -> StoredModel | Refused:
+    async def add(self, name: str, change: ModelChange, *, by: Principal) -> Model | Refused:
         """Give a name to a model of an upstream; under the same name there unless ``change`` says another."""
-        empty = StoredModel(name, "", name, None, None, None, system.now_ms())
+        empty = StoredModel(name, "", name, system.now_ms())
         wanted = _apply(empty, change)
         if not 0 < len(name) <= NAME_LENGTH or not name.isprintable() or name.startswith("/"):
             message = f"A model's name is 1 to {NAME_LENGTH} printable characters and does not begin with '/'"
@@ -56,13 +77,15 @@ class Models:
             refused = _check(wanted, known=await upstreams.get(connection, wanted.upstream) is not None)
             if refused is not None:
                 return refused
-            await models.put(connection, [wanted])
-            await note(connection, by, "model.add", name, after=_facts(wanted))
+            added = await self._put(connection, wanted, change, by=by)
+            if isinstance(added, Refused):
+                return added
+            await note(connection, by, "model.add", name, after=_facts(added))
         await self._workers.publish()
-        return wanted
+        return added
 
-    async def edit(self, name: str, change: ModelChange, *, by: Principal) -> StoredModel | Refused:
-        """Send a name elsewhere or change its price."""
+    async def edit(self, name: str, change: ModelChange, *, by: Principal) -> Model | Refused:
+        """Send a name elsewhere or change its price from now on."""
         async with self._store.writing() as connection:
             found = await models.get(connection, name)
             if found is None:
@@ -71,36 +94,68 @@ class Models:
             refused = _check(wanted, known=await upstreams.get(connection, wanted.upstream) is not None)
             if refused is not None:
                 return refused
-            await models.put(connection, [wanted])
-            await note(connection, by, "model.edit", name, before=_facts(found), after=_facts(wanted))
+            before = _priced(found, await pricing.read(connection, self._rules))
+            edited = await self._put(connection, wanted, change, by=by)
+            if isinstance(edited, Refused):
+                return edited
+            await note(connection, by, "model.edit", name, before=_facts(before), after=_facts(edited))
         await self._workers.publish()
-        return wanted
+        return edited
 
-    async def remove(self, name: str, *, by: Principal) -> StoredModel | Refused:
-        """Take a name away."""
+    async def remove(self, name: str, *, by: Principal) -> Model | Refused:
+        """Take a name away, and the operator's price of it from now on."""
         async with self._store.writing() as connection:
             found = await models.get(connection, name)
             if found is None:
                 return _unknown(name)
+            removed = _priced(found, await pricing.read(connection, self._rules))
             await models.remove(connection, name)
-            await note(connection, by, "model.remove", name, before=_facts(found))
+            await withdraw(connection, [name], by=by)
+            await note(connection, by, "model.remove", name, before=_facts(removed))
         await self._workers.publish()
-        return found
+        return removed
+
+    async def _put(
+        self, connection: AsyncConnection, wanted: StoredModel, change: ModelChange, *, by: Principal
+    ) -> Model | Refused:
+        """Store a model and, where the change names one, its price; the refusal leaves nothing behind."""
+        known = await pricing.read(connection, self._rules)
+        named = _named(change, _FIGURES)
+        if named:
+            said = price_at(known.said(wanted.name), system.now_ms())
+            own = None if said is None else said.price
+            # Whoever names input and output says a whole price; who names a part of it changes the one in force.
+            whole = all(named.get(figure) is not None for figure in _FIGURES[:2])
+            base = own if own is not None or whole else _priced(wanted, known).price
+            figures = (dict.fromkeys(_FIGURES) if base is None else msgspec.structs.asdict(base)) | named
+            now = None if all(figures[name] is None for name in _FIGURES) else price_of(figures)
+            if isinstance(now, Refused):
+                return now
+            if now != own:
+                await say(connection, wanted.name, now, by=by)
+                known = await pricing.read(connection, self._rules)
+        await models.put(connection, [wanted])
+        return _priced(wanted, known)
+
+
+def _named(change: ModelChange, names: Iterable[str]) -> dict[str, Any]:
+    members = {name: getattr(change, name) for name in names}
+    return {name: value for name, value in members.items() if value is not msgspec.UNSET}
 
 
 def _apply(model: StoredModel, change: ModelChange) -> StoredModel:
-    values = {
-        name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET
-    }
-    return msgspec.structs.replace(model, **values)
+    return msgspec.structs.replace(model, **_named(change, ("upstream", "upstream_model")))
 
 
-def _facts(model: StoredModel) -> Facts:
-    return {
-        name: value
-        for name, value in msgspec.structs.asdict(model).items()
-        if name not in {"name", "created_at"}
-    }
+def _priced(model: StoredModel, known: Pricing) -> Model:
+    version = version_at(known.steps_for(model, by_default=False), system.now_ms())
+    return Model(model, None if version is None else version.price)
+
+
+def _facts(model: Model) -> Facts:
+    figures = dict.fromkeys(_FIGURES) if model.price is None else msgspec.structs.asdict(model.price)
+    told = {name: figures[name] for name in _FIGURES}
+    return {"upstream": model.stored.upstream, "upstream_model": model.stored.upstream_model, **told}
 
 
 def _check(wanted: StoredModel, *, known: bool) -> Refused | None:
@@ -110,13 +165,6 @@ def _check(wanted: StoredModel, *, known: bool) -> Refused | None:
     if not 0 < len(wanted.upstream_model) <= NAME_LENGTH or not wanted.upstream_model.isprintable():
         message = f"A model's name is 1 to {NAME_LENGTH} printable characters"
         return Refused(Reason.INVALID_MEMBER, message, "upstream_model")
-    if (wanted.input_nano_usd is None) != (wanted.output_nano_usd is None):
-        message = "A price names both input and output"
-        missing = "input" if wanted.input_nano_usd is None else "output"
-        return Refused(Reason.INVALID_MEMBER, message, f"{missing}_usd_per_million")
-    if wanted.cached_input_nano_usd is not None and wanted.input_nano_usd is None:
-        message = "A price for cached input needs one for input"
-        return Refused(Reason.INVALID_MEMBER, message, "cached_input_usd_per_million")
     return None
 
 

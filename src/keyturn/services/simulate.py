@@ -4,7 +4,7 @@ The answer comes from the same decisions that workers make. What depends on what
 refused requests an address has sent, is not part of it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -14,7 +14,8 @@ from keyturn.dialects.errors import status_of
 from keyturn.domain.checks import Check, results
 from keyturn.domain.decision import Facts, decide, refused_by_model
 from keyturn.domain.keys import KeyRecord, SecretLife, SecretState, rfc3339, secret_state
-from keyturn.domain.models import near
+from keyturn.domain.models import Target, near
+from keyturn.domain.prices import version_at
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.configuration import Known
@@ -78,6 +79,8 @@ class Simulation:
         holders: Callable[[str], list[Holder]],
         configuration: Callable[[], Awaitable[Known]],
         locations: frozenset[str],
+        *,
+        refuses_unpriced: bool = False,
     ) -> None:
         """Take in what is decided from.
 
@@ -86,11 +89,13 @@ class Simulation:
             holders: Returns the secrets of a key with their owners, oldest first.
             configuration: Reads what workers know of models.
             locations: Where the node accepts credentials.
+            refuses_unpriced: A model without a price is not served.
         """
         self._store = store
         self._holders = holders
         self._configuration = configuration
         self._locations = locations
+        self._refuses_unpriced = refuses_unpriced
 
     async def run(self, id_or_name: str, question: Question, *, by: Principal) -> Verdict | Refused:
         """Say what would happen.
@@ -112,9 +117,18 @@ class Simulation:
             return Refused(Reason.INVALID_MEMBER, "The key has no such secret", "secret")
         models = (await self._configuration()).models
         key = record(holder)
-        refused = _decide(key, question, self._locations, models)
+        refused = _decide(key, question, self._locations, models) or self._unpriced(question, models)
         status = 200 if refused is None else status_of(dialect_at(question.path), refused)
         return Verdict(key.id, key.secret_id, status, refused, _checks(key, question, refused))
+
+    def _unpriced(self, question: Question, models: Mapping[str, Target]) -> Refused | None:
+        call, in_path = find_call(question.path)
+        target = models.get(unquote(in_path) or question.model)
+        if not self._refuses_unpriced or call is None or not call.names_model or target is None:
+            return None
+        steps = target.prices
+        version = version_at(steps, int(question.at * 1000)) or (steps[0].version if steps else None)
+        return Refused(Reason.MODEL_UNPRICED, param="model") if version is None else None
 
 
 def _choose(holders: list[Holder], wanted: str, at_ms: int) -> Holder | None:

@@ -15,6 +15,7 @@ from keyturn.domain.secret import Secret
 from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import Configuration, owner
 from keyturn.services.demo_models import ALIASES, DEMO
+from keyturn.services.prices import withdraw
 from keyturn.services.probe import NAME_LENGTH, Probe, probe
 from keyturn.services.workers import Workers
 from keyturn.store import models, upstreams
@@ -118,6 +119,7 @@ class Upstreams:
             return _unknown(name)
         async with self._store.writing() as connection:
             await upstreams.remove(connection, name)
+            await withdraw(connection, found[0].models, by=by)
             before: Facts = {**facts(found[0].stored), "models": found[0].models}
             await note(connection, by, "upstream.remove", name, before=before)
         await self._workers.publish()
@@ -145,7 +147,9 @@ class Upstreams:
             rows = {}
             for model in wanted:
                 name = model if _is_free(model, taken) else f"{upstream}/{model}"
-                rows[name] = StoredModel(name, upstream, model, None, None, None, now_ms)
+                rows[name] = StoredModel(name, upstream, model, now_ms)
+            # What a name cost where it went says nothing of what it costs where it goes now.
+            await withdraw(connection, rows.keys() & taken.keys(), by=by)
             await models.put(connection, list(rows.values()))
             if rows:
                 await note(connection, by, "upstream.models_add", upstream, after={"models": sorted(rows)})

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.anomalies import Outcomes, Use
 from keyturn.store.alert_tables import key_models
-from keyturn.store.tables import keys, models, rollups
+from keyturn.store.tables import keys, rollups
 
 _BATCH = 400
 """Values in one query."""
@@ -136,14 +136,6 @@ def news(used: Sequence[ModelUse], known: dict[str, dict[str, int]]) -> list[Mod
     return [
         one for one in used if one.last_at - known.get(one.key_id, {}).get(one.model, -_HOUR_MS) >= _HOUR_MS
     ]
-
-
-async def prices(connection: AsyncConnection) -> dict[str, int]:
-    """Return what a million tokens of input and a million of output cost together, in nano-dollars, by model."""
-    query = select(models.c.name, models.c.input_nano_usd + models.c.output_nano_usd).where(
-        models.c.input_nano_usd.is_not(None), models.c.output_nano_usd.is_not(None)
-    )
-    return {row[0]: row[1] for row in await connection.execute(query)}
 
 
 async def made_at(connection: AsyncConnection, key_ids: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.domain.money import Price
 from keyturn.store.tables import models
 
 
@@ -17,19 +16,8 @@ class StoredModel(msgspec.Struct, frozen=True):
     name: str
     upstream: str
     upstream_model: str
-    input_nano_usd: int | None
-    """Per million tokens; ``None`` together with the output's when nobody has said a price."""
-    output_nano_usd: int | None
-    cached_input_nano_usd: int | None
     created_at: int
     """Milliseconds since 1970 UTC."""
-
-    @property
-    def price(self) -> Price | None:
-        """What it costs, where that is known."""
-        if self.input_nano_usd is None or self.output_nano_usd is None:
-            return None
-        return Price(self.input_nano_usd, self.output_nano_usd, self.cached_input_nano_usd)
 
 
 async def put(connection: AsyncConnection, rows: Sequence[StoredModel]) -> None:

@@ -296,9 +296,6 @@ models = Table(
     Column("name", Text, primary_key=True),
     Column("upstream", Text, ForeignKey("upstreams.name", ondelete="CASCADE"), nullable=False, index=True),
     Column("upstream_model", Text, nullable=False),
-    Column("input_nano_usd", BigInteger),  # per million tokens; both or neither
-    Column("output_nano_usd", BigInteger),
-    Column("cached_input_nano_usd", BigInteger),
     Column("created_at", BigInteger, nullable=False),
 )
 

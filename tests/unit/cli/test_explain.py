@@ -37,6 +37,7 @@ SERVED: dict[str, Any] = {
     "reasoning_tokens": 5,
     "cost_usd": "0.0125",
     "priced": True,
+    "price_id": "openai/gpt-4o-mini#0a1b2c3d",
     "usage_source": "reported",
 }
 
@@ -56,7 +57,7 @@ def test_a_served_request_is_told_from_key_to_cost(keyturn: Run, node: Managemen
             "1,000 in, 20 out",
             "900 of the input cached",
         ),
-        *("5 of the output reasoning", "$0.0125", "as the upstream reported"),
+        *("openai/gpt-4o-mini#0a1b2c3d", "5 of the output reasoning", "$0.0125", "as the upstream reported"),
         *("key check 50 µs", "to upstream 100 µs", "first byte 400.0 ms", "answer 1.60 s", "2.00 s"),
     ):
         assert part in ran.out, part

@@ -175,3 +175,35 @@ def test_lists_are_shown_and_written_as_lists(tmp_path: Path) -> None:
     assert ("auth.headers", "x-a, x-b", "environment: KEYTURN_AUTH__HEADERS") in found.table()
     assert "# headers = []" in commented_file({})
     assert 'headers = ["x-a", "x-b"]' in commented_file({"auth.headers": ("x-a", "x-b")})
+
+
+def test_unpriced_models_are_served_for_nothing_by_default_or_at_a_price(tmp_path: Path) -> None:
+    """Amounts are text: a float would not add up."""
+    assert settings(tmp_path).prices.unknown == "zero"
+    (tmp_path / "keyturn.toml").write_text(
+        '[prices]\nunknown = "default"\ndefault_input_usd_per_million = "5"\n'
+        'default_output_usd_per_million = "0.000000001"\n'
+    )
+
+    assert settings(tmp_path).prices.default_input_usd_per_million == "5"
+
+
+@pytest.mark.parametrize(
+    ("figures", "message"),
+    [
+        (
+            {"unknown": "default", "default_input_usd_per_million": "5"},
+            "needs prices.default_output_usd_per_million",
+        ),
+        ({"default_input_usd_per_million": "5"}, 'used with prices.unknown = "default" only'),
+        ({"unknown": "default", "default_input_usd_per_million": "-5"}, "not an amount in dollars"),
+        ({"unknown": "free"}, "expected one of zero, refuse, default"),
+    ],
+)
+def test_a_default_price_that_makes_no_sense_is_refused(
+    tmp_path: Path, figures: dict[str, str], message: str
+) -> None:
+    """It would be charged to every model that somebody forgot."""
+    environment = {f"prices__{name}": text for name, text in figures.items()}
+
+    assert message in refusal(tmp_path, **environment)

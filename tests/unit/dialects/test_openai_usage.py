@@ -43,6 +43,17 @@ USABLE = [
         ),
         Usage(9, 1, 0, 1),
     ),
+    (
+        b'{"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cache_write_tokens":5}}}',
+        Usage(9, 1, cache_write_tokens=5),
+    ),
+    (
+        (
+            b'{"usage":{"prompt_tokens":9,"completion_tokens":1,'
+            b'"prompt_tokens_details":{"cached_tokens":6,"cache_write_tokens":5}}}'
+        ),
+        Usage(9, 1, 6, 0, 3),
+    ),
 ]
 UNUSABLE = [
     b"",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from fakes.price_rules import ever
 from keyturn import bus, system
 from keyturn.config.sections import Settings
 from keyturn.domain import journal as domain
@@ -13,8 +14,8 @@ from keyturn.domain.journal import Admitted, Record, Served
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.models import Target
-from keyturn.domain.money import Price
 from keyturn.domain.permissions import Permission
+from keyturn.domain.prices import Price
 from keyturn.domain.refusals import Reason
 from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.journal import Journal
@@ -80,7 +81,7 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
         later=lambda _s, _call: None,
     )
     upstream = bus.Upstream("demo", "http://127.0.0.1:1/v1")
-    target = Target("demo", "demo-chat", Price(10**6, 10**7))
+    target = Target("demo", "demo-chat", ever(Price(10**6, 10**7)))
     plane.apply(bus.Snapshot(1, {"alias": target}, {"demo": upstream}, frozenset({"header"})))
     yield Scene(plane, tmp_path)
     plane.close()
@@ -147,6 +148,7 @@ async def test_its_end_is_noted_once_in_the_fields_where_it_belongs(scene: Scene
         outcome="upstream_unreachable",
         location="x-api-key",
         address="192.0.2.1",
+        price="prc_1",
     )
 
 

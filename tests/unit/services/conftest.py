@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fakes.heard import Heard
+from fakes.price_rules import RULES
 from fakes.stored_keys import StoredKeys
 from keyturn.services import bootstrap
 from keyturn.services.accounts import Accounts
@@ -50,13 +51,13 @@ def lookup(furnished: Store, key_lookup: KeyLookup, vault: Vault) -> Lookup:
 @pytest.fixture
 def models(furnished: Store, workers: Heard) -> Models:
     """The use cases of models."""
-    return Models(furnished, workers)
+    return Models(furnished, workers, RULES)
 
 
 @pytest.fixture
 def upstreams(furnished: Store, vault: Vault, workers: Heard) -> Upstreams:
     """The use cases of upstreams, the demo not running."""
-    return Upstreams(furnished, vault, workers, Configuration(furnished, vault, demo_port=0))
+    return Upstreams(furnished, vault, workers, Configuration(furnished, vault, demo_port=0, rules=RULES))
 
 
 @pytest.fixture

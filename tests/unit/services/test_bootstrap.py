@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.price_rules import RULES
 from keyturn.domain import verifier
 from keyturn.domain.secret import Secret
 from keyturn.services import bootstrap
@@ -33,7 +34,7 @@ async def test_the_second_start_gives_none(store: Store, vault: Vault) -> None:
     await bootstrap.first_start(store, vault, {})
 
     assert await bootstrap.first_start(store, vault, {"openai": "sk-x"}) is None
-    known = await Configuration(store, vault, demo_port=1).read()
+    known = await Configuration(store, vault, demo_port=1, rules=RULES).read()
     models, found = known.models, known.upstreams
     assert (models, found) == ({}, {})
 
@@ -42,7 +43,7 @@ async def test_a_credential_in_the_environment_becomes_an_upstream_sealed(store:
     """The five-minute promise, without the credential in the clear."""
     await bootstrap.first_start(store, vault, {"openai": "sk-provider"})
 
-    found = (await Configuration(store, vault, demo_port=0).read()).upstreams
+    found = (await Configuration(store, vault, demo_port=0, rules=RULES).read()).upstreams
 
     assert (found["openai"].base_url, found["openai"].credential) == (
         "https://api.openai.com/v1",
@@ -88,7 +89,7 @@ async def test_the_demo_is_added_once_and_reached_where_it_listens(store: Store,
     await bootstrap.add_demo(store)
     await bootstrap.add_demo(store)
 
-    known = await Configuration(store, vault, demo_port=4711).read()
+    known = await Configuration(store, vault, demo_port=4711, rules=RULES).read()
     models, found = known.models, known.upstreams
 
     assert found["demo"].base_url == "http://127.0.0.1:4711/v1"
@@ -98,14 +99,14 @@ async def test_the_demo_is_added_once_and_reached_where_it_listens(store: Store,
         "davinci-codex": "demo-chat",
         "echo": "echo",
     }
-    assert models["demo-chat"].price is not None
+    assert models["gpt-4o"].prices[0].version is not None
 
 
 async def test_without_the_demo_its_models_are_not_offered(store: Store, vault: Vault) -> None:
     """A name in /v1/models that always fails is a lie."""
     await bootstrap.add_demo(store)
 
-    known = await Configuration(store, vault, demo_port=0).read()
+    known = await Configuration(store, vault, demo_port=0, rules=RULES).read()
     models, found = known.models, known.upstreams
 
     assert (models, found) == ({}, {})
@@ -119,7 +120,7 @@ async def test_a_removed_demo_does_not_come_back(store: Store, vault: Vault) -> 
 
     await bootstrap.add_demo(store)
 
-    assert await Configuration(store, vault, demo_port=1).read() == Known({}, {})
+    assert await Configuration(store, vault, demo_port=1, rules=RULES).read() == Known({}, {})
 
 
 async def test_an_upstream_of_the_operators_named_demo_is_let_be(store: Store, vault: Vault) -> None:
@@ -129,7 +130,7 @@ async def test_an_upstream_of_the_operators_named_demo_is_let_be(store: Store, v
 
     await bootstrap.add_demo(store)
 
-    known = await Configuration(store, vault, demo_port=1).read()
+    known = await Configuration(store, vault, demo_port=1, rules=RULES).read()
     models, found = known.models, known.upstreams
     assert (models, found["demo"].base_url) == ({}, "https://demo.example")
 
@@ -143,6 +144,6 @@ async def test_a_credential_that_does_not_open_takes_one_upstream_out_not_the_no
         await upstreams.add(connection, StoredUpstream("up_1", "bad", "https://bad.example", moved, 1))
         await upstreams.add(connection, StoredUpstream("up_2", "good", "https://good.example", None, 1))
 
-    found = (await Configuration(store, vault, demo_port=0).read()).upstreams
+    found = (await Configuration(store, vault, demo_port=0, rules=RULES).read()).upstreams
 
     assert list(found) == ["good"]

@@ -3,10 +3,10 @@
 import pytest
 
 from fakes.heard import Heard
+from keyturn.domain.prices import Price
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services.models import ModelChange, Models
-from keyturn.store.models import StoredModel
+from keyturn.services.models import Model, ModelChange, Models
 
 BY = Principal(OPERATOR)
 PRICED = ModelChange(upstream="demo", upstream_model="demo-chat", input_nano_usd=150, output_nano_usd=600)
@@ -17,9 +17,10 @@ async def test_a_name_leads_where_it_was_sent(models: Models, workers: Heard) ->
     added = await models.add("org/fast", PRICED, by=BY)
     shown = await models.show("org/fast")
 
-    assert isinstance(added, StoredModel)
+    assert isinstance(added, Model)
     assert added == shown
-    assert (added.upstream, added.upstream_model, added.input_nano_usd) == ("demo", "demo-chat", 150)
+    assert (added.stored.upstream, added.stored.upstream_model) == ("demo", "demo-chat")
+    assert added.price == Price(150, 600)
     assert workers.changes == [None]
 
 
@@ -27,8 +28,8 @@ async def test_without_a_name_there_the_name_is_the_same(models: Models) -> None
     """The common case."""
     added = await models.add("fast", ModelChange(upstream="demo"), by=BY)
 
-    assert isinstance(added, StoredModel)
-    assert (added.upstream_model, added.price) == ("fast", None)
+    assert isinstance(added, Model)
+    assert (added.stored.upstream_model, added.price) == ("fast", None)
 
 
 async def test_a_price_is_changed_and_taken_away(models: Models) -> None:
@@ -40,10 +41,11 @@ async def test_a_price_is_changed_and_taken_away(models: Models) -> None:
         "fast", ModelChange(input_nano_usd=None, output_nano_usd=None, cached_input_nano_usd=None), by=BY
     )
 
-    assert isinstance(changed, StoredModel)
-    assert isinstance(gone, StoredModel)
-    assert (changed.input_nano_usd, changed.output_nano_usd, changed.cached_input_nano_usd) == (1, 600, 0)
-    assert (gone.price, gone.upstream_model) == (None, "demo-chat")
+    assert isinstance(changed, Model)
+    assert isinstance(gone, Model)
+    assert changed.price == Price(1, 600, 0)
+    assert gone.price == Price(150_000_000, 600_000_000, 75_000_000), "what is shipped applies again"
+    assert gone.stored.upstream_model == "demo-chat"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +92,7 @@ async def test_a_removed_name_is_unknown(models: Models, workers: Heard) -> None
 
     removed = await models.remove("fast", by=BY)
 
-    assert isinstance(removed, StoredModel)
+    assert isinstance(removed, Model)
     assert workers.changes == [None]
     for refused in (
         await models.show("fast"),
@@ -107,5 +109,5 @@ async def test_an_edit_to_an_unknown_upstream_changes_nothing(models: Models) ->
     shown = await models.show("demo-chat")
 
     assert isinstance(refused, Refused)
-    assert isinstance(shown, StoredModel)
-    assert shown.upstream == "demo"
+    assert isinstance(shown, Model)
+    assert shown.stored.upstream == "demo"

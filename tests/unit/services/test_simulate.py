@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from fakes.heard import Heard
+from fakes.price_rules import RULES
 from keyturn import system
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
@@ -15,6 +16,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.configuration import Configuration
 from keyturn.services.key_terms import NewKey
 from keyturn.services.keys import Issued, Keys
+from keyturn.services.models import ModelChange, Models
 from keyturn.services.simulate import Question, Simulation, Verdict
 from keyturn.store.engine import Store
 from keyturn.store.key_lookup import KeyLookup
@@ -29,7 +31,7 @@ CHAT = Question("/v1/chat/completions", "", "demo-chat", "192.0.2.1", "", "heade
 @pytest.fixture
 def simulation(furnished: Store, vault: Vault, key_lookup: KeyLookup, workers: Heard) -> Simulation:
     """The use case, over a node with the demo's models."""
-    configuration = Configuration(furnished, vault, demo_port=9)
+    configuration = Configuration(furnished, vault, demo_port=9, rules=RULES)
     return Simulation(furnished, key_lookup.of_key, configuration.read, EVERYWHERE)
 
 
@@ -176,3 +178,20 @@ async def test_a_key_out_of_reach_is_not_there(keys: Keys, simulation: Simulatio
 
     assert isinstance(refused, Refused)
     assert refused.reason is Reason.RESOURCE_NOT_FOUND
+
+
+async def test_a_model_without_a_price_is_refused_where_workers_refuse_it(
+    furnished: Store, vault: Vault, key_lookup: KeyLookup, keys: Keys, models: Models
+) -> None:
+    """The setting counts here, too."""
+    await models.add("free", ModelChange(upstream="demo", upstream_model="nothing"), by=BY)
+    configuration = Configuration(furnished, vault, demo_port=9, rules=RULES)
+    strict = Simulation(furnished, key_lookup.of_key, configuration.read, EVERYWHERE, refuses_unpriced=True)
+    key = await issue(keys)
+
+    free, priced = await ask(strict, key, model="free"), await ask(strict, key, model="gpt-4o")
+
+    assert (free.status, failed(free)) == (403, ["model"])
+    assert free.refused is not None
+    assert free.refused.reason is Reason.MODEL_UNPRICED
+    assert priced.refused is None

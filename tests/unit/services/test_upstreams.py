@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from fakes.heard import Heard
+from fakes.price_rules import RULES
 from fakes.provider import Provider, provider
 from keyturn.bus import Upstream
 from keyturn.domain.principal import OPERATOR, Principal
@@ -139,7 +140,7 @@ async def test_removing_an_upstream_takes_its_models_along(
     assert removed.models == ["a", "alias"]
     assert workers.changes == [None]
     assert isinstance(again, Refused)
-    assert {model.upstream for model in await models.everything()} == {"demo"}
+    assert {model.stored.upstream for model in await models.everything()} == {"demo"}
 
 
 async def test_a_test_makes_a_real_call(upstreams: Upstreams) -> None:
@@ -171,7 +172,7 @@ async def test_models_found_in_the_background_are_added(
         await upstreams.fill("local")
         await upstreams.fill("nobody")
 
-    models = (await Configuration(furnished, vault, demo_port=0).read()).models
+    models = (await Configuration(furnished, vault, demo_port=0, rules=RULES).read()).models
     assert set(models) == {"placeholder", "llama"}
 
 

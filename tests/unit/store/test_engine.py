@@ -9,8 +9,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from keyturn.store import activity, milestones, tables
+from keyturn.domain import ids
+from keyturn.domain.prices import Price
+from keyturn.store import activity, milestones, models, prices, tables
 from keyturn.store.engine import Store, UnusableDatabaseError, open_store
 from keyturn.store.migrate import FOLDER, configuration
 from keyturn.store.migrations import HEAD, REVISIONS
@@ -144,3 +147,42 @@ async def test_a_reader_sees_one_state_of_the_database_throughout(store: Store) 
         after = await milestones.reached(connection)
 
     assert before == after == set()
+
+
+async def test_prices_that_stood_on_models_become_the_operators(tmp_path: Path) -> None:
+    """What somebody has set goes on to hold; the demo's own figures are shipped now."""
+    path = tmp_path / "k.db"
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}")
+    async with engine.begin() as connection:
+        await connection.run_sync(lambda one: command.upgrade(configuration(one), "0003"))
+        for name in ("demo", "openai"):
+            await connection.execute(
+                text("INSERT INTO upstreams (id, name, base_url, created_at) VALUES (:n, :n, 'http://h', 1)"),
+                {"n": name},
+            )
+        for row in (
+            ("demo-chat", "demo", 150_000_000, 600_000_000, 75_000_000),
+            ("demo-embed", "demo", 20_000_000, 0, None),
+            ("echo", "demo", 7, 8, None),
+            ("gpt-4o", "openai", 150_000_000, 600_000_000, None),
+            ("unpriced", "openai", None, None, None),
+        ):
+            statement = (
+                "INSERT INTO models (name, upstream, upstream_model, input_nano_usd, output_nano_usd,"
+                " cached_input_nano_usd, created_at) VALUES (?, ?, 'm', ?, ?, ?, 1700000000000)"
+            )
+            await connection.exec_driver_sql(statement, row)
+    await engine.dispose()
+
+    store = await open_store(path)
+    async with store.reading() as connection:
+        said = {one.version.model: one.version for one in await prices.everything(connection)}
+        kept = await models.everything(connection)
+    await store.close()
+
+    assert {name: (one.price, one.effective_from) for name, one in said.items()} == {
+        "echo": (Price(7, 8), 1_700_000_000_000),
+        "gpt-4o": (Price(150_000_000, 600_000_000), 1_700_000_000_000),
+    }
+    assert all(ids.is_id(one.id, ids.PRICE) for one in said.values())
+    assert [one.name for one in kept] == ["demo-chat", "demo-embed", "echo", "gpt-4o", "unpriced"]

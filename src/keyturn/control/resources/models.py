@@ -14,8 +14,7 @@ from keyturn.control.management import Managed
 from keyturn.control.wire import Answer, Moment, Money, Page, Usd, moment, optional_usd, refusals
 from keyturn.domain.money import parse_usd
 from keyturn.domain.refusals import Reason
-from keyturn.services.models import ModelChange
-from keyturn.store.models import StoredModel
+from keyturn.services.models import Model, ModelChange
 
 Name = Annotated[
     str,
@@ -25,7 +24,7 @@ Price = Money | msgspec.UnsetType | None
 
 
 class ModelObject(msgspec.Struct):
-    """A name that clients use. Prices are per million tokens; null where nobody has said."""
+    """A name that clients use. Prices are those of now, per million tokens; null where nobody has said."""
 
     name: Annotated[str, msgspec.Meta(examples=["gpt-4o"])]
     upstream: Annotated[str, msgspec.Meta(examples=["openai"])]
@@ -39,7 +38,7 @@ class ModelObject(msgspec.Struct):
 
 
 class ChangeModel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What is to be different; a member left out stays as it is, a price of null is taken away."""
+    """What is to be different; a member left out stays as it is, a price of null leaves it to the shipped table."""
 
     upstream: str | msgspec.UnsetType = msgspec.UNSET
     upstream_model: str | msgspec.UnsetType = msgspec.UNSET
@@ -174,13 +173,14 @@ def _nano(amount: Decimal | msgspec.UnsetType | None, member: str) -> int | msgs
         refuse(Reason.INVALID_MEMBER, str(error), member)
 
 
-def _show(model: StoredModel) -> ModelObject:
+def _show(model: Model) -> ModelObject:
+    stored, price = model.stored, model.price
     return ModelObject(
-        name=model.name,
-        upstream=model.upstream,
-        upstream_model=model.upstream_model,
-        input_usd_per_million=optional_usd(model.input_nano_usd),
-        output_usd_per_million=optional_usd(model.output_nano_usd),
-        cached_input_usd_per_million=optional_usd(model.cached_input_nano_usd),
-        created_at=moment(model.created_at),
+        name=stored.name,
+        upstream=stored.upstream,
+        upstream_model=stored.upstream_model,
+        input_usd_per_million=optional_usd(None if price is None else price.input_nano_usd),
+        output_usd_per_million=optional_usd(None if price is None else price.output_nano_usd),
+        cached_input_usd_per_million=optional_usd(None if price is None else price.cached_input_nano_usd),
+        created_at=moment(stored.created_at),
     )

@@ -85,6 +85,9 @@ class RequestObject(msgspec.Struct, kw_only=True):
     reasoning_tokens: int = 0
     cost_usd: Usd = "0"
     priced: bool = True
+    price_id: Annotated[
+        str, msgspec.Meta(description="The version of the price that was used; empty: none that is known.")
+    ] = ""
     usage_source: Annotated[
         str, msgspec.Meta(description="`reported`, `estimated` or `recovered`.", examples=["reported"])
     ] = ""
@@ -192,6 +195,7 @@ def _served(record: Served, key_name: str) -> RequestObject:
         reasoning_tokens=record.reasoning_tokens,
         cost_usd=format_usd(record.cost_nano_usd),
         priced=record.priced,
+        price_id=record.price,
         usage_source=record.source,
     )
 

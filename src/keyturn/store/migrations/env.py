@@ -2,11 +2,12 @@
 
 from alembic import context
 
-from keyturn.store.alert_tables import alert_rules
+from keyturn.store import alert_tables, price_tables  # noqa: F401 -- add their tables
+from keyturn.store.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=alert_rules.metadata,
+    target_metadata=metadata,
     render_as_batch=True,
     compare_server_default=True,
 )
