@@ -27,6 +27,7 @@ from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
 from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
+from keyturn.control.once_only import OnceOnly
 from keyturn.domain import ids, verifier
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
@@ -39,6 +40,7 @@ from keyturn.gateway.paths import OPERATIONS
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.request import Request
 from keyturn.services import bootstrap
+from keyturn.services.attempts import Attempts
 from keyturn.services.configuration import Known
 from keyturn.services.lookup import Lookup
 from keyturn.store.engine import open_store
@@ -174,7 +176,10 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     )
     ingest = Ingest(counted, folder / "journals")
     counting = Counting(counted, ingest, server, journals=folder / "journals")
-    await server.listen(folder / "bus.sock", first_used=_unheard, noticed=_unheard, limits=counting)
+    once_only = OnceOnly(Attempts(counted, vault), ingest, server, journals=folder / "journals")
+    await server.listen(
+        folder / "bus.sock", first_used=_unheard, noticed=_unheard, limits=counting, attempts=once_only
+    )
     client = BusClient(str(folder / "bus.sock"), "1-bench", cached_keys=LOOKUPS)
     tasks = system.Tasks()
     tasks.spawn(client.run(plane), name="bus")
@@ -183,6 +188,7 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     times = [await _ask(client.keys, digests[number * 7_919 % len(digests)]) for number in range(LOOKUPS)]
     await tasks.cancel()
     await counting.close()
+    await once_only.close()
     await server.close()
     await counted.close()
     looking.close()

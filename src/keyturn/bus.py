@@ -14,12 +14,14 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from keyturn.domain.attempts import Answer, Fate
 from keyturn.domain.events import Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.leases import Ask, Denial, Grant, Return
 from keyturn.domain.limits import Bound
 from keyturn.domain.models import Target
+from keyturn.domain.refusals import Refused as Refusal
 
 _LENGTH = struct.Struct(">I")
 LARGEST_FRAME = 64 << 20
@@ -109,6 +111,25 @@ class Give(msgspec.Struct, frozen=True, array_like=True, tag=9):
     returns: list[Return]
 
 
+class Attempt(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """May I make this call, or was it made before? Answered by ``Proceed``, ``Repeat`` or ``Refrain``."""
+
+    attempt_id: bytes
+    fingerprint: bytes
+    request_id: str
+
+
+class AttemptEnded(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """This is what became of a call; sent again until it is ``Noted``."""
+
+    attempt_id: bytes
+    request_id: str
+    fate: Fate | None
+    """``None``: nothing was charged, so that it may be made anew."""
+    answer: Answer | None = None
+    """To be given again; ``None``: it is not kept."""
+
+
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """The whole configuration a worker needs; sent after ``Hello`` and after every change.
 
@@ -176,8 +197,40 @@ class Recall(msgspec.Struct, frozen=True, array_like=True, tag=23):
     counter: str
 
 
-FromWorker = Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed | Take | Give
-FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount | Recall
+class Proceed(msgspec.Struct, frozen=True, array_like=True, tag=24):
+    """An answer to ``Attempt``: make the call. Given again to who asks again for the same request."""
+
+    attempt_id: bytes
+    request_id: str
+
+
+class Repeat(msgspec.Struct, frozen=True, array_like=True, tag=25):
+    """An answer to ``Attempt``: give this answer again."""
+
+    request_id: str
+    first_id: str
+    """The request that it was the answer to."""
+    answer: Answer
+
+
+class Refrain(msgspec.Struct, frozen=True, array_like=True, tag=26):
+    """An answer to ``Attempt``: refuse the call."""
+
+    request_id: str
+    refused: Refusal
+
+
+class Noted(msgspec.Struct, frozen=True, array_like=True, tag=27):
+    """The answer to ``AttemptEnded``: it is in the store."""
+
+    request_id: str
+
+
+FromWorker = (
+    Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed | Take | Give | Attempt | AttemptEnded
+)
+OfAttempts = Proceed | Repeat | Refrain | Noted
+FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount | Recall | OfAttempts
 
 T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()

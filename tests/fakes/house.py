@@ -18,6 +18,17 @@ KNOWN = b"k" * 32
 RECORD = KeyRecord("key_1", "app", Kind.SECRET, frozenset({Permission.READ}))
 
 
+class Asked:
+    """Hears whether calls were made before."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, bus.Attempt | bus.AttemptEnded]] = []
+
+    def take(self, message: bus.Attempt | bus.AttemptEnded, link: WorkerLink) -> None:
+        """Hear what a worker says."""
+        self.messages.append((link.worker, message))
+
+
 class House:
     """What the bus asks the store for."""
 
@@ -32,6 +43,7 @@ class House:
         self.returns: list[tuple[str, Return]] = []
         self.met_workers: list[tuple[str, list[tuple[Bound, int]]]] = []
         self.left_workers: list[str] = []
+        self.attempts = Asked()
 
     async def look(self, digest: bytes) -> KeyRecord | None:
         """Answer when the gate is open."""

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from keyturn import bus
+from keyturn.domain.attempts import Answer, Fate
 from keyturn.domain.events import EventKind, Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.key_text import Kind
@@ -16,6 +17,7 @@ from keyturn.domain.limits import Bound, Limit, Metric, Scope, Window
 from keyturn.domain.models import Target
 from keyturn.domain.permissions import Permission
 from keyturn.domain.prices import Price, PriceStep, PriceVersion
+from keyturn.domain.refusals import Reason, Refused as Refusal
 
 KEY = KeyRecord("key_1", "one", Kind.SECRET, frozenset({Permission.READ}), expires_at=1.5)
 BOUND = Bound("key_1", Scope.KEY, Limit(Metric.REQUESTS, Window.MINUTE, 10))
@@ -29,6 +31,8 @@ FROM_WORKER: list[bus.FromWorker] = [
     bus.Noticed([Notice(EventKind.GUESSING, 1.5, address="::1", details={"count": "9"})]),
     bus.Take(1, [Ask(BOUND, 1, 8)]),
     bus.Give([Return(BOUND.counter, 3, -2, 9)]),
+    bus.Attempt(b"a" * 32, b"f" * 32, "req_1"),
+    bus.AttemptEnded(b"a" * 32, "req_1", Fate.SERVED, Answer(200, b"a: b\r\n", b"\x00\xff")),
     bus.Traced(1, None),
     bus.Traced(2, TRACE),
 ]
@@ -46,6 +50,10 @@ FROM_CONTROL: list[bus.FromControl] = [
     bus.Denied(1, Denial(0, 10, 10, 1.5)),
     bus.Recount(9, ["key_1"]),
     bus.Recall(BOUND.counter),
+    bus.Proceed(b"a" * 32, "req_1"),
+    bus.Repeat("req_2", "req_1", Answer(200, b"a: b\r\n", b"\x00\xff")),
+    bus.Refrain("req_2", Refusal(Reason.CONFLICT, "no", details={"first_request_id": "req_1"})),
+    bus.Noted("req_1"),
     bus.Trace(1, "req_1"),
 ]
 Reading: TypeAlias = "bus.Frames[bus.FromWorker]"

@@ -7,6 +7,7 @@ accepts the key no more.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -60,11 +61,22 @@ class WorkerLink:
         self.counted: bus.Counted | None = None
 
     def send(self, message: bus.FromControl) -> None:
-        """Queue a message; a worker that has stopped reading is cut off before the queue grows large."""
+        """Queue a message; a worker that has stopped reading is cut off before the queue grows large.
+
+        Lost where the connection is gone: a worker that lives asks again on its next one.
+        """
+        if self.writer.is_closing():
+            return
         if self.writer.transport.get_write_buffer_size() > _LARGEST_BACKLOG:
             self.writer.transport.abort()
             return
         self.writer.write(bus.encode(message))
+
+    async def drain(self, within_s: float) -> None:
+        """Wait until the worker has read most of what was sent to it, or for this long, or until it is gone."""
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(within_s):
+                await self.writer.drain()
 
 
 class Limits(Protocol):
@@ -87,7 +99,16 @@ class Limits(Protocol):
         ...
 
 
-Said = bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed | bus.Take | bus.Give
+class Attempts(Protocol):
+    """Answers whether a call was made before; ``control.once_only`` does."""
+
+    def take(self, message: bus.Attempt | bus.AttemptEnded, link: WorkerLink) -> None:
+        """Answer, later."""
+        ...
+
+
+Heard = bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed
+Said = Heard | bus.Take | bus.Give | bus.Attempt | bus.AttemptEnded
 """What a worker says after it has introduced itself."""
 
 
@@ -142,6 +163,7 @@ class BusServer:
         first_used: Hears[str],
         noticed: Hears[list[Notice]],
         limits: Limits,
+        attempts: Attempts,
     ) -> None:
         """Start to serve; the socket is for this user only.
 
@@ -150,8 +172,9 @@ class BusServer:
             first_used: Told the identifier of a pending secret that was used.
             noticed: Told what workers saw.
             limits: Answers what workers ask of limits.
+            attempts: Answers whether calls were made before.
         """
-        self._first_used, self._noticed, self._limits = first_used, noticed, limits
+        self._first_used, self._noticed, self._limits, self._attempts = first_used, noticed, limits, attempts
         path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
         before = os.umask(0o177)
         try:
@@ -282,12 +305,14 @@ class BusServer:
             self._limits.take(message, link)
         elif isinstance(message, bus.Give):
             self._limits.give(link.worker, message.returns)
+        elif isinstance(message, bus.Attempt | bus.AttemptEnded):
+            self._attempts.take(message, link)
         else:
             self._hear(message, link)
 
     def _hear(
         self,
-        message: bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed,
+        message: Heard,
         link: WorkerLink,
     ) -> None:
         match message:

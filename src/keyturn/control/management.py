@@ -7,6 +7,7 @@ from keyturn.config.sections import Settings
 from keyturn.control.bus_server import BusServer
 from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
+from keyturn.control.once_only import OnceOnly
 from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
@@ -80,6 +81,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     imports: Imports
     ingest: Ingest
     counting: Counting
+    once_only: OnceOnly
     bus: BusServer
 
 

@@ -49,6 +49,7 @@ class BusClient:
                 self.send(bus.Hello(self._worker, os.getpid(), plane.leases.under_way()))
                 self.keys.ask_again()
                 plane.leases.ask_again()
+                plane.attempts.ask_again()
                 await self._obey(reader, plane)
             except (OSError, ValueError) as error:
                 log.warning("bus connection lost", error=str(error))
@@ -85,6 +86,8 @@ class BusClient:
             case bus.Recount(sequence, owner_ids):
                 plane.leases.forfeit(owner_ids)
                 self.send(bus.Confirmed(sequence))
+            case bus.Proceed() | bus.Repeat() | bus.Refrain() | bus.Noted():
+                plane.attempts.hear(message)
             case bus.Trace(call, request_id):
                 self.send(bus.Traced(call, plane.refusals.find(request_id)))
 

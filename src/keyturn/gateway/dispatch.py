@@ -7,6 +7,7 @@ from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.forward import Forward
 from keyturn.gateway.forward_auth import ForwardAuth
 from keyturn.gateway.models_list import ModelsList
+from keyturn.gateway.once import HEADER, OnceExchange
 from keyturn.gateway.paths import OPERATIONS, Operation
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.refused import shown, unread
@@ -36,7 +37,8 @@ class Dispatch:
                 return
         if request.method in operation.methods:
             if operation.shape <= paths.GENERATE:
-                Exchange(self._plane, request, operation, model).start()
+                kind = OnceExchange if HEADER in request.headers else Exchange
+                kind(self._plane, request, operation, model).start()
             elif operation.shape == paths.MODELS:
                 ModelsList(self._plane, request, operation, model).start()
             elif operation.shape == paths.AUTH:

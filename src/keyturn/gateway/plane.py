@@ -15,6 +15,7 @@ from keyturn.domain.models import Target
 from keyturn.domain.prices import PER_MILLION, PriceVersion, next_step_ms, version_at
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import REDACTED
+from keyturn.gateway.attempts import Attempts
 from keyturn.gateway.counters import Counters
 from keyturn.gateway.failures import Failures
 from keyturn.gateway.gate import Places
@@ -173,6 +174,7 @@ class Plane:
         self.guesses = Guesses()
         self.notices = Notices(send)
         self.leases = Leases(send, system.monotonic, later)
+        self.attempts = Attempts(send, system.monotonic)
         self.uses = Uses(journal)
         self.refusals = Refusals(journal)
         self.open_streams = 0
@@ -273,6 +275,7 @@ class Plane:
         self.control.sweep(now)
         self.notices.flush()
         self.leases.sweep()
+        self.attempts.sweep()
         for pool in self._pools.values():
             pool.sweep(now)
 

@@ -23,6 +23,7 @@ from keyturn.control.door import Door
 from keyturn.control.http_server import HttpServer
 from keyturn.control.ingest import Ingest
 from keyturn.control.management import Management
+from keyturn.control.once_only import OnceOnly
 from keyturn.control.scheduler import Scheduler, jobs_of
 from keyturn.domain.anomalies import Use
 from keyturn.node.child import Brief, Ready, read_brief, say_ready
@@ -31,6 +32,7 @@ from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
+from keyturn.services.attempts import Attempts
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
 from keyturn.services.configuration import Configuration
@@ -104,6 +106,7 @@ async def _serve(brief: Brief) -> None:
             first_used=management.rotation.first_used,
             noticed=management.anomalies.noticed,
             limits=management.counting,
+            attempts=management.once_only,
         )
         tasks.spawn(management.counting.run(), name="counting")
         tasks.spawn(management.anomalies.run(), name="scope probing")
@@ -160,6 +163,8 @@ async def _management(
         tell=thresholds.crossed,
     )
     closing.push_async_callback(counting.close)
+    once_only = OnceOnly(Attempts(store, vault), ingest, bus, journals=data.journals)
+    closing.push_async_callback(once_only.close)
     keys = Keys(store, vault, bus, sinks)
     return Management(
         settings=brief.settings,
@@ -216,6 +221,7 @@ async def _management(
         imports=Imports(store, vault, bus),
         ingest=ingest,
         counting=counting,
+        once_only=once_only,
         bus=bus,
     )
 

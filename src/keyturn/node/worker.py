@@ -77,7 +77,8 @@ class Worker:
         await self._stop.wait()
         server.close()
         edge.drain(loop.time())
-        await self._drained(edge)
+        await self._drained(edge, plane)
+        plane.attempts.close()
         plane.leases.surrender()
         client.send(plane.counters.message({}))
         await asyncio.sleep(0)
@@ -119,9 +120,9 @@ class Worker:
             edge.sweep(loop.time())
             plane.sweep(loop.time())
 
-    async def _drained(self, edge: Edge) -> None:
+    async def _drained(self, edge: Edge, plane: Plane) -> None:
         loop = asyncio.get_running_loop()
-        while edge.connections and loop.time() < self._end_at:
+        while (edge.connections or plane.attempts.busy) and loop.time() < self._end_at:
             await asyncio.sleep(POLL_S)
             edge.sweep(loop.time())
 

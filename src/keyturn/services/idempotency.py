@@ -23,6 +23,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
+from keyturn.domain import attempts
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.store import idempotency
@@ -30,9 +31,8 @@ from keyturn.store.engine import WITH_CHANGE, Store
 from keyturn.store.idempotency import StoredTry
 from keyturn.store.vault import Vault
 
-KEPT_MS = 24 * 3_600_000
+KEPT_MS = attempts.KEPT_MS
 """How long an answer is given again."""
-LONGEST_KEY = 255
 _NOT_CONFIRMED = 503
 _PASSING = frozenset({408, 429})
 """Refusals that the same request may not meet the next time."""
@@ -121,7 +121,7 @@ class Idempotency:
         Returns:
             ``Once``: do the work. Otherwise the answer of the first request, or why there is none.
         """
-        if not 1 <= len(key) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
+        if not attempts.is_idempotency_key(key):
             return Refused(Reason.IDEMPOTENCY_KEY_INVALID)
         try_id = hashlib.sha256(b"\0".join(part.encode() for part in (caller, path, key))).digest()
         fingerprint = hashlib.sha256(request).digest()

@@ -47,7 +47,11 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
         patience=Patience(kill_after=0.3, give_up_after=0.8, look_every=0.01),
     )
     await found.listen(
-        tmp_path / "bus.sock", first_used=house.first_used, noticed=house.noticed, limits=house
+        tmp_path / "bus.sock",
+        first_used=house.first_used,
+        noticed=house.noticed,
+        limits=house,
+        attempts=house.attempts,
     )
     yield found
     await found.close()
