@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from keyturn.domain import ids, key_text
+from keyturn.domain import ids, key_text, redeem_codes
 from keyturn.domain.base62 import ALPHABET
 from keyturn.domain.secret import Secret
 
@@ -43,6 +43,11 @@ def new_key(kind: key_text.Kind) -> Secret:
 def new_token() -> Secret:
     """Mint 32 base62 characters (190 bits), each drawn by itself: for links that work once."""
     return Secret("".join(secrets.choice(ALPHABET) for _ in range(32)))
+
+
+def new_code() -> Secret:
+    """Mint a code that is worth credit (100 bits), each letter drawn by itself."""
+    return redeem_codes.mint(secrets.choice)
 
 
 def random_bytes(length: int) -> bytes:

@@ -58,6 +58,7 @@ def test_an_account_is_shown_with_all_that_is_documented(
     assert data.keys() == {
         *("id", "name", "status", "metadata", "time_zone", "limits", "projects", "keys", "users"),
         *("created_at", "version"),
+        *("plan_id", "prepaid", "trial_ends_at"),
     }
     assert (data["status"], data["projects"], data["keys"], data["users"]) == ("active", 1, 0, 0)
     assert (answer.headers["etag"], project["status"]) == ('"1"', "active")

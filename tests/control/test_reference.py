@@ -69,6 +69,17 @@ CALLS = {
     "/api/v1/peppers/rotate": {"post"},
     "/api/v1/peppers/prune": {"post"},
     "/api/v1/leaks": {"post"},
+    "/api/v1/plans": {"get", "post"},
+    "/api/v1/plans/{plan_id}": {"get", "patch", "delete"},
+    "/api/v1/credit": {"get"},
+    "/api/v1/credit/grants": {"post"},
+    "/api/v1/credit/grants/{grant_id}": {"delete"},
+    "/api/v1/credit/adjustments": {"post"},
+    "/api/v1/credit/codes": {"get", "post"},
+    "/api/v1/credit/redeem": {"post"},
+    "/api/v1/ledger": {"get"},
+    "/api/v1/ledger/verify": {"get"},
+    "/api/v1/accounts/{account_id}/statements/{month}": {"get"},
     "/healthz": {"get"},
     "/readyz": {"get"},
     "/metrics": {"get"},
@@ -165,7 +176,8 @@ def test_every_example_body_is_taken(control: ControlProcess, document: dict[str
     for body in bodies["/api/v1/upstreams"].values():
         offline = {"models": ["m"], **body["value"]}
         assert control.operator.post("/api/v1/upstreams", json=offline).status_code == 201
-    for path in ("/api/v1/accounts", "/api/v1/projects", "/api/v1/users"):
+    made = ("accounts", "projects", "users", "plans", "credit/grants", "credit/adjustments", "credit/codes")
+    for path in (f"/api/v1/{one}" for one in made):
         for body in bodies[path].values():
             assert control.operator.post(path, json=body["value"]).status_code == 201
     for body in bodies["/api/v1/models"].values():

@@ -30,6 +30,12 @@ class Books(msgspec.Struct):
     under_way: int
     refused: list[Refused]
     """On the books for whoever asks why, and in no sum."""
+    owned: set[str]
+    """The keys that belong to an account."""
+    charged: int
+    """What the ledger says that all of them cost, in nano-dollars."""
+    unbalanced: int
+    """Entries of the ledger behind which not the sum of all before them stands."""
 
     @property
     def by_id(self) -> dict[str, Served]:
@@ -58,6 +64,8 @@ class Books(msgspec.Struct):
         sources = Counter(request.source for request in self.requests)
         assert self.marked == {"estimated": sources["estimated"], "recovered": sources["recovered"]}
         assert self.under_way == 0
+        assert self.charged == sum(cost for key_id, (*_, cost) in expected.items() if key_id in self.owned)
+        assert self.unbalanced == 0
 
 
 def read(data: Path) -> Books:
@@ -101,7 +109,15 @@ def _read(connection: sqlite3.Connection) -> Books:
     ).fetchone()
     (under_way,) = connection.execute("SELECT count(*) FROM admissions").fetchone()
     marked = {"estimated": estimated or 0, "recovered": recovered or 0}
-    return Books(requests, rollups, key_usage, marked, under_way, refused)
+    owned = {key_id for (key_id,) in connection.execute("SELECT id FROM keys")}
+    (charged,) = connection.execute(
+        "SELECT -coalesce(sum(amount), 0) FROM ledger WHERE kind = 'charge'"
+    ).fetchone()
+    (unbalanced,) = connection.execute(
+        "SELECT count(*) FROM (SELECT balance, sum(amount) OVER (PARTITION BY account_id ORDER BY seq) AS total "
+        "FROM ledger) WHERE balance <> total"
+    ).fetchone()
+    return Books(requests, rollups, key_usage, marked, under_way, refused, owned, charged, unbalanced)
 
 
 def _sums(values: list[Any]) -> Sums:

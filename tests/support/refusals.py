@@ -1,6 +1,7 @@
 """The rows of the error contract, each as a refusal with the facts that it carries."""
 
 from keyturn.dialects.errors import Dialect
+from keyturn.dialects.help import Help
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import answers
 
@@ -67,5 +68,5 @@ def answer(refused: Refused, rendering: str, support: str = "") -> bytes:
         request_id=REQUEST_ID,
         keep_alive=True,
         problem=problem,
-        support=support,
+        support=Help(support),
     )

@@ -11,7 +11,7 @@ from keyturn.cli import owners, screen
 from keyturn.cli.connection import Node, on_node
 from keyturn.cli.failure import CommandFailed
 from keyturn.cli.key_options import AsJson, Yes
-from keyturn.cli.key_terms import metadata_in
+from keyturn.cli.key_terms import NONE, metadata_in
 from keyturn.cli.owners import ACCOUNTS, Account, MetadataOption, Search
 from keyturn.system import now
 
@@ -22,6 +22,13 @@ app = typer.Typer(
     help="Keep tenants apart, and suspend one with all its keys.\n\nExample: `keyturn accounts create acme`",
 )
 
+PlanOption = Annotated[
+    str | None, typer.Option(metavar="PLAN", help="Its plan: an id or a name; `none` takes it away.")
+]
+PrepaidOption = Annotated[
+    bool | None,
+    typer.Option("--prepaid/--no-prepaid", help="Serve it only while it has credit; a plan may say so too."),
+]
 Named = Annotated[
     str, typer.Argument(metavar="ACCOUNT", help="Its id (acct_…), or its name when only one has it.")
 ]
@@ -43,6 +50,8 @@ def create(
     *,
     time_zone: TimeZone = None,
     metadata: MetadataOption = None,
+    plan: PlanOption = None,
+    prepaid: PrepaidOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an account. It is empty: give it a project next.
@@ -52,6 +61,10 @@ def create(
     body: dict[str, object] = {"name": name, "metadata": metadata_in(metadata) or {}}
     if time_zone is not None:
         body["time_zone"] = time_zone
+    if plan is not None and plan != NONE:
+        body["plan"] = plan
+    if prepaid is not None:
+        body["prepaid"] = prepaid
     answer = node.call("POST", ACCOUNTS, body=body)
     if as_json:
         screen.print_json(bytes(answer.data))
@@ -94,16 +107,20 @@ def edit(
     name: Annotated[str | None, typer.Option(help="A new name.")] = None,
     time_zone: TimeZone = None,
     metadata: MetadataOption = None,
+    plan: PlanOption = None,
+    prepaid: PrepaidOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change the name, the time zone or the metadata of an account.
+    """Change the name, the time zone, the metadata, the plan or the prepayment of an account; in force when this returns.
 
     Example: `keyturn accounts edit acme --name "Acme SE"`
     """
-    given = {"name": name, "time_zone": time_zone, "metadata": metadata_in(metadata)}
-    body = {member: value for member, value in given.items() if value is not None}
+    given = {"name": name, "time_zone": time_zone, "metadata": metadata_in(metadata), "prepaid": prepaid}
+    body: dict[str, object] = {member: value for member, value in given.items() if value is not None}
+    if plan is not None:
+        body["plan"] = None if plan == NONE else plan
     if not body:
-        raise CommandFailed("nothing to change; give --name, --time-zone or --metadata")
+        raise CommandFailed("nothing to change; give --name, --time-zone, --metadata, --plan or --prepaid")
     answer = node.call("PATCH", owners.path_of(node, ACCOUNTS, account), body=body)
     if as_json:
         screen.print_json(bytes(answer.data))
@@ -188,6 +205,9 @@ def _facts(account: Account) -> Table:
         ("created", screen.ago(account.created_at, now())),
         ("time zone", screen.clean(account.time_zone)),
         *owners.limit_rows(account.limits),
+        ("plan", account.plan_id or screen.NOTHING),
+        ("prepaid", "yes" if account.prepaid else "no"),
+        *([("trial ends", screen.ago(account.trial_ends_at, now()))] if account.trial_ends_at else []),
         *owners.metadata_rows(account.metadata),
     ]
     return screen.facts(rows)

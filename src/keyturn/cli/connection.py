@@ -93,16 +93,35 @@ class Node:
         """
         content = None if body is None else msgspec.json.encode(body)
         sent = {} if content is None else {"content-type": "application/json"}
-        given = {name: value for name, value in (query or {}).items() if value is not None}
+        request = self._http.build_request(
+            method,
+            path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            content=content,
+            headers=sent | dict(headers or {}),
+            timeout=timeout_s,
+        )
+        response = self._send(request, timeout_s)
+        if not response.content:
+            return Answer()
         try:
-            response = self._http.request(
-                method,
-                path,
-                params=given,
-                content=content,
-                headers=sent | dict(headers or {}),
-                timeout=timeout_s,
-            )
+            answer = msgspec.json.decode(response.content, type=Answer)
+        except msgspec.DecodeError:
+            raise CommandFailed(f"what answers at {self._http.base_url} is not Keyturn") from None
+        return msgspec.structs.replace(answer, raw=response.content)
+
+    def fetch(self, path: str, **query: str | int | None) -> bytes:
+        """Read something that is no JSON, as it comes.
+
+        Raises:
+            CommandFailed: Nobody answered, or the answer was no.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._send(self._http.build_request("GET", path, params=given), TIMEOUT_S).content
+
+    def _send(self, request: httpx.Request, timeout_s: float) -> httpx.Response:
+        try:
+            response = self._http.send(request)
         except httpx.TimeoutException:
             raise CommandFailed(f"the node did not answer within {timeout_s:.0f} s") from None
         except httpx.ConnectError as error:
@@ -111,13 +130,7 @@ class Node:
             raise CommandFailed(f"the node broke off the call ({error})") from None
         if response.status_code >= 400:
             raise CommandFailed(_refusal(response))
-        if not response.content:
-            return Answer()
-        try:
-            answer = msgspec.json.decode(response.content, type=Answer)
-        except msgspec.DecodeError:
-            raise CommandFailed(f"what answers at {self._http.base_url} is not Keyturn") from None
-        return msgspec.structs.replace(answer, raw=response.content)
+        return response
 
     def get(self, path: str, **query: str | int | None) -> Answer:
         """Read something."""

@@ -49,6 +49,9 @@ class Account(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
     time_zone: str = "UTC"
     limits: list[HeldLimit] = []
+    plan_id: str | None = None
+    prepaid: bool = False
+    trial_ends_at: str | None = None
 
 
 class Policy(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ DOTS = {
     "active": ("●", "green"),
     "disabled": ("○", "yellow"),
     "suspended": ("○", "yellow"),
+    "out_of_credit": ("○", "red"),
     "expired": ("◌", "red"),
     "revoked": ("✗", "red"),
     "disconnected": ("✗", "red"),
@@ -139,8 +140,9 @@ def bar(fraction: float, width: int) -> str:
 
 def dollars(amount: str) -> str:
     """Write an amount with at least two decimals and no trailing zeros beyond them."""
-    whole, _, decimals = f"{Decimal(amount):f}".partition(".")
-    return f"${int(whole):,}.{decimals.rstrip('0').ljust(2, '0')}"
+    whole, _, decimals = f"{abs(Decimal(amount)):f}".partition(".")
+    sign = "-" if Decimal(amount) < 0 else ""
+    return f"{sign}${int(whole):,}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def duration(microseconds: int) -> str:

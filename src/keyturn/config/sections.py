@@ -191,6 +191,8 @@ class Support(Struct, frozen=True, forbid_unknown_fields=True):
 
     contact: Annotated[str, Meta(max_length=200)] = ""
     """An address or URL that errors and ``/docs`` name, such as ``help@example.com``; empty for none."""
+    upgrade_url: Annotated[str, Meta(max_length=500)] = ""
+    """Where your users get a larger plan or more credit; refusals for limits and credit name it; empty for none."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -24,17 +24,21 @@ from keyturn.control.resources import (
     alerts,
     audit,
     claims,
+    codes,
+    credit,
     events,
     hygiene,
     imports,
     keys,
     leaks,
+    ledger,
     limits,
     members,
     models,
     node,
     own_key,
     peppers,
+    plans,
     prices,
     probes,
     projects,
@@ -43,12 +47,14 @@ from keyturn.control.resources import (
     reveal,
     rotation,
     simulate,
+    statements,
     upstreams,
     usage,
     users,
     verify,
 )
 from keyturn.control.wire import REQUEST_ID_HEADER
+from keyturn.dialects.help import Help
 
 LARGEST_BODY = 1 << 20
 """Bytes; ten thousand names of models fit."""
@@ -91,7 +97,7 @@ def create_app(management: Management) -> Litestar:
             {
                 "management": management,
                 "description": description,
-                "support": management.settings.support.contact,
+                "support": Help(management.settings.support.contact, management.settings.support.upgrade_url),
             }
         ),
     )
@@ -125,6 +131,11 @@ def _routes() -> list[ControllerRouterHandler]:
         peppers,
         simulate,
         verify,
+        plans,
+        credit,
+        codes,
+        ledger,
+        statements,
     )
     api = Router(
         "/api/v1",
@@ -159,6 +170,9 @@ def _openapi() -> OpenAPIConfig:
             Tag("Upstreams", "Connections to the providers that run models."),
             Tag("Models", "The names that clients use, where each goes, and what it costs."),
             Tag("Prices", "What models cost, from when on."),
+            Tag("Plans", "What accounts may use and get, and whether they pay in advance."),
+            Tag("Credit", "What accounts have, and how they come by more."),
+            Tag("Ledger", "Every change of the balance, the proof that it is right, and monthly statements."),
             Tag("Usage", "Requests, tokens and cost."),
             Tag("Requests", "Why one request was answered as it was."),
             Tag("Leaks", "Keys that were found where they should not be."),

@@ -9,7 +9,7 @@ of its leases then; or until all leases of the process before have run out, shou
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 
 import structlog
@@ -23,11 +23,11 @@ from keyturn.control.ingest import Ingest
 from keyturn.control.journal_files import living_workers
 from keyturn.domain.faults import Fault
 from keyturn.domain.leases import LONGEST_S, Denial, Return
-from keyturn.domain.limits import Bound, Crossing
+from keyturn.domain.limits import Bound, Crossing, Window
 from keyturn.domain.refusals import Reason
 from keyturn.domain.windows import FOREVER, period
 from keyturn.services.limits import Stand
-from keyturn.store import counters
+from keyturn.store import counters, events
 from keyturn.store.engine import Store
 
 SWEEP_S = 0.5
@@ -72,6 +72,9 @@ class Books:
                 for one in await counters.under_way(connection, bound, of_keys)
             ]
             under_way = sum(amount for _, amount in open_uses)
+            if limit.window is Window.CREDIT:
+                used, allowed = await counters.credit(connection, bound.owner_id, system.now_ms())
+                return Base(used + under_way, allowed=allowed, positions=positions)
             if bound.is_rate:
                 read = counters.ended_since if counters.is_short(limit.window) else counters.minutes_since
                 ended = await read(connection, bound, of_keys, since)
@@ -137,8 +140,8 @@ class Counting:
             thresholds: At which percentages of an owner's limits somebody wants to be told.
             tell: Tells them.
         """
+        self._store = store
         self._workers = workers
-        self._ingest = ingest
         self._journals = journals
         self._tell = tell
         self._tasks = system.Tasks()
@@ -286,6 +289,13 @@ class Counting:
     async def reload(self, owner_id: str) -> None:
         """Count anew for an owner; see ``services.counters.Counters``."""
         await self._recount([owner_id])
+
+    async def reload_keys(self, key_ids: Collection[str]) -> None:
+        """Count anew for keys whose usage was changed by hand, and for everything that counts it too."""
+        async with self._store.reading() as connection:
+            owners = await events.owners(connection, key_ids)
+        above = {owner_id for both in owners.values() for owner_id in both}
+        await self._recount(sorted({*key_ids, *above} - {""}))
 
     async def _recount(self, owner_ids: Sequence[str]) -> None:
         async with self._recounting:

@@ -18,6 +18,7 @@ from keyturn.control.choices import explained
 from keyturn.control.door import visit_of
 from keyturn.dialects import errors, problem
 from keyturn.dialects.errors import Dialect
+from keyturn.dialects.help import NO_HELP
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.telemetry.redact import redact
@@ -67,7 +68,7 @@ def respond(request: AnyRequest, refused: Refused, dialect: Dialect = Dialect.EN
         shown,
         request_id,
         problem=problem.wanted(request.headers.get("accept", "").encode("latin-1", "replace")),
-        support=request.app.state.get("support", ""),
+        support=request.app.state.get("support", NO_HELP),
     )
     headers = dict(errors.headers(dialect, refused, request_id))
     return Response(body, status_code=status, headers=headers, media_type=media_type)

@@ -14,16 +14,21 @@ from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import Anomalies
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
+from keyturn.services.codes import Codes
+from keyturn.services.credit import Credit
+from keyturn.services.credit_watch import CreditWatch
 from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
+from keyturn.services.ledger import Ledger
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers
+from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
 from keyturn.services.prices import Prices
 from keyturn.services.projects import Projects
@@ -34,6 +39,7 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.simulate import Simulation
+from keyturn.services.statements import Statements
 from keyturn.services.upstreams import Upstreams
 from keyturn.services.users import Users
 from keyturn.services.verification import Verification
@@ -51,6 +57,12 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     store: Store
     lookup: Lookup
     accounts: Accounts
+    plans: Plans
+    credit: Credit
+    credit_watch: CreditWatch
+    codes: Codes
+    ledger: Ledger
+    statements: Statements
     projects: Projects
     users: Users
     keys: Keys

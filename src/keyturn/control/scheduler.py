@@ -77,6 +77,7 @@ def jobs_of(management: Management) -> list[Job]:
         Job("rotation", management.rotation_policy.run_due),
         Job("claims", management.claims.expire),
         Job("policies", lambda: management.policies.enforce(system.now_ms())),
+        Job("credit reminders", lambda: management.credit_watch.remind(system.now_ms())),
         Job("rotation reminders", management.rotation_policy.remind, QUARTER_S),
         Job("rotation watch", management.rotation_policy.watch, QUARTER_S),
         Job("old answers", lambda: management.idempotency.forget_old(system.now_ms()), HOUR_S),

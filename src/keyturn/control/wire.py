@@ -13,7 +13,7 @@ from litestar.params import HeaderParameter, QueryParameter
 
 from keyturn.control.errors import refuse
 from keyturn.dialects import envelope
-from keyturn.domain.money import format_usd
+from keyturn.domain.money import LARGEST_USD, format_usd, parse_usd
 from keyturn.domain.refusals import RULES, Reason, Refused
 from keyturn.domain.versions import entity_tag
 
@@ -151,3 +151,17 @@ Money = Annotated[
     Decimal,
     msgspec.Meta(description="US dollars, up to nine decimals; better sent as a string.", examples=["0.15"]),
 ]
+
+
+def nano_usd(amount: Decimal, param: str) -> int:
+    """Return an amount that a request names in nano-dollars; it may be negative.
+
+    Raises:
+        RefusedError: It has more than nine decimals, or is too large.
+    """
+    try:
+        size = parse_usd(str(abs(amount)))
+    except ValueError:
+        message = f"An amount in dollars has up to nine decimals and is {LARGEST_USD} at most"
+        refuse(Reason.INVALID_MEMBER, message, param)
+    return -size if amount < 0 else size

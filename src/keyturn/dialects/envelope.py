@@ -2,6 +2,7 @@
 
 import msgspec
 
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.dialects.problem import PAGE
 from keyturn.domain.refusals import Reason, Refused
 
@@ -24,13 +25,12 @@ STATUSES: dict[Reason, int] = {Reason.INSUFFICIENT_CREDITS: 402}
 """Where the status is another than the rule's."""
 
 
-def render(refused: Refused, support: str = "") -> bytes:
-    """Return the body of an error answer; ``support`` says whom to ask, empty for nobody."""
+def render(refused: Refused, support: Help = NO_HELP) -> bytes:
+    """Return the body of an error answer, with what ``support`` has for it."""
     details = dict(refused.details)
     details.update(FIXED.get(refused.reason, {}))
     if refused.param is not None:
         details["param"] = refused.param
-    if support:
-        details["support"] = support
+    details.update(support.members(refused))
     error = {"code": CODES[refused.reason], "message": refused.text, "details": details}
     return msgspec.json.encode({"success": False, "error": error})

@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from keyturn.dialects import anthropic_errors, envelope, gemini_errors, openai_errors, problem as problems
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.domain.refusals import Reason, Refused
 
 JSON = "application/json"
@@ -57,7 +58,7 @@ def render(
     request_id: str,
     *,
     problem: bool = False,
-    support: str = "",
+    support: Help = NO_HELP,
     status: int | None = None,
 ) -> tuple[int, str, bytes]:
     """Return status, media type and body of an error answer.
@@ -67,7 +68,7 @@ def render(
         refused: What to say.
         request_id: Told where the dialect has a place for it.
         problem: As a problem document; the dialect's own error stands in it.
-        support: Whom to ask, in dialects that have a place for it; empty for nobody.
+        support: Whom to ask and where to get more, in dialects that have a place for it.
         status: Instead of the dialect's, where the upstream's own is kept.
     """
     status = status or status_of(dialect, refused)
@@ -78,7 +79,7 @@ def render(
     return status, problems.MEDIA_TYPE, problems.render(refused, status, request_id, error, support)
 
 
-def _body(dialect: Dialect, refused: Refused, request_id: str, support: str) -> bytes:
+def _body(dialect: Dialect, refused: Refused, request_id: str, support: Help) -> bytes:
     if dialect is Dialect.OPENAI:
         return openai_errors.render(refused)
     if dialect is Dialect.ANTHROPIC:

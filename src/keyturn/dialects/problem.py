@@ -5,6 +5,7 @@ Source: RFC 9457.
 
 import msgspec
 
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.domain.refusals import Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -24,7 +25,7 @@ def wanted(accept: bytes) -> bool:
     return False
 
 
-def render(refused: Refused, status: int, request_id: str, error: object, support: str = "") -> bytes:
+def render(refused: Refused, status: int, request_id: str, error: object, support: Help = NO_HELP) -> bytes:
     """Return the body of an error answer.
 
     Args:
@@ -32,7 +33,7 @@ def render(refused: Refused, status: int, request_id: str, error: object, suppor
         status: That of the answer.
         request_id: Names this occurrence; where there is none, neither is the member.
         error: The member of that name which the route's own dialect has, so that its clients read this body as well.
-        support: Whom to ask; empty for nobody.
+        support: Whom to ask, and where to get more.
     """
     body: dict[str, object] = {
         "type": f"{PAGE}#{refused.reason}",
@@ -44,6 +45,5 @@ def render(refused: Refused, status: int, request_id: str, error: object, suppor
         body["hint"] = refused.details["hint"]
     if request_id:
         body["instance"] = f"/api/v1/requests/{request_id}"
-    if support:
-        body["support"] = support
+    body |= support.members(refused)
     return msgspec.json.encode({**body, "error": error})

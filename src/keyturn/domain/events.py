@@ -41,6 +41,10 @@ class EventKind(StrEnum):
     """A key tried, one after the other, what it may not do."""
     FAILING = "key.failing"
     """Most of what a key asks for fails, and it did not before."""
+    CREDIT_GRANTED = "credit.granted"
+    CREDIT_EXHAUSTED = "credit.exhausted"
+    """A prepaid account has nothing left: its keys are refused until it has."""
+    CREDIT_EXPIRES_SOON = "credit.expires_soon"
 
 
 class Severity(StrEnum):
@@ -75,6 +79,9 @@ SEVERITIES: dict[EventKind, Severity] = {
     EventKind.WOKE_UP: Severity.WARNING,
     EventKind.SCOPE_PROBING: Severity.CRITICAL,
     EventKind.FAILING: Severity.WARNING,
+    EventKind.CREDIT_GRANTED: Severity.INFO,
+    EventKind.CREDIT_EXHAUSTED: Severity.WARNING,
+    EventKind.CREDIT_EXPIRES_SOON: Severity.INFO,
 }
 """Of a limit only the usual one: how much of it is used decides."""
 
@@ -90,3 +97,5 @@ class Notice(msgspec.Struct, frozen=True, array_like=True):
     address: str = ""
     request_id: str = ""
     details: dict[str, str] = {}
+    account_id: str = ""
+    """Where no key is concerned, but an account."""

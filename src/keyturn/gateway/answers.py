@@ -4,6 +4,7 @@ from http import HTTPStatus
 
 from keyturn.dialects import errors
 from keyturn.dialects.errors import Dialect
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.domain.refusals import Reason, Refused
 
 STATUS_LINES: dict[int, bytes] = {
@@ -24,7 +25,7 @@ def error(
     request_id: str,
     keep_alive: bool,
     problem: bool = False,
-    support: str = "",
+    support: Help = NO_HELP,
     status: int | None = None,
     extra: bytes = b"",
 ) -> bytes:
@@ -36,7 +37,7 @@ def error(
         request_id: Told in ``x-request-id``.
         keep_alive: Whether the connection stays open after it.
         problem: As a problem document, because the client accepts one.
-        support: Whom to ask; empty for nobody.
+        support: Whom to ask, and where to get more.
         status: Instead of the dialect's, where the upstream's own status is kept.
         extra: Further whole header lines.
     """

@@ -10,6 +10,7 @@ import structlog
 from keyturn import bus, system
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
+from keyturn.dialects.help import Help
 from keyturn.domain.base62 import encode
 from keyturn.domain.models import Target
 from keyturn.domain.prices import PER_MILLION, PriceVersion, next_step_ms, version_at
@@ -165,7 +166,7 @@ class Plane:
         self.foreign_shapes: frozenset[tuple[str, int]] = frozenset()
         self.key_headers = tuple(name.lower().encode() for name in settings.auth.headers)
         self.anonymous = not settings.auth.required
-        self.support = settings.support.contact
+        self.support = Help(settings.support.contact, settings.support.upgrade_url)
         self.refuses_unpriced = settings.prices.unknown == "refuse"
         """A model without a price is not served."""
         self.takes_headers = False

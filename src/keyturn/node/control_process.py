@@ -25,6 +25,7 @@ from keyturn.control.ingest import Ingest
 from keyturn.control.management import Management
 from keyturn.control.once_only import OnceOnly
 from keyturn.control.scheduler import Scheduler, jobs_of
+from keyturn.domain import ids
 from keyturn.domain.anomalies import Use
 from keyturn.node.child import Brief, Ready, read_brief, say_ready
 from keyturn.services import bootstrap
@@ -35,8 +36,11 @@ from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.attempts import Attempts
 from keyturn.services.audit import Audit
 from keyturn.services.claims import Claims
+from keyturn.services.codes import Codes
 from keyturn.services.configuration import Configuration
 from keyturn.services.countermeasures import Countermeasures
+from keyturn.services.credit import Credit
+from keyturn.services.credit_watch import CreditWatch
 from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
@@ -44,10 +48,12 @@ from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
+from keyturn.services.ledger import Ledger
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
 from keyturn.services.peppers import Peppers, Renewal
+from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
 from keyturn.services.prices import Prices
 from keyturn.services.pricing import PriceRules, per_million, rules_of
@@ -59,11 +65,12 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.simulate import Simulation
+from keyturn.services.statements import Statements
 from keyturn.services.thresholds import Thresholds
 from keyturn.services.upstreams import Upstreams
 from keyturn.services.users import Users
 from keyturn.services.verification import Verification
-from keyturn.store import shipped_prices
+from keyturn.store import ledger, shipped_prices
 from keyturn.store.audit_file import entries_in
 from keyturn.store.engine import Store, UnusableDatabaseError, open_store
 from keyturn.store.key_lookup import KeyLookup
@@ -112,6 +119,7 @@ async def _serve(brief: Brief) -> None:
         tasks.spawn(management.anomalies.run(), name="scope probing")
         tasks.spawn(management.ingest.run(), name="ingest")
         tasks.spawn(Scheduler(jobs_of(management)).run(), name="scheduler")
+        tasks.spawn(management.credit_watch.run(), name="credit")
         tasks.spawn(management.verification.run(), name="use of verified keys")
         for upstream in await management.upstreams.everything():
             # A provider from the environment, or one that did not answer when it was added.
@@ -172,7 +180,13 @@ async def _management(
         started_at=system.now(),
         store=store,
         lookup=lookup,
-        accounts=Accounts(store, bus),
+        accounts=Accounts(store, bus, counting),
+        plans=Plans(store, bus, counting),
+        credit=Credit(store, counting),
+        credit_watch=CreditWatch(store, counting, ingest.flush),
+        codes=Codes(store, counting),
+        ledger=Ledger(store),
+        statements=Statements(store),
         projects=Projects(store, bus),
         users=Users(store, bus),
         hygiene=Hygiene(store),
@@ -237,8 +251,9 @@ def _anomalies(
     return Anomalies(store, countermeasures, events.noticed, floor=floor, prices=prices)
 
 
-async def _charged_otherwise(_connection: AsyncConnection, moved: dict[str, int]) -> None:
-    structlog.get_logger().info("charges changed", accounts=len(moved), nano_usd=sum(moved.values()))
+async def _charged_otherwise(connection: AsyncConnection, moved: dict[str, int]) -> None:
+    reference = f"rerate {system.new_id(ids.EVENT)}"
+    await ledger.adjust_for_rerate(connection, moved, at_ms=system.now_ms(), reference=reference)
 
 
 def _report_keys(settings: Settings) -> ReportKeys | None:

@@ -3,6 +3,7 @@
 A suspended account's keys are refused by every worker when the call returns.
 """
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -12,10 +13,13 @@ from keyturn import system
 from keyturn.domain import ids, labels
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.services import subscriptions
 from keyturn.services.audit import Facts, note
+from keyturn.services.counters import Counters
 from keyturn.services.named import at_version, only
+from keyturn.services.subscriptions import NO_TERMS, Terms
 from keyturn.services.workers import Workers, forget
-from keyturn.store import accounts
+from keyturn.store import accounts, credit, ledger
 from keyturn.store.accounts import AccountCounts, StoredAccount
 from keyturn.store.engine import Store
 
@@ -25,6 +29,8 @@ class Account(msgspec.Struct, frozen=True):
 
     stored: StoredAccount
     counts: AccountCounts
+    out_of_credit: bool = False
+    """It pays in advance, and nothing is left: its keys are refused until it has credit again."""
 
 
 class AccountChange(msgspec.Struct, frozen=True):
@@ -33,17 +39,25 @@ class AccountChange(msgspec.Struct, frozen=True):
     name: str | msgspec.UnsetType = msgspec.UNSET
     metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
     time_zone: str | msgspec.UnsetType = msgspec.UNSET
+    terms: Terms = NO_TERMS
 
 
 class Accounts:
     """The use cases. What is out of the caller's reach is as if it did not exist."""
 
-    def __init__(self, store: Store, workers: Workers) -> None:
+    def __init__(self, store: Store, workers: Workers, counters: Counters) -> None:
         self._store = store
         self._workers = workers
+        self._counters = counters
 
     async def create(
-        self, name: str, *, metadata: dict[str, str], time_zone: str = "UTC", by: Principal
+        self,
+        name: str,
+        *,
+        metadata: dict[str, str],
+        time_zone: str = "UTC",
+        by: Principal,
+        terms: Terms = NO_TERMS,
     ) -> Account | Refused:
         """Add an account; it is empty."""
         refused = (
@@ -61,10 +75,16 @@ class Accounts:
             time_zone=time_zone,
         )
         async with self._store.writing() as connection:
+            resolved = await subscriptions.resolve(connection, terms, by)
+            if isinstance(resolved, Refused):
+                return resolved
             await accounts.add(connection, stored)
             after: Facts = {"name": name, "metadata": metadata, "time_zone": time_zone}
-            await note(connection, by, "account.create", stored.id, after=after)
-        return Account(stored, AccountCounts())
+            changed = await subscriptions.apply(connection, stored, resolved, by)
+            if changed.values:
+                await accounts.change(connection, stored.id, changed.values)
+            await note(connection, by, "account.create", stored.id, after=after | changed.values)
+            return await _again(connection, stored)
 
     async def page(
         self, search: str, *, by: Principal, cursor: str | None, limit: int
@@ -76,7 +96,8 @@ class Accounts:
             )
             shown = found[:limit]
             counts = await accounts.counts(connection, [one.id for one in shown])
-        complete = [Account(one, counts[one.id]) for one in shown]
+            out = await _out_of_credit(connection, [one.id for one in shown])
+        complete = [Account(one, counts[one.id], one.id in out) for one in shown]
         return complete, shown[-1].id if len(found) > limit else None
 
     async def show(self, id_or_name: str, *, by: Principal) -> Account | Refused:
@@ -88,7 +109,7 @@ class Accounts:
     async def edit(
         self, id_or_name: str, change: AccountChange, *, by: Principal, if_match: str | None = None
     ) -> Account | Refused:
-        """Rename an account, replace its metadata, or move it to another time zone; in force everywhere on return.
+        """Rename an account, replace its metadata, move it to another time zone or change its terms; in force on return.
 
         With the time zone its days and months begin anew, so those who are held to its limits can't change it.
         """
@@ -104,7 +125,10 @@ class Accounts:
             found = at_version(await find(connection, id_or_name, by), if_match)
             if isinstance(found, Refused):
                 return found
-            values: dict[str, object] = {}
+            terms = await subscriptions.resolve(connection, change.terms, by)
+            if isinstance(terms, Refused):
+                return terms
+            values: Facts = {}
             before: Facts = {}
             after: Facts = {}
             if not isinstance(change.name, msgspec.UnsetType):
@@ -120,13 +144,18 @@ class Accounts:
                     return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "time_zone")
                 values["time_zone"] = after["time_zone"] = change.time_zone
                 before["time_zone"] = found.time_zone
-                # Also when it is the same: it may be asked again because not all workers had confirmed.
-                key_ids = await accounts.key_ids(connection, found.id)
+            new = await subscriptions.apply(connection, found, terms, by)
+            values, before, after = values | new.values, before | new.before, after | new.values
             if values:
                 await accounts.change(connection, found.id, values)
                 await note(connection, by, "account.edit", found.id, before=before, after=after)
+            # Also when they are the same: it may be asked again because not all workers had confirmed.
+            counted = change.terms.is_any or change.time_zone is not msgspec.UNSET
+            key_ids = await accounts.key_ids(connection, found.id) if counted else []
             changed = await _again(connection, found)
         await forget(self._workers, key_ids)
+        if counted:
+            await self._counters.reload(found.id)
         return changed
 
     async def suspend(self, id_or_name: str, *, by: Principal) -> Account | Refused:
@@ -198,7 +227,15 @@ def _problem_with_zone(name: str | msgspec.UnsetType) -> Refused | None:
 
 
 async def _complete(connection: AsyncConnection, stored: StoredAccount) -> Account:
-    return Account(stored, (await accounts.counts(connection, [stored.id]))[stored.id])
+    counts = (await accounts.counts(connection, [stored.id]))[stored.id]
+    return Account(stored, counts, bool(await _out_of_credit(connection, [stored.id])))
+
+
+async def _out_of_credit(connection: AsyncConnection, account_ids: Sequence[str]) -> set[str]:
+    """Return which of these accounts pay in advance and have nothing left."""
+    prepaid = await credit.prepaid(connection, account_ids)
+    left = await ledger.available_of(connection, prepaid, system.now_ms()) if prepaid else {}
+    return {account_id for account_id, available in left.items() if available <= 0}
 
 
 async def _again(connection: AsyncConnection, stored: StoredAccount) -> Account:

@@ -63,7 +63,7 @@ class Events:
 async def keep(connection: AsyncConnection, notices: Sequence[Notice]) -> list[StoredEvent]:
     """Keep what a use case has to tell, in the transaction of what it did, and log it; see ``Events.noticed``."""
     owners = await events.owners(connection, (one.key_id for one in notices if one.key_id))
-    kept = [stored_event(one, owners.get(one.key_id, ("", ""))) for one in notices]
+    kept = [stored_event(one, owners.get(one.key_id, (one.account_id, ""))) for one in notices]
     await keep_stored(connection, kept)
     return kept
 

@@ -11,7 +11,8 @@ from keyturn.domain.journal import Admitted, Served
 from keyturn.domain.leases import position_of
 from keyturn.domain.limits import Bound, Metric, Scope, Window
 from keyturn.domain.restrictions import allows_name
-from keyturn.store import requests
+from keyturn.store import ledger, requests
+from keyturn.store.credit_tables import grants
 from keyturn.store.tables import admissions, journals, keys, projects, request_blocks, rollups
 
 HOUR_S, DAY_S = 3_600, 86_400
@@ -137,6 +138,20 @@ def _served(block: bytes, of_keys: frozenset[str]) -> Iterable[Served]:
     for record in requests.decode_block(block):
         if isinstance(record, Served) and record.key_id in of_keys:
             yield record
+
+
+async def credit(connection: AsyncConnection, account_id: str, now_ms: int) -> tuple[int, int]:
+    """Return what has been used of an account's credit, and how much that was when it was granted, in nano-dollars.
+
+    The difference is what the ledger says is left; negative, where something is owed.
+    """
+    left = await ledger.available(connection, account_id, now_ms)
+    unexpired = or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_ms)
+    query = select(func.sum(grants.c.amount)).where(
+        grants.c.account_id == account_id, grants.c.remaining > 0, unexpired
+    )
+    granted = max(left, int(await connection.scalar(query) or 0))
+    return granted - left, granted
 
 
 def covers(bound: Bound, model: str) -> bool:

@@ -10,7 +10,9 @@ import msgspec
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from keyturn import system
 from keyturn.domain.journal import Admitted
+from keyturn.store import ledger
 from keyturn.store.tables import admissions, journals
 
 RollupRow = tuple[str, int, str, str, int, int, int, int, int, int, int, int, int]
@@ -100,6 +102,7 @@ async def write(connection: AsyncConnection, batch: Batch) -> None:
     ):
         if rows:
             await connection.exec_driver_sql(statement, rows)
+    await ledger.charge(connection, batch.rollups, system.now_ms())
     if batch.journal:
         await connection.exec_driver_sql(_POSITION, (batch.journal, batch.position, batch.finished))
 

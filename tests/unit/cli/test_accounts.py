@@ -110,3 +110,20 @@ def test_a_name_with_a_slash_is_found_in_the_list(keyturn: Run, node: Management
     assert keyturn("accounts", "show", "a/b").status == 0
     assert "2 have this name" in keyturn("accounts", "show", "b/b").err
     assert "none of this name" in keyturn("accounts", "show", "c/c").err
+
+
+def test_a_plan_is_given_and_taken_away(keyturn: Run, node: ManagementApi) -> None:
+    """With prepayment beside it."""
+    node.data("PATCH", f"{PATH}/acme", ACME | {"plan_id": "plan_1", "prepaid": True})
+    node.data("POST", PATH, ACME)
+
+    given = keyturn("accounts", "edit", "acme", "--plan", "Pro", "--prepaid")
+    keyturn("accounts", "edit", "acme", "--plan", "none")
+    keyturn("accounts", "create", "acme", "--plan", "Pro", "--no-prepaid")
+
+    assert "plan_1" in given.out
+    assert [one.body for one in node.asked] == [
+        {"plan": "Pro", "prepaid": True},
+        {"plan": None},
+        {"name": "acme", "metadata": {}, "plan": "Pro", "prepaid": False},
+    ]

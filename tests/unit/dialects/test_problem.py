@@ -6,6 +6,7 @@ import pytest
 
 from keyturn.dialects import errors, problem
 from keyturn.dialects.errors import Dialect
+from keyturn.dialects.help import Help
 from keyturn.domain.refusals import Reason, Refused
 
 S0 = {
@@ -42,7 +43,7 @@ def test_a_problem_says_what_why_where_and_whom_to_ask() -> None:
     refused = Refused(Reason.EXPIRED_API_KEY, "The API key expired on Monday", details={"key_id": "key_1"})
 
     status, media_type, body = errors.render(
-        Dialect.ENVELOPE, refused, "req_1", problem=True, support="help@example.com"
+        Dialect.ENVELOPE, refused, "req_1", problem=True, support=Help("help@example.com")
     )
 
     assert (status, media_type) == (401, "application/problem+json")

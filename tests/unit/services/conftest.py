@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 
+from fakes.billing import House, house
 from fakes.heard import Heard
 from fakes.price_rules import RULES
 from fakes.stored_keys import StoredKeys
 from keyturn.services import bootstrap
 from keyturn.services.accounts import Accounts
 from keyturn.services.configuration import Configuration
+from keyturn.services.credit import Credit
 from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.keys import Keys
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.plans import Plans
 from keyturn.services.projects import Projects
 from keyturn.services.upstreams import Upstreams
 from keyturn.services.users import Users
@@ -69,13 +72,31 @@ def stored_keys(furnished: Store, vault: Vault) -> StoredKeys:
 @pytest.fixture
 def accounts(furnished: Store, workers: Heard) -> Accounts:
     """The use cases of accounts."""
-    return Accounts(furnished, workers)
+    return Accounts(furnished, workers, workers)
 
 
 @pytest.fixture
 def projects(furnished: Store, workers: Heard) -> Projects:
     """The use cases of projects."""
     return Projects(furnished, workers)
+
+
+@pytest.fixture
+def credit(furnished: Store, workers: Heard) -> Credit:
+    """The use cases of credit."""
+    return Credit(furnished, workers)
+
+
+@pytest.fixture
+def plans(furnished: Store, workers: Heard) -> Plans:
+    """The use cases of plans."""
+    return Plans(furnished, workers, workers)
+
+
+@pytest.fixture
+async def acme(accounts: Accounts, projects: Projects, stored_keys: StoredKeys) -> House:
+    """A customer with a key."""
+    return await house(accounts, projects, stored_keys)
 
 
 @pytest.fixture

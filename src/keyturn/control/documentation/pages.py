@@ -42,7 +42,7 @@ async def reference(request: AnyRequest) -> Response[str]:
             about=description.document()["info"]["description"],
             base_url=_base_url(request),
             version=__version__,
-            support=request.app.state["support"],
+            support=request.app.state["support"].contact,
         )
     )
     return Response(page, media_type="text/html", headers=HEADERS)
@@ -53,7 +53,7 @@ async def errors(request: AnyRequest) -> Response[str]:
     """Show every way to say no; each has its reason for an anchor, which problem documents lead to."""
     template = environment().get_template("errors.html")
     page = template.render(
-        entries=advice.entries(), version=__version__, support=request.app.state["support"]
+        entries=advice.entries(), version=__version__, support=request.app.state["support"].contact
     )
     return Response(page, media_type="text/html", headers=HEADERS)
 

@@ -13,12 +13,24 @@ from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
 from keyturn.control.resources.limit_members import LimitObject, limit_objects
-from keyturn.control.wire import Answer, Cursor, IfMatch, Limit, Moment, Page, moment, refusals, tagged
+from keyturn.control.wire import (
+    Answer,
+    Cursor,
+    IfMatch,
+    Limit,
+    Moment,
+    Page,
+    moment,
+    optional_moment,
+    refusals,
+    tagged,
+)
 from keyturn.domain import ids
 from keyturn.domain.labels import METADATA_PAIRS, NAME_LENGTH, read_metadata
 from keyturn.domain.limits import read_limits
 from keyturn.domain.refusals import Reason
 from keyturn.services.accounts import Account, AccountChange
+from keyturn.services.subscriptions import NO_TERMS, Terms
 
 AccountId = Annotated[
     str,
@@ -42,6 +54,21 @@ TimeZone = Annotated[
 ]
 
 
+PlanName = Annotated[
+    str,
+    msgspec.Meta(
+        description="The plan's `id` or name; null: none. Like `prepaid`, set by whoever runs the gateway.",
+        examples=["Pro"],
+    ),
+]
+Prepaid = Annotated[
+    bool,
+    msgspec.Meta(
+        description="It is served only while it has credit. A plan that is prepaid says so for all."
+    ),
+]
+
+
 class OwnerStatus(StrEnum):
     """Whether the keys of an owner may work."""
 
@@ -49,12 +76,27 @@ class OwnerStatus(StrEnum):
     SUSPENDED = "suspended"
 
 
+class AccountStatus(StrEnum):
+    """Whether the keys of an account may work."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    OUT_OF_CREDIT = "out_of_credit"
+
+
 class AccountObject(msgspec.Struct):
     """A tenant: owns projects, users and keys."""
 
     id: Annotated[str, msgspec.Meta(examples=["acct_VbXhUyUBKUlzDND0IYtt"])]
     name: Name
-    status: OwnerStatus
+    status: Annotated[
+        AccountStatus, msgspec.Meta(description="`out_of_credit`: it is prepaid and has none left.")
+    ]
+    plan_id: Annotated[str | None, msgspec.Meta(examples=["plan_VbXhUyUBKUlzDND0IYtt"])]
+    prepaid: Prepaid
+    trial_ends_at: Annotated[
+        Moment | None, msgspec.Meta(description="When its free trial ends or has ended.")
+    ]
     metadata: Metadata
     time_zone: TimeZone
     limits: Annotated[
@@ -73,6 +115,8 @@ class CreateAccount(msgspec.Struct, forbid_unknown_fields=True):
     name: Name
     metadata: Metadata = {}
     time_zone: TimeZone = "UTC"
+    plan: PlanName | None = None
+    prepaid: Prepaid = False
 
 
 class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,6 +125,8 @@ class ChangeAccount(msgspec.Struct, forbid_unknown_fields=True):
     name: Name | msgspec.UnsetType = msgspec.UNSET
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET
     time_zone: TimeZone | msgspec.UnsetType = msgspec.UNSET
+    plan: PlanName | msgspec.UnsetType | None = msgspec.UNSET
+    prepaid: Prepaid | msgspec.UnsetType = msgspec.UNSET
 
 
 _CHANGING = refusals(
@@ -114,7 +160,11 @@ async def list_accounts(
     return Page(data=[_show(account) for account in found], next_cursor=next_cursor)
 
 
-@post("/", summary="Create an account", responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON))
+@post(
+    "/",
+    summary="Create an account",
+    responses=refusals(Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.RESOURCE_NOT_FOUND),
+)
 async def create_account(
     request: Request[Any, Any, Any],
     management: Managed,
@@ -124,8 +174,13 @@ async def create_account(
     ],
 ) -> Response[Answer[AccountObject]]:
     """It is empty: give it a project, then keys."""
+    terms = NO_TERMS if data.plan is None and not data.prepaid else Terms(data.plan, data.prepaid)
     created = await management.accounts.create(
-        data.name, metadata=data.metadata, time_zone=data.time_zone, by=principal_of(request)
+        data.name,
+        metadata=data.metadata,
+        time_zone=data.time_zone,
+        terms=terms,
+        by=principal_of(request),
     )
     return _tagged(granted(created))
 
@@ -153,8 +208,11 @@ async def change_account(
     ],
     if_match: IfMatch = None,
 ) -> Response[Answer[AccountObject]]:
-    """Its name, its metadata or its time zone; metadata is replaced as a whole."""
-    change = AccountChange(data.name, data.metadata, data.time_zone)
+    """Its name, metadata (replaced as a whole), time zone, plan or prepayment; they are in force when the call returns.
+
+    With its first plan that has one, an account gets its free trial.
+    """
+    change = AccountChange(data.name, data.metadata, data.time_zone, Terms(data.plan, data.prepaid))
     changed = await management.accounts.edit(account_id, change, by=principal_of(request), if_match=if_match)
     return _tagged(granted(changed))
 
@@ -208,12 +266,21 @@ def _tagged(account: Account) -> Response[Answer[AccountObject]]:
     return tagged(_show(account), account.stored.version)
 
 
+def _status(account: Account) -> AccountStatus:
+    if account.stored.suspended_at is not None:
+        return AccountStatus.SUSPENDED
+    return AccountStatus.OUT_OF_CREDIT if account.out_of_credit else AccountStatus.ACTIVE
+
+
 def _show(account: Account) -> AccountObject:
     stored, counts = account.stored, account.counts
     return AccountObject(
         id=stored.id,
         name=stored.name,
-        status=OwnerStatus.ACTIVE if stored.suspended_at is None else OwnerStatus.SUSPENDED,
+        status=_status(account),
+        plan_id=stored.plan_id,
+        prepaid=stored.prepaid,
+        trial_ends_at=optional_moment(stored.trial_ends_at),
         metadata=read_metadata(stored.metadata),
         time_zone=stored.time_zone,
         limits=limit_objects(read_limits(stored.limits), system.now()),

@@ -104,6 +104,8 @@ async def rerate(
         _place(data.cursor),
     )
     portion = await management.rerate.run(order, by=principal_of(request))
+    if data.apply:
+        await management.counting.reload_keys({row.key_id for row in portion.rows})
     names = await management.reports.key_names(row.key_id for row in portion.rows)
     return Answer(data=_portion(order, portion, names))
 

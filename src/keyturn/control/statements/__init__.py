@@ -1,0 +1,1 @@
+"""Statements as tables and as pages to print."""
