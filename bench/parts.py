@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import key_check, load, processes, subjects
+from bench import key_check, load, processes, subjects, usage
 from bench.results import Idle, Latency, Memory, Plain, Results, Streams
 from bench.subjects import Setting, Subject
 
@@ -56,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
             "idle": proxies,
             "memory": 1,
             "keys": 1,
+            "usage": 1,
         }[part]
 
     def proxies(self) -> list[str]:
@@ -194,6 +195,13 @@ def keys(plan: Plan, results: Results) -> None:
     plan.step()
 
 
+def usage_cost(plan: Plan, results: Results) -> None:
+    """Take in usage, and report a month of it."""
+    plan.note("usage: ingest and the overview of a month")
+    results.usage = usage.measure()
+    plan.step()
+
+
 ALL: dict[str, Callable[[Plan, Results], None]] = {
     "plain": plain,
     "streams": streams,
@@ -201,5 +209,6 @@ ALL: dict[str, Callable[[Plan, Results], None]] = {
     "idle": idle,
     "memory": memory,
     "keys": keys,
+    "usage": usage_cost,
 }
 """Every part, in the order they run."""

@@ -15,7 +15,7 @@ from bench.parts import (
     RATE,
     WORDS,
 )
-from bench.results import KeyCheck, Results, difference, median, ratio
+from bench.results import KeyCheck, Results, UsageCost, difference, median, ratio
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
 BUSY = 0.5
@@ -72,6 +72,8 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _memory(results)
     if results.key_check is not None:
         yield _key_check(results.key_check)
+    if results.usage is not None:
+        yield _usage(results.usage)
 
 
 def _plain(results: Results) -> Iterator[Sheet]:
@@ -171,6 +173,19 @@ def _key_check(taken: KeyCheck) -> Sheet:
     sheet.add(f"look-up among {taken.keys:,} keys in SQLite, p50", f"{taken.lookup_p50_us:.0f} µs")
     sheet.add(f"look-up among {taken.keys:,} keys in SQLite, p99", f"{taken.lookup_p99_us:.0f} µs")
     sheet.add(f"memory of {taken.cached:,} remembered keys", f"{taken.cache_mib:.0f} MiB")
+    return sheet
+
+
+def _usage(taken: UsageCost) -> Sheet:
+    sheet = Sheet("Usage", "", "")
+    sheet.add(
+        "ingest into SQLite, reports asked for meanwhile, CPU a request", f"{taken.ingest_cpu_us:.1f} µs"
+    )
+    sheet.add("requests a second that is on one core", f"{1e6 / taken.ingest_cpu_us:,.0f}")
+    sheet.add("requests a second on the clock", f"{taken.ingest_per_second:,.0f}")
+    name = f"overview of 30 days, {taken.keys:,} keys, {taken.minutes:,} sums by the minute"
+    sheet.add(name, f"{taken.overview_ms:.0f} ms")
+    sheet.add("CPU of that", f"{taken.overview_cpu_ms:.0f} ms")
     return sheet
 
 

@@ -81,6 +81,23 @@ class KeyCheck(msgspec.Struct, frozen=True):
     cache_mib: float
 
 
+class UsageCost(msgspec.Struct, frozen=True):
+    """What taking in usage and reporting it costs."""
+
+    requests: int
+    """Taken in, of 1,000 keys."""
+    ingest_cpu_us: float
+    """CPU time for each, that of the reports asked for meanwhile included."""
+    ingest_per_second: float
+    """On the clock."""
+    keys: int
+    """In the database that the overview was asked of."""
+    minutes: int
+    """Sums by the minute in it."""
+    overview_ms: float
+    overview_cpu_ms: float
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
@@ -107,6 +124,7 @@ class Results(msgspec.Struct):
     idle: dict[str, Idle] = {}
     memory: dict[str, list[Memory]] = {}
     key_check: KeyCheck | None = None
+    usage: UsageCost | None = None
 
 
 def median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:

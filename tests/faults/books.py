@@ -97,9 +97,15 @@ def _read(connection: sqlite3.Connection) -> Books:
     columns = ", ".join(f"sum({name})" for name in SUMS)
     rollups: dict[str, dict[str, Sums]] = {}
     for period, key_id, *sums in connection.execute(
-        f"SELECT period, key_id, {columns} FROM rollups GROUP BY period, key_id"  # noqa: S608 -- constants
+        f"SELECT period, key_id, {columns} FROM rollups JOIN series ON id = series_id GROUP BY 1, 2"  # noqa: S608 -- constants
     ):
         rollups.setdefault(period, {})[key_id] = _sums(sums)
+    overall = {
+        period: _sums(sums)
+        for period, *sums in connection.execute(f"SELECT period, {columns} FROM overall GROUP BY 1")  # noqa: S608
+    }
+    for period, of_keys in rollups.items():
+        assert overall[period] == tuple(map(sum, zip(*of_keys.values(), strict=True)))
     key_usage = {
         key_id: _sums(sums)
         for key_id, *sums in connection.execute(f"SELECT key_id, {', '.join(SUMS)} FROM key_usage")  # noqa: S608

@@ -114,7 +114,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class UsageRow(msgspec.Struct, frozen=True):
-    """What one key, model or day used."""
+    """What one group used."""
 
     requests: int
     input_tokens: int
@@ -122,8 +122,21 @@ class UsageRow(msgspec.Struct, frozen=True):
     cost_usd: str
     key_id: str | None = None
     key_name: str | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    account_id: str | None = None
+    account_name: str | None = None
+    user_id: str | None = None
+    user_name: str | None = None
     model: str | None = None
+    status: int | None = None
+    operation: str | None = None
+    upstream: str | None = None
     day: str | None = None
+    start: str | None = None
+    errors: int = 0
+    p50_us: int | None = None
+    p95_us: int | None = None
     estimated: int = 0
     recovered: int = 0
     unpriced: int = 0
@@ -134,6 +147,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     rows: list[UsageRow]
     total: UsageRow
+    left_out: int = 0
 
 
 class Check(msgspec.Struct, frozen=True):

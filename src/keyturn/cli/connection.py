@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -135,6 +135,25 @@ class Node:
     def get(self, path: str, **query: str | int | None) -> Answer:
         """Read something."""
         return self.call("GET", path, query=query)
+
+    def pour(self, path: str, out: BinaryIO, **query: str | int | None) -> None:
+        """Read something of any length, and write it as it comes.
+
+        Raises:
+            CommandFailed: Nobody answered, the answer was no, or it broke off; what came before that is written.
+        """
+        given = {name: value for name, value in query.items() if value is not None}
+        try:
+            with self._http.stream("GET", path, params=given) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise CommandFailed(_refusal(response))
+                out.writelines(response.iter_bytes())
+            out.flush()
+        except httpx.ConnectError as error:
+            raise CommandFailed(f"{self._absent} ({error})") from None
+        except httpx.TransportError as error:
+            raise CommandFailed(f"the node broke off; what was written is not all ({error})") from None
 
     def all(self, path: str, kind: type[T], /, **query: str | int | None) -> tuple[list[T], bytes]:
         """Read a list to its end, page by page; also as the JSON of all its members."""

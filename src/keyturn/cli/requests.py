@@ -1,5 +1,6 @@
 """``keyturn requests``: what was asked of the node, newest first."""
 
+import sys
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.text import Text
 from keyturn.cli import screen, since as since_when
 from keyturn.cli.answers import Key, Request
 from keyturn.cli.connection import Node, on_node, segment
+from keyturn.cli.failure import CommandFailed
 from keyturn.system import now
 
 PATH = "/api/v1/requests"
@@ -33,10 +35,17 @@ def requests(
     since: Annotated[
         str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
     ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Only before; with --csv or --jsonl.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = DEFAULT_LIMIT,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print all of them as CSV.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print all of them as JSON, one a line.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List requests, newest first: whose, for what, from where, and what became of them.
+
+    `--csv` and `--jsonl` print all that are kept, however many.
 
     Example: `keyturn requests my-app --refused --since 24h`
     """
@@ -48,6 +57,12 @@ def requests(
         "refused": "true" if refused else None,
         "since": since_when.moment(since, at),
     }
+    if as_csv + as_jsonl + as_json > 1:
+        raise CommandFailed("--csv, --jsonl and --json don't go together")
+    if as_csv or as_jsonl:
+        wanted["until"] = since_when.moment(until, at)
+        node.pour(f"{PATH}/export", sys.stdout.buffer, format="csv" if as_csv else "jsonl", **wanted)
+        return
     found = _read(node, wanted, limit)
     if as_json:
         screen.print_json(msgspec.json.encode(found))

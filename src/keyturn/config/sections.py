@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Whole = Annotated[int, Meta(ge=0)]
 Count = Annotated[int, Meta(ge=1)]
+KeptDays = Annotated[int, Meta(ge=1, le=3_650)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Hidden = Annotated[str, Meta(extra={"secret": True})]
 """Text that ``keyturn doctor`` does not show."""
@@ -93,6 +94,22 @@ class Journal(Struct, frozen=True, forbid_unknown_fields=True):
 
     segment_bytes: Annotated[int, Meta(ge=4096, le=1 << 30)] = 16_777_216
     """Size of one journal file; allocated ahead, so that a full disk is noticed before a request is let in."""
+
+
+class Requests(Struct, frozen=True, forbid_unknown_fields=True):
+    """The log of single requests, for ``keyturn requests`` and ``keyturn explain``."""
+
+    kept_days: KeptDays = 30
+    """How long requests are kept."""
+
+
+class Usage(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sums of usage. Those by the day (UTC) are kept for ever."""
+
+    minutes_kept_days: KeptDays = 31
+    """How long sums by the minute are kept; days in a time zone that is not whole hours from UTC are made of them."""
+    hours_kept_days: KeptDays = 400
+    """How long sums by the hour are kept; days in a time zone are made of them."""
 
 
 class Vault(Struct, frozen=True, forbid_unknown_fields=True):
@@ -205,6 +222,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     relay: Relay = Relay()
     rotation: Rotation = Rotation()
     journal: Journal = Journal()
+    requests: Requests = Requests()
+    usage: Usage = Usage()
     vault: Vault = Vault()
     leaks: Leaks = Leaks()
     alerts: Alerts = Alerts()

@@ -32,16 +32,19 @@ from keyturn.control.journal_files import JournalFile, journal_files
 from keyturn.control.tally import Tally
 from keyturn.domain import journal
 from keyturn.domain.anomalies import Tried
-from keyturn.store import journals, usage
+from keyturn.store import journals
 from keyturn.store.engine import Store
+from keyturn.store.series import Series
 
 READ_EVERY_S = 0.5
 """How often files are read unasked. Larger batches cost less a request; reports ask for what they need."""
-PRUNE_EVERY_MS = 3_600_000
+SWEEP_EVERY_MS = 3_600_000
 RETRY_AFTER_S = 1.0
 ABANDONED_AFTER_S = 60
 SMALL_READ, LARGE_READ = 1 << 16, 1 << 20
 """What a quiet and a busy worker writes between two reads; the larger takes 10 ms to add up."""
+BATCH_RECORDS = 65_536
+"""Read into one transaction at most. The more requests, the more of them share a row of sums."""
 LARGEST_READ = journal.HEADER_LENGTH + journal.LARGEST_FRAME
 
 
@@ -67,7 +70,8 @@ class Ingest:
         self.failing = False
         """The store could not be written to the last time."""
         self._look_for_abandoned = True
-        self._pruned_at_ms = 0
+        self._series = Series()
+        self._swept_at_ms = 0
 
     async def load(self) -> None:
         """Learn where an earlier run of this process stopped."""
@@ -95,6 +99,7 @@ class Ingest:
                         "usage can't be stored; trying again", why=_first_line(error)
                     )
                 self.failing = True
+                self._series = Series()  # what was numbered in the transaction is undone
                 return False
         if self.failing:
             structlog.get_logger().info("usage is stored again")
@@ -123,8 +128,8 @@ class Ingest:
         if self._look_for_abandoned:
             await self._settle_abandoned({file.worker for file in files})
         now_ms = system.now_ms()
-        if now_ms - self._pruned_at_ms >= PRUNE_EVERY_MS:
-            await self._prune(now_ms)
+        if now_ms - self._swept_at_ms >= SWEEP_EVERY_MS:
+            self._sweep(now_ms)
 
     async def _read_worker(self, worker: str, files: Sequence[JournalFile]) -> None:
         for file in files:
@@ -139,26 +144,30 @@ class Ingest:
         complete = not system.is_locked(file.path)
         dead = complete and not file.successor().exists()
         with file.path.open("rb", buffering=0) as stream:
-            while True:
-                start = self._position(file)
-                payloads, length, at_the_end = _read(stream.fileno(), start)
-                if not payloads:
-                    break
-                tally = Tally()
-                readable = self._add(tally, payloads, file)
-                if not readable:
-                    length = sum(journal.HEADER_LENGTH + len(one) for one in payloads[: tally.read])
+            over = False
+            while not over:
+                tally, position, readable = Tally(), self._position(file), True
+                while readable and not over and tally.read < BATCH_RECORDS:
+                    payloads, length, at_the_end = _read(stream.fileno(), position)
+                    # A read may end with a record and still not be the last: of a complete file, all is read. Of a busy
+                    # worker's, what has come meanwhile is for the next pass: chasing it makes small batches.
+                    over = not payloads or (at_the_end and not complete)
+                    before = tally.read
+                    readable = self._add(tally, payloads, file)
+                    if not readable:
+                        taken = payloads[: tally.read - before]
+                        length = sum(journal.HEADER_LENGTH + len(one) for one in taken)
+                    position += length
+                    await asyncio.sleep(0)  # the loop has others to serve
                 if tally.read:
-                    await self._commit(tally, worker, file.name, start + length)
+                    await self._commit(tally, worker, file.name, position)
                 if not readable:
                     return False
-                if at_the_end and not complete:
-                    break  # what has come meanwhile is for the next pass: chasing a busy worker makes small batches
         if complete:
             tally = Tally()
             if dead:
                 await self._recover(tally, worker)
-            await self._commit(tally, worker, file.name, start, finished=True)
+            await self._commit(tally, worker, file.name, self._position(file), finished=True)
         return complete
 
     def _add(self, tally: Tally, payloads: Sequence[bytes], file: JournalFile) -> bool:
@@ -187,9 +196,12 @@ class Ingest:
     async def _commit(
         self, tally: Tally, worker: str, name: str, position: int, *, finished: bool = False
     ) -> None:
-        batch = tally.batch(journal=name, worker=worker, position=position, finished=finished)
+        # In a thread: of very many keys it takes a fifth of a second, in which look-ups must be answered.
+        batch = await asyncio.to_thread(
+            tally.batch, journal=name, worker=worker, position=position, finished=finished
+        )
         async with self._store.writing() as connection:
-            await journals.write(connection, batch)
+            await journals.write(connection, batch, self._series)
         self._positions[name] = position, finished
         if tally.tried and self._tried is not None:
             self._tried(tally.tried)
@@ -226,14 +238,12 @@ class Ingest:
                 )
         self._look_for_abandoned = False
 
-    async def _prune(self, now_ms: int) -> None:
-        async with self._store.writing() as connection:
-            await usage.prune(connection, now_ms=now_ms)
+    def _sweep(self, now_ms: int) -> None:
+        """Delete what a worker left that died while opening a segment; a young one may not be locked yet."""
         for path in self._folder.glob("*.new"):
-            # What a worker left that died while opening a segment; a young one may not be locked yet.
             if not system.is_locked(path) and now_ms / 1000 - path.stat().st_mtime > ABANDONED_AFTER_S:
                 path.unlink(missing_ok=True)
-        self._pruned_at_ms = now_ms
+        self._swept_at_ms = now_ms
 
 
 def _read(descriptor: int, start: int) -> tuple[list[bytes], int, bool]:

@@ -35,6 +35,7 @@ from keyturn.services.projects import Projects
 from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
 from keyturn.services.rerate import Rerate
+from keyturn.services.retention import Retention
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
@@ -85,6 +86,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     prices: Prices
     rerate: Rerate
     reports: Reports
+    retention: Retention
     simulation: Simulation
     verification: Verification
     peppers: Peppers

@@ -82,5 +82,6 @@ def jobs_of(management: Management) -> list[Job]:
         Job("rotation watch", management.rotation_policy.watch, QUARTER_S),
         Job("old answers", lambda: management.idempotency.forget_old(system.now_ms()), HOUR_S),
         Job("attempts", management.once_only.tend),
+        Job("retention", lambda: management.retention.prune(system.now_ms()), HOUR_S),
         Job("audit checkpoint", lambda: management.audit.checkpoint_if_due(system.now_ms())),
     ]

@@ -5,30 +5,40 @@ requests (key, model, status, minute) is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from keyturn.domain.anomalies import OUT_OF_SCOPE, Tried
 from keyturn.domain.journal import ADMITTED, REFUSED, Admitted, Served, Used
+from keyturn.domain.latency import combine, single
+from keyturn.domain.periods import PERIODS
 from keyturn.domain.usage import Source
-from keyturn.store.journals import Batch, KeyUsageRow, RollupRow, SecretUseRow
+from keyturn.store.journals import Batch, KeyUsageRow, OverallRow, RollupRow, SecretUseRow
 from keyturn.store.requests import STRETCH_WIDTH
 
 BLOCK_LENGTH = 64
 """Requests in one row of the store: about 10 KiB."""
 RECOVERED = "recovered"
 """The outcome of a request whose worker died."""
-PERIODS = (("minute", 60), ("hour", 3_600), ("day", 86_400))
 MINUTE_US = 60_000_000
 _ARRAY_16 = 0xDC
 _QUERY = "query"
 _FORBIDDEN = 403
 _REPORTED, _RECOVERED = Source.REPORTED.value, Source.RECOVERED.value
 
-Group = tuple[str, str, int, int]
-"""Key, model, status, minute since 1970 UTC."""
-Sums = list[int]
-"""Requests, input, output and cached tokens, nano-dollars, estimated, recovered, unpriced."""
+Group = tuple[str, str, int, str, str, int]
+"""Key, model, status, operation, upstream, minute since 1970 UTC."""
+Sums = list[Any]
+"""Requests, input, output, cached and reasoning tokens, nano-dollars, errors, estimated, recovered, unpriced; then the
+durations and the times to the first byte as histograms, in arrays of bytes.
+
+One flat list, because nothing else is made for a group of requests that may well be of one.
+"""
+SHORT_HISTOGRAM = 64
+"""Bytes; a longer one is worth making short before it is stored."""
+NO_ERROR = frozenset({"ok", "client_left"})
+"""Outcomes that are nobody's fault."""
 
 
 class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=ADMITTED, gc=False):
@@ -120,6 +130,7 @@ class Tally:
             settled=self._settled,
             blocks=self._blocks(),
             rollups=self._rollups(),
+            overall=self._overall(),
             keys=self._keys(),
             secrets=self._secrets(),
             named=self._named(),
@@ -127,19 +138,27 @@ class Tally:
 
     def _serve(self, record: Served, payload: bytes) -> None:
         key_id = record.key_id
-        group = key_id, record.model, record.status, record.started_us // MINUTE_US
+        minute = record.started_us // MINUTE_US
+        group = key_id, record.model, record.status, record.operation, record.upstream, minute
         sums = self._groups.get(group)
         if sums is None:
-            sums = self._groups[group] = [0, 0, 0, 0, 0, 0, 0, 0]
+            sums = self._groups[group] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bytearray(), bytearray()]
         sums[0] += 1
         sums[1] += record.input_tokens
         sums[2] += record.output_tokens
         sums[3] += record.cached_tokens
-        sums[4] += record.cost_nano_usd
+        sums[4] += record.reasoning_tokens
+        sums[5] += record.cost_nano_usd
+        if record.outcome not in NO_ERROR:
+            sums[6] += 1
         if record.source != _REPORTED:
-            sums[6 if record.source == _RECOVERED else 5] += 1
+            sums[8 if record.source == _RECOVERED else 7] += 1
         if not record.priced:
-            sums[7] += 1
+            sums[9] += 1
+        if record.total_us:
+            sums[10] += single(record.total_us)
+        if record.first_byte_us:
+            sums[11] += single(record.first_byte_us)
         self._last[record.secret_id or key_id] = record
         if record.location == _QUERY:
             self._in_url.add(key_id)
@@ -170,30 +189,53 @@ class Tally:
         return blocks
 
     def _rollups(self) -> list[RollupRow]:
-        periods: dict[tuple[str, int, str, str, int], Sums] = {}
-        for (key_id, model, status, minute), sums in self._groups.items():
-            for period, length_s in PERIODS:
-                start = minute * 60 // length_s * length_s
-                slot = period, start, key_id, model, status
-                found = periods.setdefault(slot, [0, 0, 0, 0, 0, 0, 0, 0])
+        return [
+            (group[-1] * 60, group[:-1], *sums[:10], _short(sums[10]), _short(sums[11]))
+            for group, sums in self._groups.items()
+        ]
+
+    def _overall(self) -> list[OverallRow]:
+        """Sum up over all keys: a handful of rows."""
+        shared: dict[tuple[int, str, int, str, str], Sums] = {}
+        for (_, model, status, operation, upstream, minute), sums in self._groups.items():
+            slot = minute, model, status, operation, upstream
+            found = shared.get(slot)
+            if found is None:
+                shared[slot] = [*sums[:10], sums[10][:], sums[11][:]]
+            else:
                 for index, value in enumerate(sums):
                     found[index] += value
-        return [(*slot, *sums) for slot, sums in sorted(periods.items())]  # type: ignore[misc]  # eight of them
+        return [
+            (
+                period,
+                minute * 60 // length_s * length_s,
+                *common,
+                *sums[:10],
+                _short(sums[10]),
+                _short(sums[11]),
+            )
+            for (minute, *common), sums in shared.items()
+            for period, length_s in PERIODS
+        ]
 
     def _keys(self) -> list[KeyUsageRow]:
         keys: dict[str, Sums] = {}
-        for (key_id, *_), sums in self._groups.items():
-            found = keys.setdefault(key_id, [0, 0, 0, 0])
+        for group, sums in self._groups.items():
+            key_id = group[0]
+            found = keys.get(key_id)
+            if found is None:
+                keys[key_id] = [sums[0], sums[1], sums[2], sums[5]]
+                continue
             found[0] += sums[0]
             found[1] += sums[1]
             found[2] += sums[2]
-            found[3] += sums[4]
+            found[3] += sums[5]
         last: dict[str, tuple[int, str]] = {}
         for key_id, _, use in self._all_uses():
             last[key_id] = max(last.get(key_id, use), use)
         nothing = [0, 0, 0, 0]
         return [
-            (key_id, *keys.get(key_id, nothing), *used, key_id in self._in_url)  # type: ignore[misc]  # four of them
+            (key_id, *keys.get(key_id, nothing), *used, key_id in self._in_url)
             for key_id, used in last.items()
         ]
 
@@ -209,6 +251,10 @@ class Tally:
 
     def _named(self) -> list[SecretUseRow]:
         return [(use.secret_id, use.address, use.at_us // 1000) for use in self._uses.values()]
+
+
+def _short(histogram: bytearray) -> bytes:
+    return bytes(histogram) if len(histogram) <= SHORT_HISTOGRAM else combine(histogram)
 
 
 def settle(orphan: Admitted) -> Served:

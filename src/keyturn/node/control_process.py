@@ -61,6 +61,7 @@ from keyturn.services.projects import Projects
 from keyturn.services.report_keys import ReportKeys
 from keyturn.services.reports import Reports
 from keyturn.services.rerate import Rerate
+from keyturn.services.retention import Kept, Retention
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
@@ -215,6 +216,7 @@ async def _management(
         prices=Prices(store, bus, rules),
         rerate=Rerate(store, rules, _charged_otherwise),
         reports=Reports(store),
+        retention=Retention(store, _kept(brief.settings)),
         simulation=Simulation(
             store,
             secrets.of_key,
@@ -254,6 +256,14 @@ def _anomalies(
 async def _charged_otherwise(connection: AsyncConnection, moved: dict[str, int]) -> None:
     reference = f"rerate {system.new_id(ids.EVENT)}"
     await ledger.adjust_for_rerate(connection, moved, at_ms=system.now_ms(), reference=reference)
+
+
+def _kept(settings: Settings) -> Kept:
+    return Kept(
+        requests_days=settings.requests.kept_days,
+        minutes_days=settings.usage.minutes_kept_days,
+        hours_days=settings.usage.hours_kept_days,
+    )
 
 
 def _report_keys(settings: Settings) -> ReportKeys | None:

@@ -1,23 +1,15 @@
 """What has been used, and what became of a request. Reads what is in the store: ask ingest to flush first."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 
-from keyturn import system
 from keyturn.domain.journal import Admitted
 from keyturn.domain.principal import Principal
-from keyturn.store import events, keys, requests, usage
+from keyturn.services.usage_reports import UsageReports
+from keyturn.store import events, keys, requests
 from keyturn.store.engine import Store
 from keyturn.store.requests import Ended, RequestFilter
-from keyturn.store.usage import DAY_S, Grouping, UsageRow
-
-
-class UsageReport(msgspec.Struct, frozen=True):
-    """Usage by key, model or day."""
-
-    rows: list[UsageRow]
-    total: UsageRow
 
 
 class Reports:
@@ -25,15 +17,7 @@ class Reports:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-
-    async def usage(self, by: Grouping, *, days: int, key_id: str | None = None) -> UsageReport:
-        """Report the last ``days`` days (UTC), today included; with ``key_id``, of that key only."""
-        today = int(system.now()) // DAY_S * DAY_S
-        since_s = today - (days - 1) * DAY_S
-        async with self._store.reading() as connection:
-            rows = await usage.report(connection, by, since_s=since_s, key_id=key_id)
-            total = await usage.total(connection, since_s=since_s, key_id=key_id)
-        return UsageReport(rows, total)
+        self.usage = UsageReports(store)
 
     async def request(self, request_id: str) -> Ended | Admitted | None:
         """Return a request: ended, refused or under way."""
@@ -58,6 +42,19 @@ class Reports:
         own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
         async with self._store.reading() as connection:
             return await requests.page(connection, own, before=cursor, limit=limit)
+
+    async def export_requests(self, wanted: RequestFilter, *, reach: Principal) -> AsyncIterator[list[Ended]]:
+        """Yield all requests within reach that have ended or were refused, newest first, some at a time.
+
+        Each piece is read by itself, so that a slow reader holds up nobody. What is deleted meanwhile is left out.
+        """
+        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
+        walk = requests.Export(own)
+        while not walk.over:
+            async with self._store.reading() as connection:
+                found = await walk.read(connection)
+            if found:
+                yield found
 
     async def reaches(self, principal: Principal, key_id: str) -> bool:
         """Say whether a key, deleted or not, is within reach; without a key, only for whoever reaches everything."""

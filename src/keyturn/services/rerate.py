@@ -22,6 +22,7 @@ from keyturn.store import models, rerates
 from keyturn.store.engine import Store
 from keyturn.store.events import owners
 from keyturn.store.rerates import Block, Place
+from keyturn.store.series import SeriesKey
 
 OnDiff = Callable[[AsyncConnection, dict[str, int]], Awaitable[None]]
 """Told, inside the transaction, by how many nano-dollars each account's charges change."""
@@ -147,7 +148,7 @@ class _Walk:
         self._targets = targets
         self._order = order
         self._steps: dict[tuple[str, str, str], tuple[PriceStep, ...]] = {}
-        self._groups: dict[tuple[str, str, int, int], list[int]] = {}
+        self._groups: dict[tuple[SeriesKey, int], list[int]] = {}
         self.found: dict[tuple[str, str], Repriced] = {}
         self.scanned = 0
         self.reached_ms = 0
@@ -162,14 +163,17 @@ class _Walk:
 
     def rollup_changes(self) -> list[rerates.RollupChange]:
         """Return what is to be added to the rows of each period."""
-        changes: dict[tuple[str, int, str, str, int], list[int]] = {}
-        for (key_id, model, status, minute), (cost, unpriced) in self._groups.items():
+        changes: dict[tuple[str, int, SeriesKey], list[int]] = {}
+        for (series, minute), (cost, unpriced) in self._groups.items():
             for period, length_s in _PERIODS:
                 start = minute * 60 // length_s * length_s
-                sums = changes.setdefault((period, start, key_id, model, status), [0, 0])
+                sums = changes.setdefault((period, start, series), [0, 0])
                 sums[0] += cost
                 sums[1] += unpriced
-        return [(cost, unpriced, *row) for row, (cost, unpriced) in sorted(changes.items())]
+        return [
+            (cost, unpriced, period, start, *series)
+            for (period, start, series), (cost, unpriced) in sorted(changes.items())
+        ]
 
     def _repriced(self, record: Served) -> Served:
         started_ms = record.started_us // 1000
@@ -186,8 +190,8 @@ class _Walk:
         row.requests += 1
         row.before += record.cost_nano_usd
         row.after += cost
-        group = record.key_id, record.model, record.status, record.started_us // 60_000_000
-        sums = self._groups.setdefault(group, [0, 0])
+        series = record.key_id, record.model, record.status, record.operation, record.upstream
+        sums = self._groups.setdefault((series, record.started_us // 60_000_000), [0, 0])
         sums[0] += cost - record.cost_nano_usd
         sums[1] -= not record.priced
         return msgspec.structs.replace(record, cost_nano_usd=cost, price=version.id, priced=True)

@@ -12,14 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.anomalies import Outcomes, Use
 from keyturn.store.alert_tables import key_models
-from keyturn.store.tables import keys, rollups
+from keyturn.store.tables import keys
+from keyturn.store.usage_tables import rollups, series
 
 _BATCH = 400
 """Values in one query."""
 _HOUR_MS = 3_600_000
+_USED = rollups.join(series, series.c.id == rollups.c.series_id)
 _TOKENS = rollups.c.input_tokens + rollups.c.output_tokens
 _CLIENT_LEFT = 499
-_FAILED, _SUCCEEDED = rollups.c.status >= 400, rollups.c.status.between(200, 399)
+_FAILED, _SUCCEEDED = series.c.status >= 400, series.c.status.between(200, 399)
 
 
 class ModelUse(msgspec.Struct, frozen=True):
@@ -35,9 +37,10 @@ async def heavy(connection: AsyncConnection, since_s: int, floor: Use) -> dict[s
     """Return what each key has used since then, of those that used more than the floor."""
     tokens, cost = func.sum(_TOKENS), func.sum(rollups.c.cost_nano_usd)
     query = (
-        select(rollups.c.key_id, tokens, cost)
+        select(series.c.key_id, tokens, cost)
+        .select_from(_USED)
         .where(rollups.c.period == "minute", rollups.c.start >= since_s)
-        .group_by(rollups.c.key_id)
+        .group_by(series.c.key_id)
         .having(or_(tokens > floor.tokens, cost > floor.cost_nano_usd))
     )
     return {row[0]: Use(row[1], row[2]) for row in await connection.execute(query)}
@@ -50,9 +53,10 @@ async def hours_of(
     found: dict[str, dict[int, Use]] = {key_id: {} for key_id in key_ids}
     for some in _some(key_ids):
         query = (
-            select(rollups.c.key_id, rollups.c.start, func.sum(_TOKENS), func.sum(rollups.c.cost_nano_usd))
+            select(series.c.key_id, rollups.c.start, func.sum(_TOKENS), func.sum(rollups.c.cost_nano_usd))
+            .select_from(_USED)
             .where(*_hours(starts, some))
-            .group_by(rollups.c.key_id, rollups.c.start)
+            .group_by(series.c.key_id, rollups.c.start)
         )
         for key_id, start, tokens, cost in await connection.execute(query):
             found[key_id][start] = Use(tokens, cost)
@@ -61,7 +65,12 @@ async def hours_of(
 
 async def requests_by_hour(connection: AsyncConnection, key_id: str, starts: Sequence[int]) -> list[int]:
     """Return how many requests a key made in those of these hours in which it made any."""
-    query = select(func.sum(rollups.c.requests)).where(*_hours(starts, [key_id])).group_by(rollups.c.start)
+    query = (
+        select(func.sum(rollups.c.requests))
+        .select_from(_USED)
+        .where(*_hours(starts, [key_id]))
+        .group_by(rollups.c.start)
+    )
     return list(await connection.scalars(query))
 
 
@@ -69,9 +78,10 @@ async def many_failures(connection: AsyncConnection, since_s: int, at_least: int
     """Return how the requests of each key ended since then, of keys with so many requests, half of them failed."""
     failed, succeeded = _ended()
     query = (
-        select(rollups.c.key_id, succeeded, failed)
+        select(series.c.key_id, succeeded, failed)
+        .select_from(_USED)
         .where(rollups.c.period == "minute", rollups.c.start >= since_s)
-        .group_by(rollups.c.key_id)
+        .group_by(series.c.key_id)
         .having(failed + succeeded >= at_least, failed > succeeded)
     )
     return {row[0]: Outcomes(row[1], row[2]) for row in await connection.execute(query)}
@@ -85,9 +95,10 @@ async def outcomes_of(
     sums = {key_id: [0, 0] for key_id in key_ids}
     for some in _some(key_ids):
         query = (
-            select(rollups.c.key_id, succeeded, failed)
+            select(series.c.key_id, succeeded, failed)
+            .select_from(_USED)
             .where(*_hours(starts, some))
-            .group_by(rollups.c.key_id)
+            .group_by(series.c.key_id)
         )
         for key_id, good, bad in await connection.execute(query):
             sums[key_id][0] += good
@@ -99,9 +110,10 @@ async def models_in_use(connection: AsyncConnection, since_s: int) -> list[Model
     """Return each key with each model that it has used since then."""
     first, last = func.min(rollups.c.start), func.max(rollups.c.start)
     query = (
-        select(rollups.c.key_id, rollups.c.model, first, last)
+        select(series.c.key_id, series.c.model, first, last)
+        .select_from(_USED)
         .where(rollups.c.period == "minute", rollups.c.start >= since_s)
-        .group_by(rollups.c.key_id, rollups.c.model)
+        .group_by(series.c.key_id, series.c.model)
     )
     rows = await connection.execute(query)
     return [ModelUse(row[0], row[1], row[2] * 1000, row[3] * 1000) for row in rows]
@@ -148,14 +160,15 @@ async def made_at(connection: AsyncConnection, key_ids: Sequence[str]) -> dict[s
 
 
 def _ended() -> tuple[ColumnElement[int], ColumnElement[int]]:
-    failed = case((rollups.c.status == _CLIENT_LEFT, 0), (_FAILED, rollups.c.requests), else_=0)
+    failed = case((series.c.status == _CLIENT_LEFT, 0), (_FAILED, rollups.c.requests), else_=0)
     succeeded = case((_SUCCEEDED, rollups.c.requests), else_=0)
     return func.sum(failed), func.sum(succeeded)
 
 
 def _hours(starts: Sequence[int], key_ids: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
-    # Each hour with each key is one seek in the primary key.
-    return rollups.c.period == "hour", rollups.c.start.in_(starts), rollups.c.key_id.in_(key_ids)
+    # Each hour with each series is one seek in the primary key.
+    of_keys = select(series.c.id).where(series.c.key_id.in_(key_ids))
+    return rollups.c.period == "hour", rollups.c.start.in_(starts), rollups.c.series_id.in_(of_keys)
 
 
 def _some(key_ids: Sequence[str]) -> Iterator[Sequence[str]]:

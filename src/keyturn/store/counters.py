@@ -13,12 +13,15 @@ from keyturn.domain.limits import Bound, Metric, Scope, Window
 from keyturn.domain.restrictions import allows_name
 from keyturn.store import ledger, requests
 from keyturn.store.credit_tables import grants
-from keyturn.store.tables import admissions, journals, keys, projects, request_blocks, rollups
+from keyturn.store.tables import admissions, journals, keys, projects, request_blocks
+from keyturn.store.usage_tables import rollups, series
 
 HOUR_S, DAY_S = 3_600, 86_400
 FEW_KEYS = 200
 """Up to so many keys are asked for one by one; for more, all rows of the time are read."""
 _admitted = msgspec.msgpack.Decoder(Admitted).decode
+
+_USED = rollups.join(series, series.c.id == rollups.c.series_id)
 
 Amount = Callable[[int, int, int, int], int]
 """Of requests, input tokens, output tokens and nano-dollars, what a metric counts."""
@@ -76,23 +79,24 @@ async def used_since(connection: AsyncConnection, bound: Bound, of_keys: frozens
         hours = list(range(hour, day_ends, HOUR_S))
         spans.append(and_(rollups.c.period == "hour", rollups.c.start.in_(hours)))
     query = select(
-        rollups.c.model,
+        series.c.model,
         func.sum(rollups.c.requests),
         func.sum(rollups.c.input_tokens),
         func.sum(rollups.c.output_tokens),
         func.sum(rollups.c.cost_nano_usd),
-    ).where(or_(*spans), _of(of_keys, bound))
+    )
+    query = query.select_from(_USED).where(or_(*spans), _of(of_keys, bound))
     amount = AMOUNTS[bound.limit.metric]
-    rows = await connection.execute(query.group_by(rollups.c.model))
+    rows = await connection.execute(query.group_by(series.c.model))
     return sum(amount(*row[1:]) for row in rows if covers(bound, row[0]))
 
 
 def _of(of_keys: frozenset[str], bound: Bound) -> ColumnElement[bool]:
     if len(of_keys) <= FEW_KEYS:
-        return rollups.c.key_id.in_(sorted(of_keys))
+        return rollups.c.series_id.in_(select(series.c.id).where(series.c.key_id.in_(sorted(of_keys))))
     owner = projects.c.id if bound.scope is Scope.PROJECT else projects.c.account_id
     members = select(keys.c.id).join(projects, projects.c.id == keys.c.project_id)
-    return rollups.c.key_id.in_(members.where(owner == bound.owner_id))
+    return series.c.key_id.in_(members.where(owner == bound.owner_id))
 
 
 async def minutes_since(
@@ -101,12 +105,14 @@ async def minutes_since(
     """Return what was used in each minute since a time: when the minute ended, and how much."""
     query = select(
         rollups.c.start,
-        rollups.c.model,
+        series.c.model,
         rollups.c.requests,
         rollups.c.input_tokens,
         rollups.c.output_tokens,
         rollups.c.cost_nano_usd,
-    ).where(rollups.c.period == "minute", rollups.c.start >= int(since) - 60, _of(of_keys, bound))
+    )
+    within = rollups.c.period == "minute", rollups.c.start >= int(since) - 60
+    query = query.select_from(_USED).where(*within, _of(of_keys, bound))
     amount = AMOUNTS[bound.limit.metric]
     return [
         (float(row[0] + 60), amount(*row[2:]))

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from keyturn.domain import latency
 from keyturn.store.migrations import HEAD, REVISIONS
 
 BUSY_TIMEOUT_S = 5.0
@@ -97,6 +98,7 @@ def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.create_function("combine_histograms", 2, latency.combine)
 
 
 def _begin(connection: Connection) -> None:

@@ -19,7 +19,7 @@ INGEST, RERATING = "ingest", "rerate"
 """Who writes what no person has asked for."""
 
 RollupRow = tuple[Any, ...]
-"""As the columns of ``rollups`` stand; those up to the cost are read."""
+"""``store.journals.RollupRow``; what stands up to the cost is read."""
 
 _MINUTE_S = 60
 _OWNERS = """
@@ -69,19 +69,19 @@ class _Used:
         """Time zone → the months seen so far: where each begins and ends, and its name."""
 
     def add(self, row: RollupRow) -> None:
-        minute, key_id, requests, cost = row[1], row[2], row[5], row[9]
+        minute, (key_id, model, *_), requests, cost = row[0], row[1], row[2], row[7]
         owner = self._owners.get(key_id)
         if owner is None:
             return
         account_id, zone = owner
         month = self._month(minute, zone)
         try:
-            line = self.lines[month, key_id, row[3]]
+            line = self.lines[month, key_id, model]
         except KeyError:
-            line = self.lines[month, key_id, row[3]] = [0, 0, 0, 0]
+            line = self.lines[month, key_id, model] = [0, 0, 0, 0]
         line[0] += requests
-        line[1] += row[6]
-        line[2] += row[7]
+        line[1] += row[3]
+        line[2] += row[4]
         line[3] += cost
         try:
             charge = self.charges[account_id, month]
@@ -113,14 +113,13 @@ async def charge(connection: AsyncConnection, rollups: Sequence[RollupRow], now_
 
     Args:
         connection: That of the transaction with the usage itself.
-        rollups: What the batch adds up to; those by the minute are charged.
+        rollups: What the batch adds up to, by the minute.
         now_ms: Milliseconds since 1970 UTC.
     """
-    minutes = [row for row in rollups if row[0] == "minute"]
-    if not minutes:
+    if not rollups:
         return
-    used = _Used(await _owners(connection, {row[2] for row in minutes}))
-    for row in minutes:
+    used = _Used(await _owners(connection, {row[1][0] for row in rollups}))
+    for row in rollups:
         used.add(row)
     if used.lines:
         await connection.exec_driver_sql(_MONTHLY, used.rows())

@@ -88,7 +88,10 @@ JOIN keys k ON k.id = u.key_id JOIN projects p ON p.id = k.project_id
 WHERE (:account IS NULL OR p.account_id = :account) {only}
 GROUP BY p.account_id
 """
-_ROLLUPS = _USED.format(table="rollups", only="AND u.period = 'day'")
+_ROLLUPS = _USED.format(
+    table="(SELECT s.key_id, r.period, r.cost_nano_usd FROM rollups r JOIN series s ON s.id = r.series_id)",
+    only="AND u.period = 'day'",
+)
 _KEY_USAGE = _USED.format(table="key_usage", only="")
 _FIGURES = """
 SELECT count(DISTINCT account_id), count(*), coalesce(sum(amount), 0),

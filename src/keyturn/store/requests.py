@@ -42,6 +42,8 @@ class RequestFilter(msgspec.Struct, frozen=True):
     """Milliseconds since 1970 UTC."""
     account_id: str = ""
     project_id: str = ""
+    until_ms: int | None = None
+    """Milliseconds since 1970 UTC: only those before."""
 
 
 decode_block = _ended.decode
@@ -99,6 +101,30 @@ async def page(
     return found, None if walk.over else walk.position
 
 
+class Export:
+    """Goes through all requests that are wanted, newest first, some at a time."""
+
+    def __init__(self, wanted: RequestFilter) -> None:
+        self._wanted = wanted
+        self._walk: _Walk | None = None
+
+    @property
+    def over(self) -> bool:
+        """There are no more."""
+        return self._walk is not None and self._walk.over
+
+    async def read(self, connection: AsyncConnection) -> list[Ended]:
+        """Return the next ones, perhaps none; the connection may be another each time."""
+        walk = self._walk
+        if walk is None:
+            until_ms = self._wanted.until_ms
+            before = _NEWEST if until_ms is None else ids.mint(ids.REQUEST, now_ms=until_ms, entropy=0)
+            walk = self._walk = _Walk(connection, self._wanted, before)
+            await walk.begin()
+        await walk.step(connection)
+        return sorted(walk.take(), key=lambda one: one.request_id, reverse=True)
+
+
 class _Walk:
     """Reads blocks from the one with the greatest last identifier on.
 
@@ -134,8 +160,15 @@ class _Walk:
         )
         await self._take(await self._connection.scalars(query))
 
-    async def step(self) -> None:
-        """Read some blocks further back."""
+    def take(self) -> list[Ended]:
+        """Return what ``settled`` does, and forget it."""
+        taken = self.settled()
+        self._found = [] if self.over else [one for one in self._found if one.request_id < self.position]
+        return taken
+
+    async def step(self, connection: AsyncConnection | None = None) -> None:
+        """Read some blocks further back, through another connection if there is one."""
+        self._connection = connection or self._connection
         query = (
             select(request_blocks.c.last_id, request_blocks.c.records)
             .where(request_blocks.c.last_id < self.position, request_blocks.c.last_id >= self._oldest)
@@ -190,4 +223,5 @@ def _is_wanted(record: Ended, wanted: RequestFilter) -> bool:
         and (not wanted.reason or reason == wanted.reason)
         and (refused or not wanted.refused)
         and (wanted.since_ms is None or at_us >= wanted.since_ms * 1000)
+        and (wanted.until_ms is None or at_us < wanted.until_ms * 1000)
     )

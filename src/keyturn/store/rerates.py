@@ -15,11 +15,17 @@ _encode = msgspec.msgpack.Encoder().encode
 
 _ROLLUP = """
 UPDATE rollups SET cost_nano_usd = cost_nano_usd + ?, unpriced = unpriced + ?
-WHERE period = ? AND start = ? AND key_id = ? AND model = ? AND status = ?
+WHERE period = ? AND start = ? AND series_id = (
+    SELECT id FROM series WHERE key_id = ? AND model = ? AND status = ? AND operation = ? AND upstream = ?
+)
+"""
+_OVERALL = """
+UPDATE overall SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2
+WHERE period = ?3 AND start = ?4 AND model = ?6 AND status = ?7 AND operation = ?8 AND upstream = ?9
 """
 
-RollupChange = tuple[int, int, str, int, str, str, int]
-"""Nano-dollars and unpriced requests to add; then the key of the row: what is not kept any more stays away."""
+RollupChange = tuple[int, int, str, int, str, str, int, str, str]
+"""Nano-dollars and unpriced requests to add; then period, start and series: what is not kept any more stays away."""
 Place = tuple[str, str]
 """The last and the first identifier of a block; blocks are gone through in this order."""
 
@@ -66,7 +72,8 @@ async def adjust(
 ) -> None:
     """Add differences, in nano-dollars, to what was added up by period and by key."""
     if rollups:
-        await connection.exec_driver_sql(_ROLLUP, list(rollups))
+        for statement in (_ROLLUP, _OVERALL):
+            await connection.exec_driver_sql(statement, list(rollups))
     for key_id, difference in sorted(keys.items()):
         changed = update(key_usage).where(key_usage.c.key_id == key_id)
         await connection.execute(changed.values(cost_nano_usd=key_usage.c.cost_nano_usd + difference))

@@ -312,25 +312,6 @@ key_usage = Table(
     Column("seen_in_url", Boolean, nullable=False),
 )
 
-rollups = Table(
-    "rollups",
-    metadata,
-    Column("period", String(6), primary_key=True),  # minute, hour, day (UTC)
-    Column("start", BigInteger, primary_key=True),  # seconds since 1970 UTC
-    Column("key_id", String(40), primary_key=True),
-    Column("model", Text, primary_key=True),
-    Column("status", Integer, primary_key=True),
-    Column("requests", BigInteger, nullable=False),
-    Column("input_tokens", BigInteger, nullable=False),
-    Column("output_tokens", BigInteger, nullable=False),
-    Column("cached_tokens", BigInteger, nullable=False),
-    Column("cost_nano_usd", BigInteger, nullable=False),
-    Column("estimated", BigInteger, nullable=False),  # requests whose figures nobody reported
-    Column("recovered", BigInteger, nullable=False),  # requests settled at their reservation
-    Column("unpriced", BigInteger, nullable=False),  # requests to models without a price
-    sqlite_with_rowid=False,
-)
-
 request_blocks = Table(
     "request_blocks",
     metadata,

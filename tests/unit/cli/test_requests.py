@@ -70,3 +70,14 @@ def test_a_key_may_be_named(keyturn: Run, node: ManagementApi) -> None:
 
     assert ran.status == 0
     assert "No requests here" in ran.err
+
+
+def test_all_requests_are_exported_as_the_node_writes_them(keyturn: Run, node: ManagementApi) -> None:
+    """More than fit on any page."""
+    written = b'{"request_id":"req_1"}\n' * 50_000
+    since, until = "2026-11-01T00%3A00%3A00Z", "2026-11-02T00%3A00%3A00Z"
+    node.answers("GET", f"{PATH}/export?format=jsonl&key_id=key_1&since={since}&until={until}", written)
+
+    ran = keyturn("requests", "key_1", "--jsonl", "--since", "2026-11-01", "--until", "2026-11-02")
+
+    assert ran.out == written.decode()

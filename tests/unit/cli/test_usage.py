@@ -85,16 +85,57 @@ def test_figures_that_are_not_exact_are_pointed_out(
     assert words in keyturn("usage").err
 
 
-def test_csv_has_every_figure(keyturn: Run, node: ManagementApi) -> None:
-    """For the spreadsheet of whoever pays."""
-    lay_down(node, "key", [row(key_id="key_1", key_name='a "quoted", name')])
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_the_nodes_own_to_the_byte(keyturn: Run, node: ManagementApi, form: str) -> None:
+    """For the spreadsheet of whoever pays: written as it comes, however long it is."""
+    written = b"key_id,requests\nkey_1,1\n" * 50_000
+    asked = "by=model&interval=hour&days=7&tz=Europe%2FBerlin&model=gpt-%2A&status=5xx"
+    node.answers("GET", f"/api/v1/usage/export?format={form}&{asked}", written)
 
-    ran = keyturn("usage", "--csv")
-
-    assert ran.out == (
-        "key_id,key_name,requests,input_tokens,output_tokens,cost_usd,estimated,recovered,unpriced\n"
-        'key_1,"a ""quoted"", name",1,10,20,0.5,0,0,0\n'
+    wanted = (
+        "--by",
+        "model",
+        "--interval",
+        "hour",
+        "--days",
+        "7",
+        "--tz",
+        "Europe/Berlin",
+        "--model",
+        "gpt-*",
     )
+    ran = keyturn("usage", f"--{form}", *wanted, "--status", "5xx")
+
+    assert ran.out == written.decode()
+
+
+def test_an_export_that_is_refused_says_why(keyturn: Run, node: ManagementApi) -> None:
+    """A file with an error in it would be taken for the figures."""
+    path = "/api/v1/usage/export?format=csv&by=key&days=30&tz=Nowhere"
+    node.refuses("GET", path, 400, "INVALID_MEMBER", "'Nowhere' is no time zone", param="tz")
+
+    ran = keyturn("usage", "--csv", "--tz", "Nowhere")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert "no time zone" in ran.err
+
+
+def test_a_course_of_time_has_its_groups_in_order(keyturn: Run, node: ManagementApi) -> None:
+    """Two at once: when, and of what."""
+    rows = [
+        row(start=f"2026-11-01T0{hour}:00:00Z", model=model, p95_us=1_500, errors=3)
+        for hour in (1, 2)
+        for model in ("a", "b")
+    ]
+    report = {"by": "model", "days": 30, "rows": rows, "total": row(), "left_out": 7}
+    node.data("GET", "/api/v1/usage?by=model&interval=hour&days=30", report)
+
+    ran = keyturn("usage", "--by", "model", "--interval", "hour")
+
+    lines = [line.split()[:3] for line in ran.out.splitlines() if "2026" in line]
+    assert lines == [["2026-11-01", f"0{hour}:00", model] for hour in (1, 2) for model in ("a", "b")]
+    assert "1.5 ms" in ran.out
+    assert "7 more did not fit" in ran.err
 
 
 def test_json_is_the_nodes_own(keyturn: Run, node: ManagementApi) -> None:
@@ -109,7 +150,7 @@ def test_two_formats_at_once_are_refused(keyturn: Run, node: ManagementApi) -> N
     assert keyturn("usage", "--json", "--csv").status == 1
 
 
-@pytest.mark.parametrize("arguments", [("--by", "project"), ("--days", "0")])
+@pytest.mark.parametrize("arguments", [("--by", "colour"), ("--days", "0")])
 def test_a_report_that_does_not_exist_is_a_usage_error(keyturn: Run, arguments: tuple[str, ...]) -> None:
     """Said by the command line itself, with what there is."""
     assert keyturn("usage", *arguments).status == 2

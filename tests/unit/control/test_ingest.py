@@ -1,5 +1,6 @@
 """From the journals into the store: exactly once, whatever dies."""
 
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from fakes.usage_records import KEY, START_MS, WorkerJournal, admitted, payload,
 from keyturn import system
 from keyturn.control.ingest import LARGE_READ, Ingest
 from keyturn.control.journal_files import journal_files
-from keyturn.domain import ids, journal
+from keyturn.domain import journal
 from keyturn.domain.journal import Served
 from keyturn.store import journals, requests, tables, usage
 from keyturn.store.engine import Store, open_store
+from keyturn.store.usage_tables import overall, rollups
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ async def counted(store: Store) -> int:
     """Return how many requests the key has, by every account the same."""
     async with store.reading() as connection:
         of_key = (await usage.of_keys(connection, [KEY]))[KEY].requests
-        for period in ("minute", "hour", "day"):
-            query = select(func.sum(tables.rollups.c.requests)).where(tables.rollups.c.period == period)
+        for table, period in itertools.product((rollups, overall), ("minute", "hour", "day")):
+            query = select(func.sum(table.c.requests)).where(table.c.period == period)
             assert (await connection.scalar(query) or 0) == of_key
         records = await connection.scalars(select(tables.request_blocks.c.records))
         assert sum(len(msgspec.msgpack.decode(one, type=list[Served])) for one in records) == of_key
@@ -146,10 +148,10 @@ async def test_a_dead_workers_open_requests_are_charged_and_its_journal_goes(
     assert (await counted(store), await open_admissions(store)) == (3, 0)
     assert worker.files() == []
     async with store.reading() as connection:
-        total = await usage.total(connection, since_s=0)
+        recovered = await connection.scalar(select(func.max(overall.c.recovered)))
         found = await requests.ended(connection, orphan.request_id)
         assert await journals.positions(connection) == {}
-    assert total.recovered == 2
+    assert recovered == 2
     assert isinstance(found, Served)
     assert found.outcome == "recovered"
 
@@ -177,7 +179,7 @@ async def test_a_full_segment_is_finished_while_its_worker_lives_on(
     assert (under_way, len(left)) == (1, 1)
     assert (await counted(store), await open_admissions(store)) == (61, 0)
     async with store.reading() as connection:
-        assert (await usage.total(connection, since_s=0)).recovered == 0
+        assert await connection.scalar(select(func.max(overall.c.recovered))) == 0
 
 
 async def test_a_segment_waits_for_the_one_before_it(ingest: Ingest, store: Store, folder: Path) -> None:
@@ -239,6 +241,20 @@ async def test_more_than_one_read_holds_is_read_to_the_end(
     assert await counted(store) == len(frames)
 
 
+async def test_a_read_that_ends_with_a_record_is_not_taken_for_the_end(
+    ingest: Ingest, store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One read in some hundred does, and what follows in a dead worker's journal must not go with the file."""
+    first, *others = [journal.frame(payload(served())) for _ in range(100)]
+    for name in ("SMALL_READ", "LARGE_READ"):
+        monkeypatch.setattr(f"keyturn.control.ingest.{name}", len(first))
+    (folder / "1-aaaa.0.journal").write_bytes(b"".join([first, *others]))
+
+    await ingest.flush()
+
+    assert await counted(store) == 1 + len(others)
+
+
 async def test_a_record_of_a_newer_version_stops_that_file_only(
     ingest: Ingest, store: Store, folder: Path, worker: WorkerJournal
 ) -> None:
@@ -283,7 +299,7 @@ async def test_a_file_that_was_finished_before_a_crash_is_deleted_after_it(
     path.write_bytes(frame)
     await ingest.flush()
     path.write_bytes(frame)
-    batch = journals.Batch(path.name, len(frame), True, [], [], [], [], [], [], [])
+    batch = journals.Batch(path.name, len(frame), True, [], [], [], [], [], [], [], [])
     async with store.writing() as connection:
         await journals.write(connection, batch)
 
@@ -308,26 +324,6 @@ async def test_a_stored_request_is_found_by_its_identifier(
         assert await requests.ended(connection, "req_") is None
         assert await requests.under_way(connection, waiting.request_id) == waiting
         assert await requests.under_way(connection, ended.request_id) is None
-
-
-async def test_what_was_kept_long_enough_goes_and_the_days_stay(store: Store, folder: Path) -> None:
-    """A log that grows for ever fills the disk; a bill needs its days."""
-    old_ms = system.now_ms() - 100 * 86_400_000
-    frames = [
-        journal.frame(payload(served(request_id=request_id(at), started_us=at * 1000)))
-        for at in (old_ms, system.now_ms())
-    ]
-    (folder / "1-aaaa.0.journal").write_bytes(b"".join(frames))
-    await (await start(store, folder)).flush()
-
-    await (await start(store, folder)).flush()
-
-    async with store.reading() as connection:
-        periods = list(await connection.scalars(select(tables.rollups.c.period).order_by("period")))
-        blocks = list(await connection.scalars(select(tables.request_blocks.c.first_id)))
-    assert periods == ["day", "day", "hour", "minute"]
-    assert len(blocks) == 1
-    assert blocks[0] > ids.mint(ids.REQUEST, now_ms=old_ms, entropy=0)
 
 
 async def test_what_waits_is_measured(ingest: Ingest, worker: WorkerJournal) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from fakes.usage_records import KEY, START_MS, admitted, payload, refused, request_id, served
 from keyturn.control.tally import BLOCK_LENGTH, Tally, settle
+from keyturn.domain import latency
 from keyturn.domain.journal import Record, Served
 from keyturn.store.journals import Batch
 from keyturn.store.requests import STRETCH_WIDTH
@@ -46,25 +47,44 @@ def test_an_end_whose_beginning_came_in_an_earlier_batch_settles_it() -> None:
     assert batch(ended).settled == [(ended.request_id,)]
 
 
-def test_sums_are_by_key_model_status_and_period() -> None:
+def test_sums_are_by_what_requests_have_in_common_and_by_minute() -> None:
     """Each figure of a report is one of these sums."""
     noon_us = START_MS * 1000 // MINUTE_US * MINUTE_US
-    rows = batch(
+    found = batch(
         served(started_us=noon_us, source="estimated"),
-        served(started_us=noon_us + MINUTE_US - 1, source="recovered", priced=False),
-        served(started_us=noon_us + MINUTE_US),
-        served(started_us=noon_us, status=503, cost_nano_usd=0),
-    ).rollups
+        served(started_us=noon_us + MINUTE_US - 1, source="recovered", priced=False, outcome="recovered"),
+        served(started_us=noon_us + MINUTE_US, outcome="client_left"),
+        served(started_us=noon_us, status=503, cost_nano_usd=0, outcome="upstream_failed"),
+        served(started_us=noon_us, key_id="key_2", reasoning_tokens=7),
+    )
 
     minute = noon_us // 1_000_000
-    assert [row for row in rows if row[0] == "minute"] == [
-        ("minute", minute, KEY, "demo-chat", 200, 2, 18, 42, 6, 10_000, 1, 1, 1),
-        ("minute", minute, KEY, "demo-chat", 503, 1, 9, 21, 3, 0, 0, 0, 0),
-        ("minute", minute + 60, KEY, "demo-chat", 200, 1, 9, 21, 3, 5_000, 0, 0, 0),
+    good, bad = ("demo-chat", 200, "chat", "demo"), ("demo-chat", 503, "chat", "demo")
+    assert sorted(row[:-2] for row in found.rollups) == [
+        (minute, (KEY, *good), 2, 18, 42, 6, 0, 10_000, 1, 1, 1, 1),
+        (minute, (KEY, *bad), 1, 9, 21, 3, 0, 0, 1, 0, 0, 0),
+        (minute, ("key_2", *good), 1, 9, 21, 3, 7, 5_000, 0, 0, 0, 0),
+        (minute + 60, (KEY, *good), 1, 9, 21, 3, 0, 5_000, 0, 0, 0, 0),
+    ]
+    assert [row[:-2] for row in found.overall if row[0] == "minute" and row[1] == minute] == [
+        ("minute", minute, *good, 3, 27, 63, 9, 7, 15_000, 1, 1, 1, 1),
+        ("minute", minute, *bad, 1, 9, 21, 3, 0, 0, 1, 0, 0, 0),
     ]
     for period, length_s in (("hour", 3_600), ("day", 86_400)):
-        assert {row[1] for row in rows if row[0] == period} == {minute // length_s * length_s}
-        assert sum(row[5] for row in rows if row[0] == period) == 4
+        assert {row[1] for row in found.overall if row[0] == period} == {minute // length_s * length_s}
+        assert sum(row[6] for row in found.overall if row[0] == period) == 5
+
+
+def test_durations_are_kept_beside_the_sums_of_one_key_and_of_all() -> None:
+    """A mean says nothing of the one request in twenty that took ten times as long."""
+    took = (1_000, 2_000, 900_000)
+    found = batch(
+        *(served(total_us=one, first_byte_us=one // 2) for one in took), served(total_us=0, first_byte_us=0)
+    )
+
+    for durations, first_bytes in [found.rollups[0][-2:], *(row[-2:] for row in found.overall)]:
+        assert latency.counts([durations]) == {latency.bucket(one): 1 for one in took}
+        assert latency.counts([first_bytes]) == {latency.bucket(one // 2): 1 for one in took}
 
 
 def test_a_keys_life_is_summed_and_its_last_use_noted() -> None:
@@ -139,7 +159,7 @@ def test_recovered_orphans_leave_the_admissions() -> None:
 
     found = tally.batch(journal="j", worker="w", position=1, finished=True)
     assert found.settled == [(orphan.request_id,)]
-    assert found.rollups[0][-2] == 1
+    assert found.overall[0][-4] == 1
 
 
 def test_a_refusal_is_kept_and_counts_for_nothing() -> None:

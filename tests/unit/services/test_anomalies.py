@@ -11,7 +11,7 @@ from fakes.watched import DAY_MS, HOUR_MS, MINUTE_MS, NOW, Watched
 from keyturn.domain.anomalies import PROBES, Tried
 from keyturn.services.countermeasures import Finding
 from keyturn.store.engine import Store
-from keyturn.store.tables import rollups
+from keyturn.store.usage_tables import rollups, series
 from keyturn.store.vault import Vault
 
 USD = 10**9
@@ -212,15 +212,17 @@ async def test_keys_that_rest_cost_nothing(watched: Watched) -> None:
 
     resting = [f"key_{number:020}" for number in range(10_000)]
     row = dict.fromkeys(
-        ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "cached_tokens"), 1
-    ) | dict.fromkeys(("estimated", "recovered", "unpriced"), 0)
-    group = {"model": "demo-chat", "status": 200}
+        ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "cached_tokens", "reasoning_tokens"), 1
+    ) | dict.fromkeys(("errors", "estimated", "recovered", "unpriced"), 0)
+    group = {"model": "demo-chat", "status": 200, "operation": "chat", "upstream": "demo"}
+    groups = [{"id": 1_000 + number, "key_id": key_id, **group} for number, key_id in enumerate(resting)]
     rows = [
-        {"period": period, "start": NOW // 1000 - ago_s, "key_id": key_id, **group, **row}
-        for key_id in resting
+        {"period": period, "start": NOW // 1000 - ago_s, "series_id": one["id"], **row}
+        for one in groups
         for period, ago_s in (("hour", 86_400), ("hour", 2 * 86_400), ("day", 86_400), ("minute", 7_200))
     ]
     async with watched.store.writing() as connection:
+        await connection.execute(insert(series), groups)
         await connection.execute(insert(rollups), rows)
     many = await steps_of_a_look(watched)
 

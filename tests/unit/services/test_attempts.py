@@ -214,7 +214,17 @@ ENDS: dict[str, tuple[Served | RefusedRecord | None, Fate | None]] = {
 async def put(store: Store, begun: Admitted | None, ended: bytes | None) -> None:
     """Store what stands in a journal of a request."""
     batch = journals.Batch(
-        "", 0, finished=False, admitted=[], settled=[], blocks=[], rollups=[], keys=[], secrets=[], named=[]
+        "",
+        0,
+        finished=False,
+        admitted=[],
+        settled=[],
+        blocks=[],
+        rollups=[],
+        overall=[],
+        keys=[],
+        secrets=[],
+        named=[],
     )
     if begun is not None:
         record = msgspec.msgpack.encode((ADMITTED, *msgspec.structs.astuple(begun)))

@@ -21,7 +21,7 @@ from keyturn.services import rerate as module
 from keyturn.services.models import ModelChange, Models
 from keyturn.services.prices import NewPrice, Prices
 from keyturn.services.rerate import Portion, Rerate, RerateOrder
-from keyturn.store import requests, tables
+from keyturn.store import requests, tables, usage_tables
 from keyturn.store.engine import Store
 
 BY = Principal(OPERATOR)
@@ -64,9 +64,12 @@ class Books:
 
     async def sums(self, key_id: str) -> dict[str, tuple[int, int]]:
         """Return cost and unpriced requests of a key by period; under ``key`` what its row says."""
-        columns = tables.rollups.c
-        rollups = select(columns.period, columns.cost_nano_usd, columns.unpriced).where(
-            columns.key_id == key_id
+        columns = usage_tables.rollups.c
+        joined = usage_tables.rollups.join(usage_tables.series, usage_tables.series.c.id == columns.series_id)
+        rollups = (
+            select(columns.period, columns.cost_nano_usd, columns.unpriced)
+            .select_from(joined)
+            .where(usage_tables.series.c.key_id == key_id)
         )
         query = select(tables.key_usage.c.cost_nano_usd).where(tables.key_usage.c.key_id == key_id)
         async with self.store.reading() as connection:

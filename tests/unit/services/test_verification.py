@@ -22,6 +22,7 @@ from keyturn.services.verification import Question, Verdict, Verification
 from keyturn.store import tables
 from keyturn.store.engine import Store
 from keyturn.store.key_lookup import KeyLookup
+from keyturn.store.usage_tables import rollups as rollups_table
 
 BY = Principal(OPERATOR)
 UNKNOWN = Secret("sk-" + "A" * 26 + key_text.checksum("A" * 26))
@@ -244,7 +245,7 @@ async def test_a_verification_is_a_use_and_no_request(
                 select(tables.secrets).where(tables.secrets.c.key_id == issued.key.stored.id)
             )
         ).one()
-        rollups = (await connection.execute(select(tables.rollups))).all()
+        rollups = (await connection.execute(select(rollups_table))).all()
     assert (used.key_id, used.requests, used.last_address) == (issued.key.stored.id, 0, "192.0.2.1")
     assert before <= used.last_used_at <= system.now_ms()
     assert (secret.last_used_at, secret.last_address) == (used.last_used_at, "192.0.2.1")

@@ -159,9 +159,13 @@ async def test_usage_that_is_priced_anew_is_charged_or_given_back(furnished: Sto
     await use(furnished, "key_2", 4)
 
     async with furnished.writing() as connection:
-        for table in ("rollups", "key_usage"):
-            for key_id, cost in (("key_1", 7), ("key_2", 1)):
-                change = f"UPDATE {table} SET cost_nano_usd = {cost} WHERE key_id = '{key_id}'"  # noqa: S608 -- constants
+        for key_id, cost in (("key_1", 7), ("key_2", 1)):
+            of_key = f"key_id = '{key_id}'"
+            for table, rows in (
+                ("rollups", f"series_id IN (SELECT id FROM series WHERE {of_key})"),  # noqa: S608 -- constants
+                ("key_usage", of_key),
+            ):
+                change = f"UPDATE {table} SET cost_nano_usd = {cost} WHERE {rows}"  # noqa: S608 -- constants
                 await connection.execute(text(change))
         diffs = {ACCOUNT: 3, OTHER: -3, "acct_gone": 5}
         await ledger.adjust_for_rerate(connection, diffs, at_ms=START_MS, reference="rerate 1")

@@ -32,9 +32,8 @@ TAMPERING = {
     "UPDATE grants SET amount = amount + 1": {Check.GRANT},
     "DELETE FROM grants": {Check.GRANT, Check.REMAINING},
     "UPDATE monthly_usage SET cost_nano_usd = cost_nano_usd + 1 WHERE key_id = 'key_1'": {Check.MONTHS},
-    "UPDATE rollups SET cost_nano_usd = cost_nano_usd + 1 WHERE key_id = 'key_1' AND period = 'day'": {
-        Check.ROLLUPS
-    },
+    "UPDATE rollups SET cost_nano_usd = cost_nano_usd + 1 WHERE period = 'day' AND series_id IN "
+    "(SELECT id FROM series WHERE key_id = 'key_1')": {Check.ROLLUPS},
     "UPDATE key_usage SET cost_nano_usd = 0 WHERE key_id = 'key_1'": {Check.KEY_USAGE},
     "DELETE FROM key_usage WHERE key_id = 'key_1'": {Check.KEY_USAGE},
 }

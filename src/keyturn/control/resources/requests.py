@@ -1,22 +1,26 @@
 """``/api/v1/requests``: what was asked of the node, and why each request was answered as it was."""
 
-from datetime import datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Router, get
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
+from litestar.response import Stream
 
+from keyturn.control import exports
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import refuse
-from keyturn.control.management import Managed
+from keyturn.control.exports import Format, Row
+from keyturn.control.management import Managed, Management
 from keyturn.control.wire import Answer, Cursor, Limit, Moment, Page, Usd, milliseconds, moment, refusals
 from keyturn.domain import checks, ids
 from keyturn.domain.journal import Admitted, Refused, Served
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason
-from keyturn.store.requests import RequestFilter
+from keyturn.store.requests import Ended, RequestFilter
 
 UNDER_WAY = "under_way"
 
@@ -93,6 +97,10 @@ class RequestObject(msgspec.Struct, kw_only=True):
     ] = ""
 
 
+COLUMNS = tuple(name for name in RequestObject.__struct_fields__ if name not in {"source", "checks"})
+"""What an export has of each request."""
+
+
 @get("/", summary="List requests", responses=refusals(Reason.INVALID_MEMBER))
 async def list_requests(
     request: Request[Any, Any, Any],
@@ -113,7 +121,7 @@ async def list_requests(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[RequestObject]:
-    """Newest first: requests that have ended and requests that were refused, within the last 30 days.
+    """Newest first: requests that have ended and requests that were refused, of the last 30 days unless the node keeps them longer or shorter.
 
     A page may hold fewer than `limit`, even none, while there is a `next_cursor`: no page looks through more than about
     65,000 requests for those that are wanted.
@@ -131,11 +139,42 @@ async def list_requests(
     return Page(data=data, next_cursor=next_cursor)
 
 
+@get("/export", summary="Export requests", responses=refusals(Reason.INVALID_MEMBER), media_type="text/csv")
+async def export_requests(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    *,
+    key_id: Annotated[str, QueryParameter(description="Only requests of the key with this id.")] = "",
+    status: Annotated[
+        int | None, QueryParameter(ge=100, le=599, description="Only those answered with this status.")
+    ] = None,
+    reason: Annotated[str, QueryParameter(description="Only those with this `reason` or `outcome`.")] = "",
+    refused: Annotated[bool, QueryParameter(description="Only those that were not let in.")] = False,
+    since: Annotated[
+        datetime | None, QueryParameter(description="Only those from this time on; RFC 3339 with an offset.")
+    ] = None,
+    until: Annotated[
+        datetime | None, QueryParameter(description="Only those before; RFC 3339 with an offset.")
+    ] = None,
+    form: Annotated[Format, QueryParameter(name="format", description="How to write them.")] = Format.CSV,
+) -> Stream:
+    """Every request that is kept and wanted, newest first, written while they are read: a million take no more room than one.
+
+    In CSV, text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
+    since_ms = None if since is None else milliseconds(since, "since")
+    until_ms = None if until is None else milliseconds(until, "until")
+    wanted = RequestFilter(key_id, status, reason, refused, since_ms, until_ms=until_ms)
+    await management.ingest.flush()
+    found = _with_names(management, management.reports.export_requests(wanted, reach=principal_of(request)))
+    return exports.stream(found, _row, COLUMNS, form=form, name="requests")
+
+
 @get("/{request_id:str}", summary="Explain a request", responses=refusals(Reason.RESOURCE_NOT_FOUND))
 async def explain_request(
     request: Request[Any, Any, Any], management: Managed, request_id: RequestId
 ) -> Answer[RequestObject]:
-    """Requests are kept for 30 days; of a flood of refused ones, some only as long as a worker remembers them."""
+    """Requests are kept for 30 days unless the node is set otherwise; of a flood of refused ones, some only as long as a worker remembers them."""
     if not ids.is_id(request_id, ids.REQUEST):
         refuse(Reason.RESOURCE_NOT_FOUND, "A request's id looks like req_VbXhUyUBKUlzDND0IYtt")
     await management.ingest.flush()
@@ -150,7 +189,28 @@ async def explain_request(
     return Answer(data=msgspec.structs.replace(_show(found, names.get(found.key_id, "")), source=source))
 
 
-router = Router("/requests", tags=["Requests"], route_handlers=[list_requests, explain_request])
+router = Router(
+    "/requests", tags=["Requests"], route_handlers=[list_requests, export_requests, explain_request]
+)
+
+
+async def _with_names(
+    management: Management, pieces: AsyncIterator[list[Ended]]
+) -> AsyncIterator[list[tuple[Ended, str]]]:
+    async for piece in pieces:
+        names = await management.reports.key_names(one.key_id for one in piece)
+        yield [(one, names.get(one.key_id, "")) for one in piece]
+
+
+def _row(found: tuple[Ended, str]) -> Row:
+    """Return a request as a row, its time to the millisecond."""
+    record, name = found
+    at_us = record.at_us if isinstance(record, Refused) else record.started_us
+    members: Row = msgspec.to_builtins(_show(record, name))
+    members["started_at"] = (
+        f"{datetime.fromtimestamp(at_us // 1000 / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+    )
+    return {column: members[column] for column in COLUMNS}
 
 
 def show_checks(found: list[checks.Check]) -> list[CheckObject]:

@@ -2,7 +2,13 @@
 
 from alembic import context
 
-from keyturn.store import alert_tables, attempt_tables, credit_tables, price_tables  # noqa: F401 -- add their tables
+from keyturn.store import (  # noqa: F401 -- add their tables
+    alert_tables,
+    attempt_tables,
+    credit_tables,
+    price_tables,
+    usage_tables,
+)
 from keyturn.store.tables import metadata
 
 context.configure(

@@ -1,0 +1,361 @@
+"""Queries for usage by any dimension, over time.
+
+A report is asked for as steps, each made up of spans that one period covers exactly. Every span is one range of the
+primary key. Three ways lead to the rows:
+
+=========  ==================================  =======================================================
+way        when                                reads
+=========  ==================================  =======================================================
+overall    nothing asks whose a request was    ``overall``: some dozen rows an hour
+single     few series are meant                ``rollups``, each row by its whole key
+ranges     otherwise                           ``rollups``, everything in the spans
+=========  ==================================  =======================================================
+
+Written as text, because the order of the joins is what makes it fast, and only ``CROSS JOIN`` keeps it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from functools import partial
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn.domain.periods import PERIODS, Span
+from keyturn.domain.restrictions import allows_name
+
+SINGLE_ROWS = 60_000
+"""As many rows are looked for one by one; to read a month of everything takes longer from there on."""
+_LENGTHS = dict(PERIODS)
+
+
+class Dimension(StrEnum):
+    """What usage is broken down by, beside time."""
+
+    KEY = "key"
+    PROJECT = "project"
+    ACCOUNT = "account"
+    USER = "user"
+    MODEL = "model"
+    STATUS = "status"
+    OPERATION = "operation"
+    UPSTREAM = "upstream"
+
+
+class UsageFilter(msgspec.Struct, frozen=True):
+    """Which requests count; empty members leave none out."""
+
+    key_id: str = ""
+    project_id: str = ""
+    account_id: str = ""
+    user_id: str = ""
+    models: tuple[str, ...] = ()
+    """Patterns, in which ``*`` stands for any characters."""
+    statuses: tuple[int, int] | None = None
+    """The least and the greatest."""
+    operation: str = ""
+    upstream: str = ""
+    reach_account_id: str = ""
+    reach_project_id: str = ""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One row of a course of time, or all of it."""
+
+    since_s: int
+    until_s: int
+    spans: Sequence[Span]
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    """What the requests of one group come to."""
+
+    step: int = 0
+    """Which of the steps that were asked for."""
+    group: str = ""
+    """An identifier, a model's name, a status …; empty where nothing was grouped by, or nobody knows."""
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano_usd: int = 0
+    errors: int = 0
+    estimated: int = 0
+    recovered: int = 0
+    unpriced: int = 0
+    durations: bytes = b""
+    """A histogram (``domain.latency``), like ``first_bytes``."""
+    first_bytes: bytes = b""
+
+
+_COUNTS = UsageRow.__struct_fields__[2:-2]
+_OWNERS = {Dimension.KEY, Dimension.PROJECT, Dimension.ACCOUNT, Dimension.USER}
+_GROUPS = {
+    Dimension.KEY: "s.key_id",
+    Dimension.PROJECT: "coalesce(k.project_id, '')",
+    Dimension.ACCOUNT: "coalesce(p.account_id, '')",
+    Dimension.USER: "coalesce(k.user_id, '')",
+    Dimension.MODEL: "s.model",
+    Dimension.STATUS: "s.status",
+    Dimension.OPERATION: "s.operation",
+    Dimension.UPSTREAM: "s.upstream",
+}
+_OWNER_COLUMNS = {
+    "key_id": "s.key_id",
+    "user_id": "k.user_id",
+    "project_id": "k.project_id",
+    "reach_project_id": "k.project_id",
+    "account_id": "p.account_id",
+    "reach_account_id": "p.account_id",
+}
+_NEED_OWNER = _OWNER_COLUMNS.keys() - {"key_id"}
+_OWNED = " JOIN keys k ON k.id = s.key_id JOIN projects p ON p.id = k.project_id"
+_NAMES = {
+    Dimension.KEY: "SELECT id, name FROM keys",
+    Dimension.PROJECT: "SELECT id, name FROM projects",
+    Dimension.ACCOUNT: "SELECT id, name FROM accounts",
+    Dimension.USER: "SELECT id, email FROM users",
+}
+_SPANS = """
+span (step, period, since, until) AS MATERIALIZED (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        json_extract(value, '$[3]')
+    FROM json_each(:spans)
+)
+"""
+
+
+class Rank(StrEnum):
+    """What makes a group come first."""
+
+    REQUESTS = "requests"
+    COST = "cost"
+    TOKENS = "tokens"
+    ERRORS = "errors"
+
+
+_RANKS = {
+    Rank.REQUESTS: ("requests",),
+    Rank.COST: ("cost_nano_usd",),
+    Rank.TOKENS: ("input_tokens", "output_tokens"),
+    Rank.ERRORS: ("errors",),
+}
+
+
+async def ranking(
+    connection: AsyncConnection, spans: Sequence[Span], by: Dimension, wanted: UsageFilter, rank: Rank
+) -> list[str]:
+    """Return all groups that there are, the first ones first. Reads no histograms, which are most of what is kept."""
+    ask = await _prepare(connection, [Step(0, 0, spans)], by, wanted, None)
+    columns = _RANKS[rank] if rank is Rank.REQUESTS else (*_RANKS[rank], "requests")
+
+    def sums(table: str) -> str:
+        return ", ".join(f"sum({table}.{name}) AS {name}" for name in columns)
+
+    found = (await connection.execute(text(ask.query(sums)), ask.values)).all()
+    tokens = rank is Rank.TOKENS
+    ranked = sorted(found, key=lambda row: (-(row[2] + row[3] if tokens else row[2]), -row[-1], row[1]))
+    return [str(row[1]) for row in ranked]
+
+
+async def report(
+    connection: AsyncConnection,
+    steps: Sequence[Step],
+    by: Dimension | None,
+    wanted: UsageFilter,
+    only: Sequence[str] | None = None,
+) -> list[UsageRow]:
+    """Sum up the requests of each step, and of each group in it, in no order; where there are none is no row.
+
+    Args:
+        connection: To the store.
+        steps: Of which time.
+        by: What to group by; ``None``: not at all.
+        wanted: Which requests count.
+        only: The groups that count; ``None``: all.
+    """
+    ask = await _prepare(connection, steps, by, wanted, only)
+    found = await connection.execute(text(ask.query(_sums)), ask.values)
+    return [UsageRow(row[0], str(row[1]), *row[2:]) for row in found]
+
+
+async def names(connection: AsyncConnection, by: Dimension, ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of keys, projects, accounts or users, deleted ones too; other groups are their own names."""
+    if by not in _NAMES:
+        return {}
+    query = text(f"SELECT * FROM ({_NAMES[by]}) WHERE id IN (SELECT value FROM json_each(:ids))")  # noqa: S608
+    wanted = {"ids": msgspec.json.encode(sorted(set(ids))).decode()}
+    return {row[0]: row[1] for row in await connection.execute(query, wanted)}
+
+
+class _Ask(msgspec.Struct, frozen=True):
+    """A query, but for what to sum up."""
+
+    query: Callable[[Callable[[str], str]], str]
+    values: dict[str, object]
+
+
+async def _prepare(
+    connection: AsyncConnection,
+    steps: Sequence[Step],
+    by: Dimension | None,
+    wanted: UsageFilter,
+    only: Sequence[str] | None,
+) -> _Ask:
+    """Choose the way to the rows."""
+    if by not in _OWNERS and not _asks_whose(wanted):
+        where, values = await _narrow(connection, by, wanted, only, "r")
+        return _Ask(partial(_from_overall, by, where), {"spans": _ranges(steps), **values})
+    series = None
+    if wanted != UsageFilter() or only is not None:
+        series = await _series(connection, by, wanted, only)
+    if series is None or len(series) * _moments(steps) > SINGLE_ROWS:
+        query, spans = partial(_by_ranges, by, series is not None), _ranges(steps)
+    else:
+        query, spans = partial(_one_by_one, by), _starts(steps)
+    values = {"spans": spans}
+    if series is not None:
+        values["series"] = msgspec.json.encode(series).decode()
+    return _Ask(query, values)
+
+
+def _asks_whose(wanted: UsageFilter) -> bool:
+    given = msgspec.structs.asdict(wanted)
+    return any(given[name] for name in _OWNER_COLUMNS)
+
+
+def _counts(table: str) -> str:
+    return ", ".join(f"sum({table}.{name}) AS {name}" for name in _COUNTS)
+
+
+def _sums(table: str) -> str:
+    # Histograms are added up by standing one behind the other.
+    histograms = ", ".join(
+        f"CAST(group_concat(CAST({table}.{name} AS TEXT), '') AS BLOB) AS {name}"
+        for name in ("durations", "first_bytes")
+    )
+    return f"{_counts(table)}, {histograms}"
+
+
+def _from_overall(by: Dimension | None, where: str, sums: Callable[[str], str]) -> str:
+    group = _GROUPS[by].replace("s.", "r.", 1) if by else "''"
+    return f"""
+WITH {_SPANS}
+SELECT span.step, {group}, {sums("r")}
+FROM span CROSS JOIN overall r ON r.period = span.period AND r.start >= span.since AND r.start < span.until
+{where} GROUP BY 1, 2
+"""  # noqa: S608 -- put together from constants
+
+
+def _by_ranges(by: Dimension | None, narrowed: bool, sums: Callable[[str], str]) -> str:  # noqa: FBT001 -- bound by position
+    condition = "AND r.series_id IN (SELECT value FROM json_each(:series))" if narrowed else ""
+    return f"""
+WITH {_SPANS}, summed AS MATERIALIZED (
+    SELECT span.step AS step, r.series_id AS series_id, {sums("r")}
+    FROM span CROSS JOIN rollups r
+        ON r.period = span.period AND r.start >= span.since AND r.start < span.until {condition}
+    GROUP BY 1, 2
+)
+{_grouped(by, sums)}
+"""  # noqa: S608 -- put together from constants
+
+
+def _one_by_one(by: Dimension | None, sums: Callable[[str], str]) -> str:
+    return f"""
+WITH {_SPANS}, summed AS MATERIALIZED (
+    SELECT span.step AS step, r.series_id AS series_id, {sums("r")}
+    FROM span CROSS JOIN json_each(:series) chosen CROSS JOIN rollups r
+        ON r.period = span.period AND r.start = span.since AND r.series_id = chosen.value
+    GROUP BY 1, 2
+)
+{_grouped(by, sums)}
+"""  # noqa: S608 -- put together from constants
+
+
+def _grouped(by: Dimension | None, sums: Callable[[str], str]) -> str:
+    joins = "JOIN series s ON s.id = summed.series_id" if by else ""
+    if by in _OWNERS and by is not Dimension.KEY:
+        joins += _OWNED.replace("JOIN", "LEFT JOIN")
+    group = _GROUPS[by] if by else "''"
+    return f"SELECT summed.step, {group}, {sums('summed')} FROM summed {joins} GROUP BY 1, 2"  # noqa: S608 -- constants
+
+
+async def _narrow(
+    connection: AsyncConnection,
+    by: Dimension | None,
+    wanted: UsageFilter,
+    only: Sequence[str] | None,
+    table: str,
+) -> tuple[str, dict[str, object]]:
+    """Return the conditions on a table that has the dimensions of a request itself, as a WHERE clause."""
+    conditions: list[str] = []
+    values: dict[str, object] = {}
+    models = await _models(connection, wanted)
+    if models is not None:
+        conditions.append(f"{table}.model IN (SELECT value FROM json_each(:models))")  # noqa: S608 -- constants
+        values["models"] = msgspec.json.encode(models).decode()
+    if wanted.statuses is not None:
+        conditions.append(f"{table}.status BETWEEN :least AND :greatest")
+        values["least"], values["greatest"] = wanted.statuses
+    given = msgspec.structs.asdict(wanted)
+    columns = {"operation": f"{table}.operation", "upstream": f"{table}.upstream", **_OWNER_COLUMNS}
+    for name, column in columns.items():  # ``overall`` is never asked with an owner
+        if given[name]:
+            conditions.append(f"{column} = :{name}")
+            values[name] = given[name]
+    if by is not None and only is not None:
+        conditions.append(
+            f"{_GROUPS[by].replace('s.', f'{table}.', 1)} IN (SELECT value FROM json_each(:only))"  # noqa: S608
+        )
+        chosen = [int(one) for one in only] if by is Dimension.STATUS else list(only)
+        values["only"] = msgspec.json.encode(chosen).decode()
+    return f"WHERE {' AND '.join(conditions)}" if conditions else "", values
+
+
+async def _models(connection: AsyncConnection, wanted: UsageFilter) -> list[str] | None:
+    """Return the models that are meant, of all that were ever asked for; ``None``: all."""
+    if not wanted.models:
+        return None
+    known = await connection.scalars(text("SELECT DISTINCT model FROM series"))
+    return [model for model in known if allows_name(wanted.models, model)]
+
+
+async def _series(
+    connection: AsyncConnection, by: Dimension | None, wanted: UsageFilter, only: Sequence[str] | None
+) -> list[int]:
+    where, values = await _narrow(connection, by, wanted, only, "s")
+    joins = ""
+    if set(values) & _NEED_OWNER:
+        joins = _OWNED
+    elif "only" in values and by in _OWNERS and by is not Dimension.KEY:
+        joins = _OWNED.replace("JOIN", "LEFT JOIN")
+    query = f"SELECT s.id FROM series s {joins} {where}"  # noqa: S608 -- constants
+    return list(await connection.scalars(text(query), values))
+
+
+def _ranges(steps: Sequence[Step]) -> str:
+    spans = [
+        (number, span.period, span.since_s, span.until_s)
+        for number, step in enumerate(steps)
+        for span in step.spans
+    ]
+    return msgspec.json.encode(spans).decode()
+
+
+def _starts(steps: Sequence[Step]) -> str:
+    """Return every single row's beginning that the spans hold."""
+    starts = [
+        (number, span.period, start, start)
+        for number, step in enumerate(steps)
+        for span in step.spans
+        for start in range(span.since_s, span.until_s, _LENGTHS[span.period])
+    ]
+    return msgspec.json.encode(starts).decode()
+
+
+def _moments(steps: Sequence[Step]) -> int:
+    return sum(
+        (span.until_s - span.since_s) // _LENGTHS[span.period] for step in steps for span in step.spans
+    )
