@@ -14,6 +14,8 @@ AHEAD = {Window.SECOND: 3}
 in which cell it has used what, so that it does not count longer than it should."""
 SLOT_S = 0.5
 """How long a worker may keep room for requests under way that do not come."""
+IDLE_S = 600.0
+"""How long a counter is kept that nobody asks for: requests that end later have their overuse noted by nobody."""
 
 
 class Counter(Protocol):
@@ -51,6 +53,10 @@ class Counter(Protocol):
         """Say whether it can be forgotten without anybody noticing."""
         ...
 
+    def suits(self, bound: Bound) -> bool:
+        """Say whether it counts by the calendar that the bound goes by now."""
+        ...
+
 
 class Rate:
     """A window that slides."""
@@ -60,6 +66,7 @@ class Rate:
         self._ahead = AHEAD.get(bound.limit.window, 0)
         self._window = window = SlidingWindow(self._length, ahead=self._ahead)
         self._positions = base.positions
+        self._touched = now
         newest = window.advance(now)
         for use in base.uses:
             window.add(min(int(use.at / window.cell_s), newest), use.amount)
@@ -78,6 +85,7 @@ class Rate:
         window = self._window
         cell = window.advance(now) + self._ahead
         window.add(cell, amount)
+        self._touched = now
         margin = min(MARGIN_S, window.cell_s / 50)
         return cell, min(LONGEST_S, window.ends(cell) - now - margin)
 
@@ -86,6 +94,7 @@ class Rate:
         if 0 < back.position <= self._positions.get(worker, 0):
             return
         cell = self._window.advance(now)
+        self._touched = now
         if back.amount < 0:
             self._window.add(cell, -back.amount)
         else:
@@ -106,14 +115,16 @@ class Rate:
         return self._length
 
     def idle(self, now: float) -> bool:
-        """Nothing counts any more."""
-        return self.used(now) == 0
+        """Nothing counts any more, and nobody has asked for long."""
+        return self.used(now) == 0 and now - self._touched > IDLE_S
+
+    def suits(self, bound: Bound) -> bool:  # noqa: ARG002 -- the port's
+        """Rates know no calendar."""
+        return True
 
 
 class Quota:
     """A window of the calendar, a lifetime, or credit."""
-
-    IDLE_S = 600.0
 
     def __init__(self, bound: Bound, base: Base, now: float) -> None:
         self._window, self._zone = bound.limit.window, bound.zone
@@ -163,7 +174,11 @@ class Quota:
 
     def idle(self, now: float) -> bool:
         """Nobody has asked for long: what the books say is exact again."""
-        return now - self._touched > self.IDLE_S
+        return now - self._touched > IDLE_S
+
+    def suits(self, bound: Bound) -> bool:
+        """A day is another one where the account has moved to another time zone."""
+        return bound.zone == self._zone or self._end == FOREVER
 
 
 class Concurrency:
@@ -215,9 +230,13 @@ class Concurrency:
         """Nothing is under way."""
         return not self._out
 
+    def suits(self, bound: Bound) -> bool:  # noqa: ARG002 -- the port's
+        """The moment knows no calendar."""
+        return True
+
 
 def counter_of(bound: Bound, base: Base, now: float) -> Counter:
-    """Return a counter that goes on from what the books say."""
+    """Return a counter that goes on from what the books say; of a quota, of the period around ``now``."""
     if bound.limit.metric is Metric.CONCURRENCY:
         return Concurrency(bound, base, now)
     return Rate(bound, base, now) if bound.is_rate else Quota(bound, base, now)

@@ -19,7 +19,7 @@ A rate whose window has passed since this process began needs no books: nothing 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from keyturn.authority.counters import Concurrency, Counter, Rate, counter_of
+from keyturn.authority.counters import IDLE_S, Concurrency, Counter, Quota, Rate, counter_of
 from keyturn.authority.port import Answer, Base, History
 from keyturn.domain.leases import Ask, Denial, Grant, Return
 from keyturn.domain.limits import WINDOW_S, Bound, Crossing, Metric
@@ -28,9 +28,27 @@ from keyturn.domain.windows import CELLS, FOREVER, period
 SHARES = 4
 """A lease takes at most this part of what is left, for each worker: the others must find something too."""
 MOST_COUNTERS = 200_000
+SWEEP_AFTER_S = 10.0
+"""How often room is made at most where there are more: what is made anew must not go before it was used."""
 FULL = 100
 LEAST_PERCENT = 1
 """Nobody is told of less."""
+
+
+class _Reading:
+    """A counter that is being read from the books.
+
+    Attributes:
+        over: With why it failed, if it did.
+        stale: What is read may be from before something that must be in it.
+    """
+
+    __slots__ = ("over", "owner_id", "stale")
+
+    def __init__(self, owner_id: str) -> None:
+        self.owner_id = owner_id
+        self.over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        self.stale = False
 
 
 class MemoryAuthority:
@@ -62,12 +80,13 @@ class MemoryAuthority:
         self._counters: dict[str, Counter] = {}
         self._bounds: dict[str, Bound] = {}
         self._of_owner: dict[str, set[str]] = {}
-        self._reading: dict[str, asyncio.Future[None]] = {}
+        self._reading: dict[str, _Reading] = {}
         self._closed: dict[str, asyncio.Event] = {}
         self._leased: dict[str, dict[str, float]] = {}
-        """Worker → owner → until when it may hold a lease there."""
-        self._told: dict[str, tuple[int, int]] = {}
-        """Counter → period and the highest percentage that was told."""
+        """Worker → owner → when it was last given a part of a quota."""
+        self._told: dict[str, tuple[tuple[int, int], int]] = {}
+        """Counter → period and size, and the highest percentage that was told of it."""
+        self._swept_at = 0.0
         self.crossings: list[Crossing] = []
         """What somebody wants to be told of; whoever tells it takes it away."""
 
@@ -76,11 +95,15 @@ class MemoryAuthority:
     def take(self, worker: str, asks: Sequence[Ask]) -> Answer | Awaitable[Answer]:
         """Take from all counters, or from none."""
         now = self._clock()
-        counters = self._counters
+        counters, closed = self._counters, self._closed
+        found = []
         for ask in asks:
-            if ask.bound.counter not in counters or ask.bound.owner_id in self._closed:
+            bound = ask.bound
+            counter = counters.get(bound.counter)
+            if counter is None or bound.owner_id in closed or not counter.suits(bound):
                 return self._take_later(worker, asks)
-        return self._take(worker, asks, now)
+            found.append(counter)
+        return self._take(worker, asks, found, now)
 
     def give(self, worker: str, returns: Sequence[Return]) -> None:
         """Put back what was not used; what is said of counters that nobody knows any more is in the books."""
@@ -90,8 +113,8 @@ class MemoryAuthority:
             if counter is not None:
                 counter.give(worker, back, now)
 
-    def announced(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> None:
-        """Learn how many requests of a worker are under way."""
+    def announced(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> list[str]:
+        """Learn how many requests of a worker are under way, and that its leases are void."""
         held = {bound.counter: (bound, amount) for bound, amount in under_way}
         for name, counter in self._counters.items():
             if isinstance(counter, Concurrency) and name not in held:
@@ -102,14 +125,20 @@ class MemoryAuthority:
             counter = self._counters[name]
             if isinstance(counter, Concurrency):
                 counter.hold(worker, amount)
+        return self._void(worker)
 
     def vanished(self, worker: str) -> list[str]:
         """Learn that a worker is dead."""
         for counter in self._counters.values():
             if isinstance(counter, Concurrency):
                 counter.hold(worker, 0)
-        now = self._clock()
-        return sorted(owner for owner, until in self._leased.pop(worker, {}).items() if until > now)
+        return self._void(worker)
+
+    def _void(self, worker: str) -> list[str]:
+        """Return the owners of quotas of which a worker may not have given back what it did not use."""
+        long_ago = self._clock() - IDLE_S
+        owners = (owner for owner, at in self._leased.pop(worker, {}).items() if at > long_ago)
+        return sorted(owner for owner in owners if owner in self._of_owner)
 
     def close(self, owner_id: str) -> None:
         """Forget the counters of an owner but for rates and what is under way: these have their truth here."""
@@ -117,6 +146,9 @@ class MemoryAuthority:
         for name in list(self._of_owner.get(owner_id, ())):
             if not isinstance(self._counters[name], Rate | Concurrency):
                 self._drop(name)
+        for reading in self._reading.values():
+            if reading.owner_id == owner_id:
+                reading.stale = True
 
     def reopen(self, owner_id: str) -> None:
         """Let the counters of an owner be used again."""
@@ -134,16 +166,18 @@ class MemoryAuthority:
         return counter.used(now), counter.allowed(bound, now), counter.frees(now)
 
     def sweep(self) -> None:
-        """Forget counters that nobody would miss."""
-        now = self._clock()
+        """Forget what nobody would miss."""
+        self._swept_at = now = self._clock()
         for name in [name for name, counter in self._counters.items() if counter.idle(now)]:
             self._drop(name)
+        for worker, owners in self._leased.items():
+            self._leased[worker] = {owner: at for owner, at in owners.items() if now - at < IDLE_S}
 
     # ── how ─────────────────────────────────────────────────────────────────
 
     async def _take_later(self, worker: str, asks: Sequence[Ask]) -> Answer:
         await self._known([ask.bound for ask in asks])
-        return self._take(worker, asks, self._clock())
+        return self._take(worker, asks, [self._counters[ask.bound.counter] for ask in asks], self._clock())
 
     async def _known(self, bounds: Sequence[Bound]) -> None:
         """Return when all counters are there, all at one moment."""
@@ -153,7 +187,8 @@ class MemoryAuthority:
                 if closed is not None:
                     await closed.wait()
                     break
-                if bound.counter not in self._counters:
+                counter = self._counters.get(bound.counter)
+                if counter is None or not counter.suits(bound):
                     await self._read(bound)
                     break
             else:
@@ -163,7 +198,9 @@ class MemoryAuthority:
         name = bound.counter
         under_way = self._reading.get(name)
         if under_way is not None:
-            await asyncio.shield(under_way)
+            failed = await asyncio.shield(under_way.over)
+            if failed is not None:
+                raise failed
             return
         now = self._clock()
         limit = bound.limit
@@ -177,17 +214,25 @@ class MemoryAuthority:
                 self._keep(bound, Base(), now)
                 return
             since = now - reach
-        self._reading[name] = waiting = asyncio.get_running_loop().create_future()
+        await self._read_base(bound, since, now)
+
+    async def _read_base(self, bound: Bound, since: float, now: float) -> None:
+        reading = self._reading[bound.counter] = _Reading(bound.owner_id)
+        failed = None
         try:
             base = await self._history.base(bound, since)
-            if bound.owner_id not in self._closed:
-                self._keep(bound, base, self._clock())
+        except Exception as error:
+            failed = error
+            raise
         finally:
-            del self._reading[name]
-            waiting.set_result(None)
+            del self._reading[bound.counter]
+            reading.over.set_result(failed)
+        if not reading.stale:
+            # A quota's base is of the period it was read for, even if that is over by now.
+            self._keep(bound, base, self._clock() if bound.is_rate else now)
 
     def _keep(self, bound: Bound, base: Base, now: float) -> None:
-        if len(self._counters) >= MOST_COUNTERS:
+        if len(self._counters) >= MOST_COUNTERS and now - self._swept_at > SWEEP_AFTER_S:
             self.sweep()
         self._counters[bound.counter] = counter_of(bound, base, now)
         self._of_owner.setdefault(bound.owner_id, set()).add(bound.counter)
@@ -201,52 +246,58 @@ class MemoryAuthority:
         if not names:
             del self._of_owner[owner_id]
 
-    def _take(self, worker: str, asks: Sequence[Ask], now: float) -> Answer:
+    def _take(self, worker: str, asks: Sequence[Ask], counters: Sequence[Counter], now: float) -> Answer:
         share = SHARES * max(1, self._workers())
         amounts = []
-        for index, ask in enumerate(asks):
-            counter = self._counters[ask.bound.counter]
+        for index, (ask, counter) in enumerate(zip(asks, counters, strict=True)):
             used, allowed = counter.used(now), counter.allowed(ask.bound, now)
             room = allowed - used
-            if room < ask.need:
-                self._tell(ask.bound, max(used, allowed), allowed, now)
-                if not ask.bound.limit.shadow:
-                    wait = counter.wait(ask.need, allowed, now)
-                    return Denial(index, used, allowed, -1.0 if wait == FOREVER else wait)
+            if room < ask.need and ask.need and not ask.bound.limit.shadow:
+                if ask.need <= allowed:  # what never fits says nothing of how much is used
+                    self._tell(ask.bound, max(used, allowed), allowed, now)
+                wait = counter.wait(ask.need, allowed, now)
+                return Denial(index, used, allowed, -1.0 if wait == FOREVER else wait)
             amounts.append(ask.need + min(ask.extra, max(0, room - ask.need) // share))
         return [
-            self._grant(worker, ask.bound, amount, now) for ask, amount in zip(asks, amounts, strict=True)
+            self._grant(worker, ask.bound, counter, amount, now)
+            for ask, counter, amount in zip(asks, counters, amounts, strict=True)
         ]
 
-    def _grant(self, worker: str, bound: Bound, amount: int, now: float) -> Grant:
-        counter = self._counters[bound.counter]
+    def _grant(self, worker: str, bound: Bound, counter: Counter, amount: int, now: float) -> Grant:
         stamp, ttl_s = counter.take(worker, amount, now)
         used, allowed = counter.used(now), counter.allowed(bound, now)
-        self._leased.setdefault(worker, {})[bound.owner_id] = now + ttl_s
+        if isinstance(counter, Quota):
+            self._leased.setdefault(worker, {})[bound.owner_id] = now
+        raised_for_s = bound.limit.raised_until - now
+        if 0 < raised_for_s < ttl_s:
+            ttl_s = raised_for_s
         self._tell(bound, used, allowed, now)
         frees = counter.frees(now)
         frees_s = -1.0 if frees == FOREVER else frees
         return Grant(amount, ttl_s, stamp, used, allowed, frees_s, counter.window_s())
 
     def _tell(self, bound: Bound, used: int, allowed: int, now: float) -> None:
-        """Note that a threshold was passed: once a period, and for rates, which have none, once an hour."""
-        if used * 100 < allowed * LEAST_PERCENT:
+        """Note that a threshold was passed: once a period and size of the limit, for rates once an hour."""
+        if used * FULL < allowed * LEAST_PERCENT:
             return
         percent = used * FULL // allowed if allowed else FULL
         thresholds = self._thresholds(bound.owner_id)
         if not thresholds or percent < thresholds[0]:
             return
+        end = FOREVER
         if bound.limit.metric is Metric.CONCURRENCY or bound.is_rate:
             if percent < FULL:
                 return
-            start, end = now // 3_600 * 3_600, FOREVER
+            current = int(now // 3_600), 0
         else:
             start, end = period(bound.limit.window, bound.zone, now)
+            current = int(start), allowed
         reached = max(one for one in thresholds if one <= percent)
-        if self._told.get(bound.counter, (-1, -1)) >= (int(start), reached):
+        told, highest = self._told.get(bound.counter, (None, 0))
+        if told == current and highest >= reached:
             return
         if len(self._told) >= MOST_COUNTERS:
             self._told.clear()
-        self._told[bound.counter] = int(start), reached
+        self._told[bound.counter] = current, reached
         resets_at = None if end == FOREVER else end
         self.crossings.append(Crossing(bound, reached, used, allowed, now, resets_at))

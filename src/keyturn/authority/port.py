@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from keyturn.domain.leases import Ask, Denial, Grant, Return
-from keyturn.domain.limits import Bound
+from keyturn.domain.limits import Bound, Crossing
 
 Answer = list[Grant] | Denial
 """A grant for each thing asked, in that order; or nothing at all was taken."""
@@ -51,7 +51,13 @@ class History(Protocol):
 
 
 class LimitAuthority(Protocol):
-    """Owns the counters. What it has granted is never more than what is allowed."""
+    """Owns the counters. What it has granted is never more than what is allowed.
+
+    Attributes:
+        crossings: Thresholds that were reached; whoever tells of them takes them away.
+    """
+
+    crossings: list[Crossing]
 
     def take(self, worker: str, asks: Sequence[Ask]) -> Answer | Awaitable[Answer]:
         """Take from all counters, or from none; each counter is asked for once.
@@ -72,18 +78,37 @@ class LimitAuthority(Protocol):
         """Put back what was not used, or take what was used beyond."""
         ...
 
-    def announced(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> None:
-        """Learn from a worker that has (re)connected how many of its requests are under way; its leases are void."""
+    def announced(self, worker: str, under_way: Sequence[tuple[Bound, int]]) -> list[str]:
+        """Learn from a worker that has (re)connected how many of its requests are under way; its leases are void.
+
+        Returns:
+            The owners of quotas that hold what it had leased and may not have used: to be closed and reopened.
+        """
         ...
 
     def vanished(self, worker: str) -> list[str]:
-        """Learn that a worker is dead; return the owners whose counters hold what it had leased and may not have used."""
+        """Learn that a worker is dead; returns what ``announced`` does."""
         ...
 
     def close(self, owner_id: str) -> None:
-        """Forget the counters of an owner. They are read anew when asked for, but not before ``reopen``."""
+        """Forget an owner's quotas. They are read anew when asked for, but not before ``reopen``.
+
+        Rates and what is under way stay: these have their truth here.
+        """
         ...
 
     def reopen(self, owner_id: str) -> None:
         """Let the counters of an owner be used again: no worker holds a lease on them from before ``close``."""
+        ...
+
+    async def standing(self, bound: Bound) -> tuple[int, int, float]:
+        """Return what is used of a bound now, what is allowed, and in how many seconds some of it is free again.
+
+        Raises:
+            Fault: ``LIMITS_UNAVAILABLE``.
+        """
+        ...
+
+    def sweep(self) -> None:
+        """Forget what nobody would miss; to be called now and then."""
         ...

@@ -29,7 +29,7 @@ COMMANDS = {
     "upstreams": "Connect the node to the providers that run models.",
     "models": "Say which names clients may use, where they go and what they cost.",
     "prices": "Say what models cost, from when on.",
-    "usage": "Show requests, tokens and cost, grouped by key, model or day.",
+    "usage": "Show requests, tokens and cost, grouped by key, model, day and more.",
     "requests": "List requests, newest first: whose, for what, from where, and what became of them.",
     "explain": "Show what happened to a recent request, and why.",
     "env": "Print what sets the base URL and the key for OpenAI clients, or write it to .env.",

@@ -67,21 +67,26 @@ class Books:
             positions = await counters.positions(connection)
             of_keys = await counters.key_ids(connection, bound)
             amount = counters.AMOUNTS[limit.metric]
-            open_uses = [
-                (one.started_us / 1e6, amount(1, one.input_tokens, one.output_tokens, one.cost_nano_usd))
+            under_way = [
+                Use(
+                    one.started_us / 1e6 + counters.ADMITTED_LATE_S,
+                    amount(1, one.input_tokens, one.output_tokens, one.cost_nano_usd),
+                )
                 for one in await counters.under_way(connection, bound, of_keys)
             ]
-            under_way = sum(amount for _, amount in open_uses)
             if limit.window is Window.CREDIT:
                 used, allowed = await counters.credit(connection, bound.owner_id, system.now_ms())
-                return Base(used + under_way, allowed=allowed, positions=positions)
+                used += sum(one.amount for one in under_way)
+                return Base(used, allowed=allowed, positions=positions)
             if bound.is_rate:
                 read = counters.ended_since if counters.is_short(limit.window) else counters.minutes_since
                 ended = await read(connection, bound, of_keys, since)
-                uses = [Use(at, amount) for at, amount in (*ended, *open_uses)]
+                uses = [*(Use(at, amount) for at, amount in ended), *under_way]
                 return Base(sum(one.amount for one in uses), uses, positions=positions)
             ended_sum = await counters.used_since(connection, bound, of_keys, since)
-        return Base(ended_sum + under_way, positions=positions)
+        # What began in an earlier period ends in none: its return counts there.
+        of_period = sum(one.amount for one in under_way if one.at >= since)
+        return Base(ended_sum + of_period, positions=positions)
 
     async def _read_journals(self) -> bool:
         """Read all that stands in the journals now; those who come while that waits to begin share it."""
@@ -223,7 +228,9 @@ class Counting:
         """Learn of a worker that has connected; it holds no leases now."""
         self._met.add(worker)
         self._all_met()
-        self.authority.announced(worker, under_way)
+        owners = self.authority.announced(worker, under_way)
+        if owners:
+            self._tasks.spawn(self._recount(owners), name="counters of a worker that let go of its leases")
 
     def left(self, worker: str) -> None:
         """Learn that a worker has lost its connection; if it is dead, count anew what it had leased."""

@@ -110,4 +110,7 @@ def period(window: Window, zone: str, now: float) -> tuple[float, float]:
     else:
         first = first.replace(day=1)
         following = (first + timedelta(days=31)).replace(day=1)
-    return first.astimezone(UTC).timestamp(), following.astimezone(UTC).timestamp()
+    ends = following.astimezone(UTC).timestamp()
+    if ends <= now:  # its first midnight was followed by this day's last hour once more
+        ends = following.replace(fold=1).astimezone(UTC).timestamp()
+    return first.astimezone(UTC).timestamp(), ends

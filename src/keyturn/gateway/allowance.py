@@ -9,7 +9,7 @@ from math import ceil
 from operator import itemgetter
 
 from keyturn.domain.leases import Denial, Grant
-from keyturn.domain.limits import LARGEST, METRICS, Bound, Metric, Window
+from keyturn.domain.limits import LARGEST, METRICS, WINDOW_S, Bound, Metric, Window
 
 _TOKENS = frozenset({Metric.TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS})
 CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
@@ -40,6 +40,7 @@ class Lease:
 
     Attributes:
         metric: Its place in ``limits.METRICS``.
+        is_quota: The authority counts it anew from the books now and then.
         left: What may still be spent; negative after a request that used more than it took.
         until: ``system.monotonic`` from which on it may not be spent.
         stamp: Where the authority counted it.
@@ -67,6 +68,7 @@ class Lease:
         "denied_need",
         "denied_until",
         "frees_at",
+        "is_quota",
         "left",
         "low",
         "metric",
@@ -93,8 +95,11 @@ class Lease:
         self.bound = bound
         self.counter = bound.counter
         self.metric = METRICS.index(bound.limit.metric)
-        self.allowed = self.spare = bound.limit.max
+        self.is_quota = not bound.is_rate and bound.limit.window is not Window.NONE
+        self.window_s = WINDOW_S.get(bound.limit.window, self.window_s)
         self.unit = NANO_PER_MICRO if bound.is_money else 1
+        self.allowed = bound.limit.max
+        self._spare(self.allowed)
         self.denied_until = 0.0
         self.told = _quoted(bound)
         self._tell()
@@ -105,25 +110,33 @@ class Lease:
         self._granted += grant.amount
         self.low = grant.amount >> 2
         self.stamp, self.until = grant.stamp, until
-        self.spare = grant.allowed - grant.used
+        self._spare(grant.allowed - grant.used)
         self.frees_at = now + grant.frees_s if grant.frees_s >= 0 else 0.0
         self._epoch.leases += 1
         if (grant.allowed, grant.window_s) != (self.allowed, self.window_s):
             self.allowed, self.window_s = grant.allowed, grant.window_s
             self._tell()
 
-    def deny(self, denial: Denial, need: int, until: float) -> None:
+    def deny(self, denial: Denial, need: int, now: float, until: float) -> None:
         """Remember a denial for a moment."""
         self.denial, self.denied_need, self.denied_until = denial, need, until
-        self.spare = denial.allowed - denial.used
+        self._spare(denial.allowed - denial.used)
+        if denial.wait_s >= 0:  # no later than whoever is refused is told to come back
+            is_rate = self.bound.is_rate
+            self.frees_at = now + (min(denial.wait_s, self.window_s) if is_rate else denial.wait_s)
+            self._epoch.policies += 1
         if denial.allowed != self.allowed:
             self.allowed = denial.allowed
             self._tell()
 
+    def _spare(self, amount: int) -> None:
+        """Note what nobody has counted yet: no more than headers can tell together with what is left."""
+        self.spare = min(amount, LARGEST * self.unit - self.left)
+
     def lapse(self) -> None:
         """Be empty."""
         used = self._granted - self.left
-        self.spare += max(0, self.left)
+        self.spare += self.left
         self.left = self.low = self._granted = 0
         self.until = 0.0
         self.demand = max(used, self.demand >> 1)

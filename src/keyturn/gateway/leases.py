@@ -15,13 +15,15 @@ from keyturn.domain.leases import Ask, Denial, Grant, Return
 from keyturn.domain.limits import Bound
 from keyturn.domain.restrictions import allows_name
 from keyturn.domain.windows import CELLS
-from keyturn.gateway.allowance import CONCURRENCY, Allowance, Epoch, Lease
+from keyturn.gateway.allowance import CONCURRENCY, Allowance, Amounts, Epoch, Lease
 
 DENIED_FOR_S = 0.02
 """How long a denial answers for those who come after: a flood of refused requests must not flood the authority."""
 TIMEOUT_S = 5.0
 """How long a request waits for the authority; a restart of the control process takes less."""
 RETURN_AFTER_S = 0.01
+LATE_S = 0.001
+"""When a request tries again whose grant had run out on arrival: by then the next cell has begun."""
 FIRST_EXTRA, MOST_EXTRA = 8, 1 << 50
 """How many requests like the first a lease may serve."""
 REMEMBERED = 50_000
@@ -45,10 +47,19 @@ class Waiter(Protocol):
 
 
 class _Call:
-    __slots__ = ("asks", "leases", "sent_at", "since", "waiter")
+    """A question to the authority.
+
+    Attributes:
+        waiter: Who waits for the answer; ``None``: nobody, or nobody any more. What is granted all the same must be
+            given back.
+        sent: It has gone out on the connection of now.
+    """
+
+    __slots__ = ("asks", "leases", "sent", "sent_at", "since", "waiter")
 
     def __init__(self, waiter: Waiter | None, leases: list[Lease], asks: list[Ask], now: float) -> None:
         self.waiter = waiter
+        self.sent = False
         self.leases = leases
         self.asks = asks
         self.since = self.sent_at = now
@@ -74,7 +85,8 @@ class Leases:
         self._allowances: dict[str, tuple[tuple[Bound, ...], dict[str, Allowance]]] = {}
         self._calls: dict[int, _Call] = {}
         self._next_call = 0
-        self._returns: dict[tuple[str, int], tuple[int, int]] = {}
+        self._returns: dict[tuple[str, int, bool], tuple[int, int]] = {}
+        """Counter, stamp and whether of a request → how much, and the place of the first end."""
         self._moves: dict[tuple[str, int, int], int] = {}
 
     # ── whose ───────────────────────────────────────────────────────────────
@@ -113,12 +125,12 @@ class Leases:
             need = needs[lease.metric]
             if now >= lease.until:
                 self._lapse(lease)
-            if lease.left >= need:
+            if lease.until and lease.left >= need:
                 continue
             if now < lease.denied_until and need >= lease.denied_need and lease.denial is not None:
                 waiter.denied(lease, lease.denial)
                 return
-            if lease.left > 0:  # what is not enough may be what is missing
+            if lease.left:  # what is not enough may be what is missing; a debt must be known
                 self._return(lease.counter, lease.stamp, lease.left, 0)
                 lease.left = 0
             lacking.append(lease)
@@ -142,9 +154,8 @@ class Leases:
         for lease in call.leases:
             lease.asking += 1
         self.flush()  # what comes back may be what is asked for
-        self._send(
-            bus.Take(self._next_call, call.asks)
-        )  # unsent while the bus is down: asked again when it is back
+        # Unsent while the bus is down: asked again when it is back.
+        call.sent = self._send(bus.Take(self._next_call, call.asks))
 
     def granted(self, number: int, grants: Sequence[Grant]) -> None:
         """Take the authority's grants."""
@@ -152,6 +163,7 @@ class Leases:
         if call is None:
             return
         now = self._clock()
+        late = False
         for lease, grant in zip(call.leases, grants, strict=True):
             until = call.sent_at + grant.ttl_s
             if lease.stamp != grant.stamp or now >= lease.until:
@@ -161,7 +173,12 @@ class Leases:
             self._running.add(lease)
             if now >= until:  # it came too late: in its cell nothing may be used any more
                 self._lapse(lease)
-        if call.waiter is not None:
+                late = True
+        if call.waiter is None:
+            return
+        if late:
+            self._later(LATE_S, call.waiter.granted)
+        else:
             call.waiter.granted()
 
     def denied(self, number: int, denial: Denial | None) -> None:
@@ -175,8 +192,8 @@ class Leases:
             if call.waiter is not None:
                 call.waiter.unanswered()
             return
-        lease = call.leases[denial.index]
-        lease.deny(denial, call.asks[denial.index].need, self._clock() + DENIED_FOR_S)
+        lease, now = call.leases[denial.index], self._clock()
+        lease.deny(denial, call.asks[denial.index].need, now, now + DENIED_FOR_S)
         if call.waiter is not None:
             call.waiter.denied(lease, denial)
 
@@ -200,14 +217,24 @@ class Leases:
         else:
             self._return(lease.counter, stamp, amount, position)
 
-    def used_now(self, leases: Sequence[Lease], amounts: Sequence[int], now: float) -> None:
-        """Note when brief leases were used: until the authority knows, it counts them as used at their end."""
-        for lease in leases:
-            cells = int((lease.until - now) * CELLS)
-            if cells > 0 and amounts[lease.metric]:
+    def used_now(self, allowance: Allowance, amounts: Sequence[int], now: float) -> Amounts:
+        """Note when brief leases were used: until the authority knows, it counts them as used at their end.
+
+        Returns:
+            For each lease, with which stamp what the request does not use is to be given back: it counts where it was
+            moved to, and can't be used again in another cell. The allowance's own stamps where nothing was moved.
+        """
+        stamps = allowance.stamps
+        for index, lease in enumerate(allowance.leases):
+            amount = amounts[lease.metric]
+            cells = int((lease.until - now) * CELLS) if amount and lease in allowance.brief else 0
+            if cells > 0:
                 self._return_soon()
-                move = lease.counter, lease.stamp, lease.stamp - cells
-                self._moves[move] = self._moves.get(move, 0) + amounts[lease.metric]
+                cell = lease.stamp - cells
+                move = lease.counter, lease.stamp, cell
+                self._moves[move] = self._moves.get(move, 0) + amount
+                stamps = (*stamps[:index], cell, *stamps[index + 1 :])
+        return stamps
 
     def _return_soon(self) -> None:
         if not self._returns and not self._moves:
@@ -222,11 +249,11 @@ class Leases:
 
     def _return(self, counter: str, stamp: int, amount: int, position: int) -> None:
         self._return_soon()
-        known = self._returns.get((counter, stamp))
+        known = self._returns.get((counter, stamp, position > 0))
         if known is not None:
             # Of several ends the first decides: what the books may hold already is not taken back.
             amount, position = amount + known[0], min(position, known[1])
-        self._returns[counter, stamp] = amount, position
+        self._returns[counter, stamp, position > 0] = amount, position
 
     def flush(self) -> None:
         """Send what goes back."""
@@ -237,7 +264,7 @@ class Leases:
         ]
         returns += [
             Return(counter, stamp, amount, position)
-            for (counter, stamp), (amount, position) in self._returns.items()
+            for (counter, stamp, _), (amount, position) in self._returns.items()
             if amount
         ]
         self._returns, self._moves = {}, {}
@@ -254,7 +281,15 @@ class Leases:
                 self._lapse(lease)
         for number, call in list(self._calls.items()):
             if now - call.since > TIMEOUT_S:
-                self.denied(number, None)
+                self._give_up(number, call)
+
+    def _give_up(self, number: int, call: _Call) -> None:
+        """Let nobody wait any more; an answer that comes late is still heard, for what was granted comes back then."""
+        if not call.sent:
+            self.denied(number, None)
+        elif call.waiter is not None:
+            waiter, call.waiter = call.waiter, None
+            waiter.unanswered()
 
     def _forget(self) -> None:
         """Make room: keys that come again are looked up again."""
@@ -272,22 +307,30 @@ class Leases:
         stamp = 0 if lease is None else lease.stamp
         if lease is not None:
             lease.left -= left
+        self.flush()
         self._send(bus.Give([Return(counter, stamp, left, 0)]))
 
     def forfeit(self, owner_ids: Sequence[str] | None = None) -> None:
-        """Let go of leases without giving them back: the authority counts anew.
+        """Let go of leases: the authority counts anew.
 
         Args:
-            owner_ids: Whose; ``None`` for all, and for what is on its way back.
+            owner_ids: Whose quotas are counted anew: these are not given back, all else is, before this returns.
+                ``None``: whatever was leased is void, and so is what is on its way back.
         """
         for lease in self._leases.values():
-            if owner_ids is None or lease.bound.owner_id in owner_ids:
+            if owner_ids is None or (lease.bound.owner_id in owner_ids and lease.is_quota):
                 lease.left = 0
                 lease.lapse()
-                lease.denied_until = 0.0
                 self._running.discard(lease)
+            elif lease.bound.owner_id in owner_ids:
+                self._lapse(lease)
+            else:
+                continue
+            lease.denied_until = 0.0
         if owner_ids is None:
             self._returns, self._moves = {}, {}
+        else:
+            self.flush()  # said later, it would be taken from what was counted anew
 
     def surrender(self) -> None:
         """Give everything back: this worker ends."""
@@ -304,11 +347,14 @@ class Leases:
         ]
 
     def ask_again(self) -> None:
-        """Repeat the questions under way on a new connection."""
+        """Repeat the questions under way on a new connection; nobody answers those of the last."""
         now = self._clock()
         for number, call in list(self._calls.items()):
-            call.sent_at = now
-            self._send(bus.Take(number, call.asks))
+            if call.waiter is None:
+                self.denied(number, None)
+            else:
+                call.sent_at = now
+                call.sent = self._send(bus.Take(number, call.asks))
 
 
 def _covers(bound: Bound, model: str) -> bool:

@@ -108,10 +108,11 @@ class Reservation(Booking):
         if low is None:
             return False
         self._taken, self.limits_s = True, now - self._reserving_at
-        self._stamps = allowance.stamps
         self._grown = None
         if allowance.brief:
-            plane.leases.used_now(allowance.brief, self.amounts, now)
+            self._stamps = plane.leases.used_now(allowance, self.amounts, now)
+        else:
+            self._stamps = allowance.stamps
         for lease in low:
             plane.leases.refill(lease, self.amounts[lease.metric])
         self.reserved()
@@ -198,12 +199,13 @@ class Reservation(Booking):
         self._taken = False
         backs = tuple(map(sub, self.amounts, used))
         grown = self._grown
-        if self.allowance.put_back(backs, self._stamps, system.monotonic()) and grown is None:
+        put_back = self.allowance.put_back(backs, self._stamps, system.monotonic())
+        if put_back and grown is None:
             return
         leases = self.plane.leases
         for lease, stamp, back in zip(
             self.allowance.leases, self._stamps, self.allowance.amounts(backs), strict=True
         ):
-            more = back if grown is None else back + grown.get(lease, 0)
+            more = (0 if put_back else back) + (0 if grown is None else grown.get(lease, 0))
             if more:
                 leases.give_back(lease, stamp, more, position)

@@ -14,9 +14,11 @@ from keyturn.domain.restrictions import allows_name
 from keyturn.store import ledger, requests
 from keyturn.store.credit_tables import grants
 from keyturn.store.tables import admissions, journals, keys, projects, request_blocks
-from keyturn.store.usage_tables import rollups, series
+from keyturn.store.usage_tables import rollups, series, usage_horizons
 
 HOUR_S, DAY_S = 3_600, 86_400
+ADMITTED_LATE_S = 10
+"""How long a request may have waited before it was let in, where nobody wrote down when that was."""
 FEW_KEYS = 200
 """Up to so many keys are asked for one by one; for more, all rows of the time are read."""
 _admitted = msgspec.msgpack.Decoder(Admitted).decode
@@ -66,18 +68,30 @@ async def under_way(connection: AsyncConnection, bound: Bound, of_keys: frozense
 
 
 async def used_since(connection: AsyncConnection, bound: Bound, of_keys: frozenset[str], since: float) -> int:
-    """Return what has ended since a time, exactly where it is a whole hour or within what is kept by the minute.
+    """Return what has ended and began since a time, exactly where that is kept by the minute.
 
-    Elsewhere the hour it lies in counts whole: more, not less.
+    Elsewhere the hour it lies in counts whole, or even the day: more, not less.
     """
     start = int(since)
-    wanted = [rollups.c.period == "day", rollups.c.start >= -(-start // DAY_S) * DAY_S]
-    spans: list[ColumnElement[bool]] = [and_(*wanted)]
-    day_ends = -(-start // DAY_S) * DAY_S
-    if day_ends > start:
+    complete = dict(
+        list(
+            map(
+                tuple,
+                await connection.execute(select(usage_horizons.c.period, usage_horizons.c.complete_from)),
+            )
+        )
+    )
+    hour, day = -(-start // HOUR_S) * HOUR_S, -(-start // DAY_S) * DAY_S
+    if start < complete.get("minute", 0):
         hour = start // HOUR_S * HOUR_S
-        hours = list(range(hour, day_ends, HOUR_S))
-        spans.append(and_(rollups.c.period == "hour", rollups.c.start.in_(hours)))
+    if start < complete.get("hour", 0):
+        day = start // DAY_S * DAY_S
+    spans: list[ColumnElement[bool]] = [
+        and_(rollups.c.period == period, rollups.c.start >= begins, rollups.c.start < ends)
+        for period, begins, ends in (("minute", start, hour), ("hour", hour, day))
+        if begins < ends
+    ]
+    spans.append(and_(rollups.c.period == "day", rollups.c.start >= day))
     query = select(
         series.c.model,
         func.sum(rollups.c.requests),
@@ -124,15 +138,17 @@ async def minutes_since(
 async def ended_since(
     connection: AsyncConnection, bound: Bound, of_keys: frozenset[str], since: float
 ) -> list[tuple[float, int]]:
-    """Return when each request was sent on that has ended and began since a time, and what it used."""
-    oldest = ids.mint(ids.REQUEST, now_ms=max(0, int(since * 1000) - requests.LATE_MS), entropy=0)
+    """Return when each request was sent on that has ended and was let in since a time, and what it used."""
+    late_ms = requests.LATE_MS + ADMITTED_LATE_S * 1000
+    oldest = ids.mint(ids.REQUEST, now_ms=max(0, int(since * 1000) - late_ms), entropy=0)
     query = select(request_blocks.c.records).where(request_blocks.c.last_id >= oldest)
     amount = AMOUNTS[bound.limit.metric]
     found = []
     for block in await connection.scalars(query):
         for record in _served(block, of_keys):
             if covers(bound, record.model):
-                at = (record.started_us + record.sent_us) / 1e6
+                waited_us = record.sent_us if record.sent_us > 0 else ADMITTED_LATE_S * 1_000_000
+                at = (record.started_us + waited_us) / 1e6
                 used = amount(1, record.input_tokens, record.output_tokens, record.cost_nano_usd)
                 found.append((at, used))
     return found
