@@ -253,6 +253,11 @@ class Control:
         if not fresh:
             node.at(node.now + SILENT_S, self._open)
 
+    @property
+    def answers(self) -> bool:
+        """Whether it has heard from every worker that lives, so that it lets something in."""
+        return not self._unmet
+
     def hear(self, worker: Worker, message: bus.FromWorker) -> None:
         """Take a message from a worker, dead or alive."""
         match message:

@@ -43,7 +43,8 @@ def watch(node: Node, *, every_s: float, ends: float) -> list[str]:
     found: list[str] = []
 
     def look() -> None:
-        counters = {} if node.control is None else node.control.authority._counters
+        control = node.control
+        counters = control.authority._counters if control is not None and control.answers else {}
         for of in node.bounds:
             counter = counters.get(of.counter)
             if counter is None:
