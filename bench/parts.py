@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import key_check, load, processes, subjects, usage
+from bench import key_check, limits as limited, load, processes, subjects, usage
 from bench.results import Idle, Latency, Memory, Plain, Results, Streams
 from bench.subjects import Setting, Subject
 
@@ -56,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
             "idle": proxies,
             "memory": 1,
             "keys": 1,
+            "limits": 1,
             "usage": 1,
         }[part]
 
@@ -202,6 +203,13 @@ def usage_cost(plan: Plan, results: Results) -> None:
     plan.step()
 
 
+def limits(plan: Plan, results: Results) -> None:
+    """Measure what limits cost on one node."""
+    with started(plan, ["keyturn"], streams=False) as (subject,):
+        results.limits = limited.measure(subject, rounds=plan.rounds, seconds=plan.plain_s, note=plan.note)
+    plan.step()
+
+
 ALL: dict[str, Callable[[Plan, Results], None]] = {
     "plain": plain,
     "streams": streams,
@@ -209,6 +217,7 @@ ALL: dict[str, Callable[[Plan, Results], None]] = {
     "idle": idle,
     "memory": memory,
     "keys": keys,
+    "limits": limits,
     "usage": usage_cost,
 }
 """Every part, in the order they run."""

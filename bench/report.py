@@ -1,5 +1,6 @@
 """Telling what was measured: tables on the terminal, and docs/benchmarks.md with its chart."""
 
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from bench.parts import (
     RATE,
     WORDS,
 )
-from bench.results import KeyCheck, Results, UsageCost, difference, median, ratio
+from bench.results import KeyCheck, Limits, Results, UsageCost, difference, median, ratio
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
 BUSY = 0.5
@@ -72,6 +73,8 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _memory(results)
     if results.key_check is not None:
         yield _key_check(results.key_check)
+    if results.limits is not None:
+        yield _limits(results.limits)
     if results.usage is not None:
         yield _usage(results.usage)
 
@@ -186,6 +189,19 @@ def _usage(taken: UsageCost) -> Sheet:
     name = f"overview of 30 days, {taken.keys:,} keys, {taken.minutes:,} sums by the minute"
     sheet.add(name, f"{taken.overview_ms:.0f} ms")
     sheet.add("CPU of that", f"{taken.overview_cpu_ms:.0f} ms")
+    return sheet
+
+
+def _limits(taken: Limits) -> Sheet:
+    sheet = Sheet("Limits", "", "")
+    more = statistics.median(
+        above / below - 1 for above, below in zip(taken.limited_us, taken.plain_us, strict=True)
+    )
+    sheet.add("CPU of a request, key without limits", f"{statistics.median(taken.plain_us):.1f} µs")
+    sheet.add("CPU of a request, four limits and a budget", f"{statistics.median(taken.limited_us):.1f} µs")
+    sheet.add("more, median of the rounds", f"{more:+.1%}")
+    sheet.add(f"asking for one request at a time, p50 of {taken.asks:,}", f"{taken.ask_p50_us:.0f} µs")
+    sheet.add("asking for one request at a time, p99", f"{taken.ask_p99_us:.0f} µs")
     return sheet
 
 

@@ -98,6 +98,19 @@ class UsageCost(msgspec.Struct, frozen=True):
     overview_cpu_ms: float
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """What limits cost, in microseconds."""
+
+    plain_us: list[float]
+    """CPU time of all processes per request with a key without limits, by round."""
+    limited_us: list[float]
+    """The same with four limits and a budget, in the same rounds."""
+    asks: int
+    """Requests that had to ask one by one."""
+    ask_p50_us: float
+    ask_p99_us: float
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
@@ -124,6 +137,7 @@ class Results(msgspec.Struct):
     idle: dict[str, Idle] = {}
     memory: dict[str, list[Memory]] = {}
     key_check: KeyCheck | None = None
+    limits: Limits | None = None
     usage: UsageCost | None = None
 
 

@@ -54,6 +54,8 @@ class Subject(msgspec.Struct, frozen=True):
     """The root of its process tree."""
     is_worker: Callable[[str], bool]
     """Says of a command line whether it is one of the processes that carry traffic."""
+    data: Path = Path()
+    """Keyturn's data directory."""
 
     @property
     def url(self) -> str:
@@ -166,7 +168,14 @@ def keyturn(setting: Setting) -> Iterator[Subject]:
         key = re.search(r"sk-\w{32}", _ask([*program, "keys", "create", "bench"], environment))
         if key is None:
             raise Failure("keyturn keys create printed no key")
-        yield Subject("keyturn", port, key[0], process.pid, lambda command: "keyturn.node.worker" in command)
+        yield Subject(
+            "keyturn",
+            port,
+            key[0],
+            process.pid,
+            lambda command: "keyturn.node.worker" in command,
+            setting.folder / "data",
+        )
 
 
 ALL: dict[str, Callable[[Setting], AbstractContextManager[Subject]]] = {

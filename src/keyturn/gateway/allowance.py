@@ -49,6 +49,8 @@ class Lease:
         under_way: Of a limit of concurrency: requests that have taken from it and have not ended.
         allowed: The limit.
         asking: Questions to the authority that are under way.
+        asked: The number of the newest of them.
+        wide: The last time it was granted for many requests at once.
         spare: What nobody has counted yet, as the authority said when it granted.
         frees_at: ``system.monotonic`` when some of the limit is free again; 0: nobody knows.
         unit: What one is in headers.
@@ -60,6 +62,7 @@ class Lease:
         "_epoch",
         "_granted",
         "allowed",
+        "asked",
         "asking",
         "bound",
         "counter",
@@ -79,6 +82,7 @@ class Lease:
         "under_way",
         "unit",
         "until",
+        "wide",
         "window_s",
     )
 
@@ -86,8 +90,9 @@ class Lease:
         self._epoch = epoch
         self.left = self.stamp = self.demand = self.low = self.under_way = self._granted = 0
         self.until = self.frees_at = self.denied_until = 0.0
-        self.denied_need = self.window_s = self.asking = 0
+        self.denied_need = self.window_s = self.asking = self.asked = 0
         self.denial: Denial | None = None
+        self.wide = False
         self.change(bound)
 
     def change(self, bound: Bound) -> None:

@@ -21,6 +21,8 @@ DENIED_FOR_S = 0.02
 """How long a denial answers for those who come after: a flood of refused requests must not flood the authority."""
 TIMEOUT_S = 5.0
 """How long a request waits for the authority; a restart of the control process takes less."""
+WIDE = 8
+"""A lease is wide that was granted for so many requests and more; for those who come meanwhile there is enough."""
 RETURN_AFTER_S = 0.01
 LATE_S = 0.001
 """When a request tries again whose grant had run out on arrival: by then the next cell has begun."""
@@ -50,15 +52,15 @@ class _Call:
     """A question to the authority.
 
     Attributes:
-        waiter: Who waits for the answer; ``None``: nobody, or nobody any more. What is granted all the same must be
-            given back.
+        waiters: Who waits for the answer: the request that asks, and those that came meanwhile; nobody, or nobody any
+            more. What is granted all the same must be given back.
         sent: It has gone out on the connection of now.
     """
 
-    __slots__ = ("asks", "leases", "sent", "sent_at", "since", "waiter")
+    __slots__ = ("asks", "leases", "sent", "sent_at", "since", "waiters")
 
-    def __init__(self, waiter: Waiter | None, leases: list[Lease], asks: list[Ask], now: float) -> None:
-        self.waiter = waiter
+    def __init__(self, waiters: list[Waiter], leases: list[Lease], asks: list[Ask], now: float) -> None:
+        self.waiters = waiters
         self.sent = False
         self.leases = leases
         self.asks = asks
@@ -134,14 +136,20 @@ class Leases:
                 self._return(lease.counter, lease.stamp, lease.left, 0)
                 lease.left = 0
             lacking.append(lease)
+        if all(one.asking and one.wide for one in lacking):
+            # What was asked for a moment ago was asked for many: every request of a busy second would ask otherwise.
+            call = self._calls.get(max(one.asked for one in lacking))
+            if call is not None:
+                call.waiters.append(waiter)
+                return
         asks = [Ask(one.bound, needs[one.metric], self._extra(one, needs[one.metric])) for one in lacking]
-        self._start(_Call(waiter, lacking, asks, now))
+        self._start(_Call([waiter], lacking, asks, now))
 
     def refill(self, lease: Lease, need: int) -> None:
         """Ask for more before a lease is empty; nobody waits for it."""
         if lease.asking:
             return
-        self._start(_Call(None, [lease], [Ask(lease.bound, 0, self._extra(lease, need))], self._clock()))
+        self._start(_Call([], [lease], [Ask(lease.bound, 0, self._extra(lease, need))], self._clock()))
 
     def _extra(self, lease: Lease, need: int) -> int:
         if lease.asking:
@@ -153,6 +161,7 @@ class Leases:
         self._calls[self._next_call] = call
         for lease in call.leases:
             lease.asking += 1
+            lease.asked = self._next_call
         self.flush()  # what comes back may be what is asked for
         # Unsent while the bus is down: asked again when it is back.
         call.sent = self._send(bus.Take(self._next_call, call.asks))
@@ -164,22 +173,23 @@ class Leases:
             return
         now = self._clock()
         late = False
-        for lease, grant in zip(call.leases, grants, strict=True):
+        for lease, grant, ask in zip(call.leases, grants, call.asks, strict=True):
             until = call.sent_at + grant.ttl_s
             if lease.stamp != grant.stamp or now >= lease.until:
                 self._lapse(lease)
             lease.asking -= 1
             lease.take(grant, until, now)
+            if ask.extra:
+                lease.wide = not ask.need or grant.amount > WIDE * ask.need
             self._running.add(lease)
             if now >= until:  # it came too late: in its cell nothing may be used any more
                 self._lapse(lease)
                 late = True
-        if call.waiter is None:
-            return
-        if late:
-            self._later(LATE_S, call.waiter.granted)
-        else:
-            call.waiter.granted()
+        for waiter in call.waiters:
+            if late:
+                self._later(LATE_S, waiter.granted)
+            else:
+                waiter.granted()
 
     def denied(self, number: int, denial: Denial | None) -> None:
         """Take the authority's no; without a denial, nobody can count."""
@@ -189,13 +199,17 @@ class Leases:
         for lease in call.leases:
             lease.asking -= 1
         if denial is None:
-            if call.waiter is not None:
-                call.waiter.unanswered()
+            for waiter in call.waiters:
+                waiter.unanswered()
             return
         lease, now = call.leases[denial.index], self._clock()
         lease.deny(denial, call.asks[denial.index].need, now, now + DENIED_FOR_S)
-        if call.waiter is not None:
-            call.waiter.denied(lease, denial)
+        lease.wide = False
+        for place, waiter in enumerate(call.waiters):
+            if place:
+                waiter.granted()  # it may need less, and asks for itself if not
+            else:
+                waiter.denied(lease, denial)
 
     def soon(self, work: Callable[[], None]) -> None:
         """Do something once what is under way now is through."""
@@ -287,9 +301,10 @@ class Leases:
         """Let nobody wait any more; an answer that comes late is still heard, for what was granted comes back then."""
         if not call.sent:
             self.denied(number, None)
-        elif call.waiter is not None:
-            waiter, call.waiter = call.waiter, None
-            waiter.unanswered()
+        else:
+            waiters, call.waiters = call.waiters, []
+            for waiter in waiters:
+                waiter.unanswered()
 
     def _forget(self) -> None:
         """Make room: keys that come again are looked up again."""
@@ -350,7 +365,7 @@ class Leases:
         """Repeat the questions under way on a new connection; nobody answers those of the last."""
         now = self._clock()
         for number, call in list(self._calls.items()):
-            if call.waiter is None:
+            if not call.waiters:
                 self.denied(number, None)
             else:
                 call.sent_at = now

@@ -252,6 +252,52 @@ def test_only_the_first_who_asks_asks_for_those_to_come(line: Line) -> None:
     assert [take.asks[0].extra > 0 for take in line.takes()] == [True, False, False]
 
 
+def test_a_wide_lease_is_waited_for_by_those_who_come_meanwhile(line: Line) -> None:
+    """When a busy key's lease has run out, one question is enough for all its requests."""
+    key = key_with(MINUTE)
+    Call(line, key).begin()
+    line.grant(line.asked())
+    line.pass_time(5)
+
+    calls = [Call(line, key).begin() for _ in range(5)]
+    line.grant(line.asked())
+
+    assert [call.heard[-1] for call in calls] == ["taken"] * 5
+    assert line.takes() == []
+
+
+def test_who_waited_in_vain_asks_for_itself(line: Line) -> None:
+    """A limit that is nearly used up is shared out one by one."""
+    key = key_with(MINUTE)
+    Call(line, key).begin()
+    line.grant(line.asked())
+    line.pass_time(5)
+    first, second, third = (Call(line, key).begin() for _ in range(3))
+
+    line.grant(line.asked(), 1)
+    take, other = line.takes()
+    line.grant(take)
+    line.deny(other)
+
+    assert first.heard[-1] == second.heard[-1] == "taken"
+    assert third.heard[-1] == "denied"
+    assert [ask.need for ask in (*take.asks, *other.asks)] == [1, 1]
+
+
+def test_a_denial_of_one_lets_the_others_ask(line: Line) -> None:
+    """They may need less."""
+    key = key_with(MINUTE)
+    Call(line, key).begin()
+    line.grant(line.asked())
+    line.pass_time(5)
+    first, second = (Call(line, key).begin() for _ in range(2))
+
+    line.deny(line.asked())
+
+    assert first.heard[-1] == "denied"
+    assert second.heard[-1] == "denied"
+
+
 # ── no ──────────────────────────────────────────────────────────────────────
 
 

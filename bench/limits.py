@@ -1,0 +1,90 @@
+"""What limits cost: the same requests with a key that has none and with one that has five, in turns, on one node.
+
+Then requests that each have to ask the process that counts, because their limits are too low to be leased ahead: how
+long that takes is what ``Server-Timing`` says of it.
+"""
+
+import re
+import statistics
+from collections.abc import Callable, Sequence
+
+import httpx
+from msgspec import structs
+
+from bench import load, processes
+from bench.results import Limits
+from bench.subjects import Subject
+
+HIGH: list[dict[str, object]] = [
+    {"metric": "requests", "window": "minute", "max": 10_000_000},
+    {"metric": "tokens", "window": "minute", "max": 10_000_000_000},
+    {"metric": "requests", "window": "day", "max": 1_000_000_000},
+    {"metric": "concurrency", "max": 100_000},
+    {"metric": "cost_usd", "window": "month", "max": "1000000"},
+]
+"""Four limits and a budget that nobody reaches."""
+LOW: list[dict[str, object]] = [{"metric": "requests", "window": "minute", "max": 10}]
+ASKING_KEYS, ASKS_EACH = 200, 10
+WARM_S = 1
+_SPENT = re.compile(r"limits;dur=([0-9.]+)")
+
+
+def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[str], None]) -> Limits:
+    """Measure a running node.
+
+    Args:
+        subject: The node.
+        rounds: How often both keys have their turn.
+        seconds: How long a turn lasts.
+        note: Told what is being done.
+    """
+    with _operator(subject) as operator:
+        limited = structs.replace(subject, key=_new_key(operator, "limited", HIGH))
+        asking = [_new_key(operator, f"asking {number}", LOW) for number in range(ASKING_KEYS)]
+    for one in (subject, limited):
+        load.wrk(one, headers="sdk", seconds=WARM_S)
+    plain_us: list[float] = []
+    limited_us: list[float] = []
+    for number in range(rounds):
+        turns = [(subject, plain_us), (limited, limited_us)]
+        for one, taken in turns if number % 2 == 0 else reversed(turns):
+            note(f"limits, round {number + 1} of {rounds}")
+            before = processes.settled_cpu_s(subject.process)
+            outcome = load.wrk(one, headers="sdk", seconds=seconds)
+            taken.append((processes.settled_cpu_s(subject.process) - before) * 1e6 / outcome.requests)
+    note("requests that ask one by one")
+    asked_us = sorted(_asked_us(subject, asking))
+    return Limits(
+        plain_us=plain_us,
+        limited_us=limited_us,
+        asks=len(asked_us),
+        ask_p50_us=statistics.median(asked_us),
+        ask_p99_us=asked_us[len(asked_us) * 99 // 100],
+    )
+
+
+def _operator(subject: Subject) -> httpx.Client:
+    socket = httpx.HTTPTransport(uds=str(subject.data / "run" / "control.sock"))
+    return httpx.Client(transport=socket, base_url="http://keyturn/api/v1", timeout=30)
+
+
+def _new_key(operator: httpx.Client, name: str, limits: Sequence[dict[str, object]]) -> str:
+    answer = operator.post("/keys", json={"name": name, "limits": limits})
+    answer.raise_for_status()
+    return str(answer.json()["key"])
+
+
+def _asked_us(subject: Subject, secrets: Sequence[str]) -> list[float]:
+    """Return how long each request waited for room under its limit; the first of a key also has it looked up."""
+    body = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
+    found = []
+    with httpx.Client(timeout=30) as client:
+        for secret in secrets:
+            for number in range(ASKS_EACH):
+                headers = {"authorization": f"Bearer {secret}"}
+                answer = client.post(subject.url, json=body, headers=headers)
+                answer.raise_for_status()
+                spent = _SPENT.search(answer.headers["server-timing"])
+                if number and spent is not None:
+                    found.append(float(spent[1]) * 1_000)
+    return found
