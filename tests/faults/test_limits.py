@@ -106,7 +106,9 @@ def test_a_dollar_is_a_dollar_for_five_hundred_calls_at_once(
             load.join()
         until(lambda: settled(node), within_s=30)
         found = books.read(node.data)
+        proof = node.cli("ledger", "verify", check=False)
 
+    assert proof.returncode == 0, proof.stdout + proof.stderr
     charged = sum(request.cost_nano_usd for request in found.requests if request.key_id == key_id)
     assert 0.8 * BUDGET_NANO_USD < charged <= BUDGET_NANO_USD
     found.check()
