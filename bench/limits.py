@@ -38,9 +38,9 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
         seconds: How long a turn lasts.
         note: Told what is being done.
     """
-    with _operator(subject) as operator:
-        limited = structs.replace(subject, key=_new_key(operator, "limited", HIGH))
-        asking = [_new_key(operator, f"asking {number}", LOW) for number in range(ASKING_KEYS)]
+    with operator(subject) as client:
+        limited = structs.replace(subject, key=new_key(client, "limited", HIGH))
+        asking = [new_key(client, f"asking {number}", LOW) for number in range(ASKING_KEYS)]
     for one in (subject, limited):
         load.wrk(one, headers="sdk", seconds=WARM_S)
     plain_us: list[float] = []
@@ -63,13 +63,15 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
     )
 
 
-def _operator(subject: Subject) -> httpx.Client:
+def operator(subject: Subject) -> httpx.Client:
+    """Return a client of the node's management API, as the machine's operator."""
     socket = httpx.HTTPTransport(uds=str(subject.data / "run" / "control.sock"))
     return httpx.Client(transport=socket, base_url="http://keyturn/api/v1", timeout=30)
 
 
-def _new_key(operator: httpx.Client, name: str, limits: Sequence[dict[str, object]]) -> str:
-    answer = operator.post("/keys", json={"name": name, "limits": limits})
+def new_key(client: httpx.Client, name: str, limits: Sequence[dict[str, object]], **members: object) -> str:
+    """Create a key with limits; returns its secret."""
+    answer = client.post("/keys", json={"name": name, "limits": limits, **members})
     answer.raise_for_status()
     return str(answer.json()["key"])
 

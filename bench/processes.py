@@ -126,3 +126,14 @@ def stop(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def environment(data: Path) -> dict[str, str]:
+    """Return the variables of a node with this data directory: those of now that do not change what it does."""
+    kept = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
+    return kept | {"KEYTURN_DATA": str(data)}
+
+
+def _is_foreign(name: str) -> bool:
+    """Say whether a variable would change what the node does."""
+    return name.startswith("KEYTURN_") or name.endswith("_API_KEY") or name.lower().endswith("_proxy")

@@ -74,10 +74,11 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def upstream(folder: Path) -> Iterator[Upstream]:
-    """Run the demo upstream."""
+def upstream(folder: Path, *, log: Path | None = None) -> Iterator[Upstream]:
+    """Run the demo upstream; ``log`` is where it notes what it has served."""
     port = processes.free_port()
     command = [sys.executable, "-m", "keyturn.demo", "--port", str(port), "--key", UPSTREAM_KEY]
+    command += [] if log is None else ["--log", str(log)]
     with _running(command, folder / "upstream.log") as process:
         _wait_until_open(f"http://127.0.0.1:{port}/healthz", process, folder / "upstream.log")
         yield Upstream(port, process.pid)
@@ -153,10 +154,7 @@ http {{
 def keyturn(setting: Setting) -> Iterator[Subject]:
     """Run a Keyturn node with everything on, and give it a key and the upstream through its own command line."""
     port = processes.free_port()
-    environment = {name: value for name, value in os.environ.items() if not _is_foreign(name)} | {
-        "KEYTURN_DATA": str(setting.folder / "data"),
-        "BENCH_UPSTREAM_KEY": UPSTREAM_KEY,
-    }
+    environment = processes.environment(setting.folder / "data") | {"BENCH_UPSTREAM_KEY": UPSTREAM_KEY}
     program = [sys.executable, "-m", "keyturn"]
     serve = [*program, "serve", "--port", str(port), "--workers", str(setting.workers)]
     log = setting.folder / "keyturn.log"
@@ -184,11 +182,6 @@ ALL: dict[str, Callable[[Setting], AbstractContextManager[Subject]]] = {
     "keyturn": keyturn,
 }
 """How each subject is started, in the order of the tables."""
-
-
-def _is_foreign(name: str) -> bool:
-    """Say whether a variable would change what the node does."""
-    return name.startswith("KEYTURN_") or name.endswith("_API_KEY") or name.lower().endswith("_proxy")
 
 
 def _ask(command: list[str], environment: dict[str, str]) -> str:
