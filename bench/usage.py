@@ -1,6 +1,7 @@
 """What taking in usage and reporting it costs, inside this process: ``python -m bench.usage``.
 
-Ingest: requests of 1,000 keys, each key as often as its rank says (Zipf), read from a journal while reports are asked for.
+Ingest: requests of 1,000 keys, each key as often as its rank says (Zipf), read from a journal into the database below, while
+reports are asked for. Each key belongs to one of 100 accounts, which is charged.
 
 Overview: 10,000 keys, each busy for 100 minutes of a month, in ten sessions of ten minutes: a million sums by the minute.
 What a dashboard shows first is asked for: 30 days by the hour with durations, the ten dearest keys, and the models.
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import insert
 
 from bench.results import UsageCost
 from keyturn.control.ingest import Ingest
@@ -26,12 +28,13 @@ from keyturn.domain.journal import Admitted, Served
 from keyturn.domain.periods import Interval
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.services.usage_reports import Plan, UsageQuery, UsageReports
-from keyturn.store import journals
+from keyturn.store import journals, tables
 from keyturn.store.engine import Store, open_store
 from keyturn.store.series import Series
 from keyturn.store.usage_reports import Dimension, Rank
 
 REQUESTS, INGEST_KEYS = 300_000, 1_000
+ACCOUNTS = 100
 KEYS, SESSIONS, SESSION_MINUTES, DAYS = 10_000, 10, 10, 30
 ROUNDS = 7
 MODELS = ("gpt-4o", "gpt-4o-mini", "claude-sonnet", "gemini-flash", "demo-chat")
@@ -44,10 +47,10 @@ _numbers = itertools.count()
 
 
 def measure(*, requests: int = REQUESTS, keys: int = KEYS) -> UsageCost:
-    """Measure both, each with a database of its own."""
+    """Measure both."""
     with tempfile.TemporaryDirectory() as folder:
-        per_second, cpu_us = asyncio.run(_ingest(Path(folder), requests))
         minutes, overview_ms, overview_cpu_ms = asyncio.run(_overview(Path(folder), keys))
+        per_second, cpu_us = asyncio.run(_ingest(Path(folder), requests))
     return UsageCost(
         requests=requests,
         ingest_cpu_us=cpu_us,
@@ -70,7 +73,7 @@ async def _ingest(folder: Path, requests: int) -> tuple[float, float]:
         for number, key in enumerate(chosen):
             for record in _request(f"key_{key:020d}", chance.choice(MODELS), now_us + number * 100, chance):
                 stream.write(journal.frame(msgspec.msgpack.encode(record)))
-    store = await open_store(folder / "ingest.db")
+    store = await open_store(folder / "keyturn.db")
     reports, ingest = UsageReports(store), Ingest(store, folder / "journals")
     await ingest.load()
     begun, cpu = time.perf_counter(), _cpu_s()
@@ -84,7 +87,8 @@ async def _ingest(folder: Path, requests: int) -> tuple[float, float]:
 
 
 async def _overview(folder: Path, keys: int) -> tuple[int, float, float]:
-    store = await open_store(folder / "overview.db")
+    store = await open_store(folder / "keyturn.db")
+    await _own(store, keys)
     minutes = await _fill(store, keys)
     reports = UsageReports(store)
     times, cpu_times = [], []
@@ -105,6 +109,37 @@ async def _ask(reports: UsageReports) -> None:
         await reports.report(plan)
 
     await asyncio.gather(*map(answer, OVERVIEW))
+
+
+async def _own(store: Store, keys: int) -> None:
+    """Store keys with the accounts and projects that they belong to."""
+    numbers = range(ACCOUNTS)
+    accounts = [{"id": f"acct_{one:020d}", "name": f"a{one}", "created_at": 0} for one in numbers]
+    projects = [
+        {"id": f"proj_{one:020d}", "account_id": f"acct_{one:020d}", "name": f"p{one}", "created_at": 0}
+        for one in numbers
+    ]
+    common = {
+        "kind": "secret",
+        "preset": "all",
+        "permissions": "write",
+        "enabled": True,
+        "created_at": 0,
+        "created_by": "bench",
+        "version": 1,
+    }
+    owned = [
+        {
+            **common,
+            "id": f"key_{number:020d}",
+            "name": f"k{number}",
+            "project_id": f"proj_{number % ACCOUNTS:020d}",
+        }
+        for number in range(keys)
+    ]
+    async with store.writing() as connection:
+        for table, rows in ((tables.accounts, accounts), (tables.projects, projects), (tables.keys, owned)):
+            await connection.execute(insert(table), rows)
 
 
 async def _fill(store: Store, keys: int) -> int:

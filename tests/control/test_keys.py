@@ -29,7 +29,17 @@ def test_a_created_key_is_shown_with_its_secret_this_once(
         *("id", "name", "description", "kind", "preset", "status", "display", "project_id", "account_id"),
         *("user_id", "environment", "permissions", "models", "endpoints", "ip", "origins", "locations"),
         *("expires_at", "not_before", "rotation", "limits", "recoverable", "decoy", "delete_protected"),
-        *("quarantined_at", "deleted_at", "secrets", "usage", "tags", "metadata", "created_at", "created_by"),
+        *(
+            "quarantined_at",
+            "case_id",
+            "deleted_at",
+            "secrets",
+            "usage",
+            "tags",
+            "metadata",
+            "created_at",
+            "created_by",
+        ),
         *("version",),
     }
     assert (data["status"], data["display"], data["created_by"]) == ("active", secret[:7] + "…", "operator")

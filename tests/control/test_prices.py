@@ -131,6 +131,7 @@ def test_requests_are_priced_again_only_when_that_is_asked_for(fresh: ControlPro
     ]
     journal = WorkerJournal(fresh.data.journals)
     journal.write(record)
+    journal.close()  # else it would be a worker's that lives and never confirms anything
 
     def rerate(**members: object) -> dict[str, Any]:
         answer = fresh.operator.post(f"{PRICES}/rerate", json={"from": morning, **members})
@@ -144,7 +145,6 @@ def test_requests_are_priced_again_only_when_that_is_asked_for(fresh: ControlPro
     again = rerate(apply=True)
     after = fresh.operator.get("/api/v1/usage").json()["data"]["total"]
     request = fresh.operator.get(f"/api/v1/requests/{record.request_id}").json()["data"]
-    journal.close()
 
     (row,) = looked["rows"]
     assert (row["key_name"], row["model"], row["difference_usd"]) == ("default", "mine", "0.000051")

@@ -5,6 +5,7 @@ requests (key, model, status, minute) is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import add
 from typing import Any
 
 import msgspec
@@ -203,8 +204,9 @@ class Tally:
             if found is None:
                 shared[slot] = [*sums[:10], sums[10][:], sums[11][:]]
             else:
-                for index, value in enumerate(sums):
-                    found[index] += value
+                found[:10] = map(add, found[:10], sums)
+                found[10] += sums[10]
+                found[11] += sums[11]
         return [
             (
                 period,

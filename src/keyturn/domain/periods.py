@@ -10,6 +10,8 @@ import msgspec
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 PERIODS = (("minute", MINUTE_S), ("hour", HOUR_S), ("day", DAY_S))
 """What is kept, shortest first: the days are those of UTC."""
+RANKED_PERIODS = (("day", DAY_S), ("six_days", 6 * DAY_S))
+"""What is kept of each key to rank it by: of all lengths, six days need the fewest to make up any 30."""
 
 
 class Interval(StrEnum):
@@ -31,20 +33,25 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
 def cover(since_s: int, until_s: int) -> list[Span]:
     """Return the fewest spans, in order of time, that make up a stretch between two whole minutes."""
-    return list(_cover(since_s, until_s, len(PERIODS) - 1))
+    return list(_cover(since_s, until_s, PERIODS))
 
 
-def _cover(since_s: int, until_s: int, longest: int) -> Iterator[Span]:
+def cover_days(since_s: int, until_s: int) -> list[Span]:
+    """Return the fewest spans of ``RANKED_PERIODS``, in order of time, that make up a stretch of whole days (UTC)."""
+    return list(_cover(since_s, until_s, RANKED_PERIODS))
+
+
+def _cover(since_s: int, until_s: int, lengths: Sequence[tuple[str, int]]) -> Iterator[Span]:
     if since_s >= until_s:
         return
-    period, length_s = PERIODS[longest]
+    period, length_s = lengths[-1]
     first, last = -(-since_s // length_s) * length_s, until_s // length_s * length_s
     if first < last:
-        yield from _cover(since_s, first, longest - 1)
+        yield from _cover(since_s, first, lengths[:-1])
         yield Span(period, first, last)
-        yield from _cover(last, until_s, longest - 1)
-    elif longest:
-        yield from _cover(since_s, until_s, longest - 1)
+        yield from _cover(last, until_s, lengths[:-1])
+    elif len(lengths) > 1:
+        yield from _cover(since_s, until_s, lengths[:-1])
 
 
 def lacking(spans: Sequence[Span], complete_from_s: Mapping[str, int]) -> Span | None:

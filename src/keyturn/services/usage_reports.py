@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, datetime
+from heapq import nsmallest
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services import accounts as accounts_service, key_access, projects as projects_service, users
 from keyturn.store import accounts, retention, usage_reports
 from keyturn.store.engine import Store
+from keyturn.store.key_sums import KeySums
 from keyturn.store.usage_reports import Dimension, Rank, Step, UsageFilter, UsageRow
 
 DEFAULT_DAYS = 30
@@ -106,6 +108,7 @@ class UsageReports:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._key_sums = KeySums()
 
     async def plan(self, query: UsageQuery, *, by: Principal, most_steps: int = MOST_STEPS) -> Plan | Refused:
         """Make a question answerable: find what it names, and cut the time into what is kept."""
@@ -131,13 +134,15 @@ class UsageReports:
         async with self._store.reading() as connection:
             ranked: list[str] = []
             if by is not None:
-                ranked = await usage_reports.ranking(connection, whole, by, plan.wanted, plan.rank)
                 most = _most_groups(plan, len(steps))
                 if isinstance(most, Refused):
                     return most
-                if len(ranked) > most:
-                    left_out = len(ranked) - most
-                    ranked = only = ranked[:most]
+                found = await usage_reports.ranking(connection, whole, by, plan.wanted, self._key_sums)
+                figure = plan.rank.figure
+                order = ((-figure(figures), -figures[0], name) for name, figures in found.items())
+                ranked = [name for _, _, name in nsmallest(most, order)]
+                if len(found) > most:
+                    left_out, only = len(found) - most, ranked
             rows = await usage_reports.report(connection, steps, by, plan.wanted, only)
             totals = await usage_reports.report(
                 connection, [Step(plan.since_s, plan.until_s, whole)], None, plan.wanted
@@ -252,6 +257,8 @@ def _problem(plan: Plan, complete_from: dict[str, int], most_steps: int) -> Refu
     if (plan.until_s - plan.since_s) // length_s > most_steps:
         message = f"That would be more than {most_steps:,} intervals; ask for longer ones, or for less time"
         return Refused(Reason.INVALID_MEMBER, message, "interval")
+    if plan.since_s >= max(complete_from.values(), default=0):
+        return None
     steps = plan.steps()
     # By the minute, what the first step lacks is all that can be lacking.
     some = islice(steps, 1) if plan.interval is Interval.MINUTE else steps

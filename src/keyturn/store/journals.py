@@ -4,7 +4,9 @@ The only statements in Keyturn that run thousands of times a second together, so
 the driver as text with plain tuples; everything else goes through the expression language.
 """
 
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select
@@ -12,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.domain.journal import Admitted
-from keyturn.domain.periods import PERIODS
+from keyturn.domain.periods import DAY_S, PERIODS, RANKED_PERIODS
 from keyturn.store import ledger
+from keyturn.store.key_sums import FIGURES
 from keyturn.store.series import Series, SeriesKey
 from keyturn.store.tables import admissions, journals
 
@@ -71,12 +74,33 @@ ON CONFLICT (period, start, series_id) DO UPDATE SET {_ADDED}
 """  # noqa: S608 -- constants
     for period, length_s in PERIODS
 ]
-_CLEAR_STAGE = "DELETE FROM staged_rollups"
+_CLEAR_STAGES = ("DELETE FROM staged_rollups", "DELETE FROM staged_keys")
 _OVERALL = f"""
 INSERT INTO overall (period, start, model, status, operation, upstream, {_SUMS})
 VALUES ({", ".join("?" * 18)})
 ON CONFLICT (period, start, model, status, operation, upstream) DO UPDATE SET {_ADDED}
 """  # noqa: S608 -- constants
+_TOTALS = f"""
+INSERT INTO totals (period, start, {_SUMS}) VALUES ({", ".join("?" * 14)})
+ON CONFLICT (period, start) DO UPDATE SET {_ADDED}
+"""  # noqa: S608 -- constants
+_RANKED = ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "errors")
+_STAGE_KEYS = f"""
+CREATE TEMP TABLE IF NOT EXISTS staged_keys (day, key_id, {", ".join(FIGURES)})
+"""
+_STAGED_KEYS = f"""
+INSERT INTO staged_keys
+SELECT r.start / {DAY_S} * {DAY_S}, s.key_id, {", ".join(f"sum(r.{name})" for name in FIGURES)}
+FROM staged_rollups r CROSS JOIN series s ON s.id = r.series_id GROUP BY 1, 2
+"""  # noqa: S608 -- constants
+_KEY_SUMS = [
+    f"""
+INSERT INTO key_sums (period, start, key_id, {", ".join(FIGURES)})
+SELECT '{period}', day / {length_s} * {length_s}, key_id, {", ".join(FIGURES)} FROM staged_keys WHERE true
+ON CONFLICT (period, start, key_id) DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in FIGURES)}
+"""  # noqa: S608 -- constants
+    for period, length_s in RANKED_PERIODS
+]
 _KEY_USAGE = """
 INSERT INTO key_usage (key_id, requests, input_tokens, output_tokens, cost_nano_usd, last_used_at, last_address,
     seen_in_url)
@@ -140,6 +164,7 @@ async def write(connection: AsyncConnection, batch: Batch, series: Series | None
         (_SETTLED, batch.settled),
         (_BLOCKS, batch.blocks),
         (_OVERALL, batch.overall),
+        (_TOTALS, _totals(batch.overall)),
         (_KEY_USAGE, batch.keys),
         (_SECRETS, batch.secrets),
         (_RETIRING, batch.named),
@@ -153,6 +178,15 @@ async def write(connection: AsyncConnection, batch: Batch, series: Series | None
         await connection.exec_driver_sql(_POSITION, (batch.journal, batch.position, batch.finished))
 
 
+def _totals(rows: Sequence[OverallRow]) -> list[tuple[Any, ...]]:
+    """Sum up over everything, as the columns of ``totals`` stand."""
+    found: dict[tuple[str, int], Any] = {}
+    for period, start, _, _, _, _, *sums in rows:
+        known = found.get((period, start))
+        found[period, start] = sums if known is None else list(map(operator.add, known, sums))
+    return [(*slot, *sums) for slot, sums in found.items()]
+
+
 async def _add_rollups(connection: AsyncConnection, rows: Sequence[RollupRow], series: Series) -> None:
     """Add sums to their minutes, hours and days.
 
@@ -162,8 +196,9 @@ async def _add_rollups(connection: AsyncConnection, rows: Sequence[RollupRow], s
     numbers = await series.numbers(connection, {row[1] for row in rows})
     staged = [(row[0], numbers[row[1]], *row[2:]) for row in rows]
     await connection.exec_driver_sql(_STAGE)
+    await connection.exec_driver_sql(_STAGE_KEYS)
     await connection.exec_driver_sql(_STAGED, staged)
-    for statement in (*_ROLLUPS, _CLEAR_STAGE):
+    for statement in (*_ROLLUPS, _STAGED_KEYS, *_KEY_SUMS, *_CLEAR_STAGES):
         await connection.exec_driver_sql(statement)
 
 

@@ -61,51 +61,61 @@ class _Used:
 
     def __init__(self, owners: Mapping[str, tuple[str, str]]) -> None:
         self.lines: dict[tuple[str, str, str], list[int]] = {}
-        """Month, key, model → requests, input and output tokens, nano-dollars."""
-        self.charges: dict[tuple[str, str], list[int]] = {}
-        """Account, month → nano-dollars, requests, the last minute in seconds since 1970 UTC."""
+        """Month, key, model → requests, input and output tokens, nano-dollars; the last minute in seconds since 1970 UTC."""
         self._owners = owners
         self._months: dict[str, list[tuple[int, int, str]]] = {}
-        """Time zone → the months seen so far: where each begins and ends, and its name."""
+        """Time zone → the months seen so far: where each begins and ends, and its name. The last one used is the last."""
 
-    def add(self, row: RollupRow) -> None:
-        minute, (key_id, model, *_), requests, cost = row[0], row[1], row[2], row[7]
-        owner = self._owners.get(key_id)
-        if owner is None:
-            return
-        account_id, zone = owner
-        month = self._month(minute, zone)
-        try:
-            line = self.lines[month, key_id, model]
-        except KeyError:
-            line = self.lines[month, key_id, model] = [0, 0, 0, 0]
-        line[0] += requests
-        line[1] += row[3]
-        line[2] += row[4]
-        line[3] += cost
-        try:
-            charge = self.charges[account_id, month]
-        except KeyError:
-            charge = self.charges[account_id, month] = [0, 0, 0]
-        charge[0] += cost
-        charge[1] += requests
-        charge[2] = max(charge[2], minute)
+    def add(self, rows: Iterable[RollupRow]) -> None:
+        """Take in rows; their keys are often as many, so that this is much of what ingest does."""
+        owners, months, lines = self._owners, self._months, self.lines
+        for minute, (key_id, model, *_), requests, input_tokens, output_tokens, _, _, cost, *_ in rows:
+            owner = owners.get(key_id)
+            if owner is None:
+                continue
+            try:
+                start, end, month = months[owner[1]][-1]
+            except KeyError:
+                start, end, month = 0, 0, ""
+            if not start <= minute < end:
+                month = self._month(minute, owner[1])
+            line = lines.get((month, key_id, model))
+            if line is None:
+                lines[month, key_id, model] = [requests, input_tokens, output_tokens, cost, minute]
+                continue
+            line[0] += requests
+            line[1] += input_tokens
+            line[2] += output_tokens
+            line[3] += cost
+            line[4] = max(line[4], minute)
 
     def rows(self) -> list[tuple[str, str, str, str, int, int, int, int]]:
-        """Return what is added to ``monthly_usage``."""
-        return [
-            (self._owners[key_id][0], month, key_id, model, *sums)  # type: ignore[misc]  # four of them
+        """Return what is added to ``monthly_usage``, in the order of its key."""
+        return sorted(
+            (self._owners[key_id][0], month, key_id, model, *sums[:4])  # type: ignore[misc]  # four of them
             for (month, key_id, model), sums in self.lines.items()
-        ]
+        )
+
+    def charges(self) -> dict[tuple[str, str], list[int]]:
+        """Return by account and month: nano-dollars, requests, the last minute in seconds since 1970 UTC."""
+        found: dict[tuple[str, str], list[int]] = {}
+        for (month, key_id, _), (requests, _, _, cost, minute) in self.lines.items():
+            sums = found.setdefault((self._owners[key_id][0], month), [0, 0, 0])
+            sums[0] += cost
+            sums[1] += requests
+            sums[2] = max(sums[2], minute)
+        return found
 
     def _month(self, minute: int, zone: str) -> str:
         known = self._months.setdefault(zone, [])
-        for start, end, month in known:
-            if start <= minute < end:
-                return month
-        month = month_of(minute, zone)
-        known.append((start_of(month, zone), end_of(month, zone), month))
-        return month
+        found = next((one for one in known if one[0] <= minute < one[1]), None)
+        if found is None:
+            month = month_of(minute, zone)
+            found = start_of(month, zone), end_of(month, zone), month
+        else:
+            known.remove(found)
+        known.append(found)
+        return found[2]
 
 
 async def charge(connection: AsyncConnection, rollups: Sequence[RollupRow], now_ms: int) -> None:
@@ -119,11 +129,10 @@ async def charge(connection: AsyncConnection, rollups: Sequence[RollupRow], now_
     if not rollups:
         return
     used = _Used(await _owners(connection, {row[1][0] for row in rollups}))
-    for row in rollups:
-        used.add(row)
+    used.add(rollups)
     if used.lines:
         await connection.exec_driver_sql(_MONTHLY, used.rows())
-    due = {subject: charge for subject, charge in used.charges.items() if charge[0] > 0}
+    due = {subject: charge for subject, charge in used.charges().items() if charge[0] > 0}
     if not due:
         return
     opened = await books(connection, {account_id for account_id, _ in due})

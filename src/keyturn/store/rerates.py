@@ -7,6 +7,7 @@ from sqlalchemy import select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain import ids
+from keyturn.domain.periods import RANKED_PERIODS
 from keyturn.store.requests import LATE_MS, Ended
 from keyturn.store.tables import key_usage, request_blocks
 
@@ -23,6 +24,16 @@ _OVERALL = """
 UPDATE overall SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2
 WHERE period = ?3 AND start = ?4 AND model = ?6 AND status = ?7 AND operation = ?8 AND upstream = ?9
 """
+_TOTALS = """
+UPDATE totals SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2 WHERE period = ?3 AND start = ?4
+"""
+_KEY_SUMS = [
+    f"""
+UPDATE key_sums SET cost_nano_usd = cost_nano_usd + ?
+WHERE period = '{period}' AND start = ? / {length_s} * {length_s} AND key_id = ?
+"""  # noqa: S608 -- constants
+    for period, length_s in RANKED_PERIODS
+]
 
 RollupChange = tuple[int, int, str, int, str, str, int, str, str]
 """Nano-dollars and unpriced requests to add; then period, start and series: what is not kept any more stays away."""
@@ -74,6 +85,10 @@ async def adjust(
     if rollups:
         for statement in (_ROLLUP, _OVERALL):
             await connection.exec_driver_sql(statement, list(rollups))
+        await connection.exec_driver_sql(_TOTALS, [change[:4] for change in rollups])
+    if days := [(change[0], change[3], change[4]) for change in rollups if change[2] == "day"]:
+        for statement in _KEY_SUMS:
+            await connection.exec_driver_sql(statement, days)
     for key_id, difference in sorted(keys.items()):
         changed = update(key_usage).where(key_usage.c.key_id == key_id)
         await connection.execute(changed.values(cost_nano_usd=key_usage.c.cost_nano_usd + difference))

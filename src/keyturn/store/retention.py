@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain import ids
 from keyturn.store.tables import request_blocks
-from keyturn.store.usage_tables import overall, rollups, usage_horizons
+from keyturn.store.usage_tables import overall, rollups, totals, usage_horizons
 
 BLOCKS_AT_ONCE = 64
 """Rows of the request log, 4,096 requests: some milliseconds."""
@@ -45,7 +45,7 @@ async def prune_requests(connection: AsyncConnection, horizon: Horizon) -> bool:
 
 async def prune_rollups(connection: AsyncConnection, horizon: Horizon) -> bool:
     """Delete some old sums by the minute and by the hour; ``True``: there may be more. Sums by the day stay."""
-    for table in (rollups, overall):
+    for table in (rollups, overall, totals):
         for period, before_s in (("minute", horizon.minutes_s), ("hour", horizon.hours_s)):
             old = (table.c.period == period, table.c.start < before_s)
             if await _prune(connection, table, old, ROLLUPS_AT_ONCE):

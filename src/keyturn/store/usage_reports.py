@@ -1,11 +1,13 @@
 """Queries for usage by any dimension, over time.
 
 A report is asked for as steps, each made up of spans that one period covers exactly. Every span is one range of the
-primary key. Three ways lead to the rows:
+primary key. Five ways lead to the rows:
 
 =========  ==================================  =======================================================
 way        when                                reads
 =========  ==================================  =======================================================
+totals     all requests are meant              ``totals``: a row an hour
+ranked     keys or their owners are ranked     ``key_sums``, remembered but for the last day
 overall    nothing asks whose a request was    ``overall``: some dozen rows an hour
 single     few series are meant                ``rollups``, each row by its whole key
 ranges     otherwise                           ``rollups``, everything in the spans
@@ -14,9 +16,10 @@ ranges     otherwise                           ``rollups``, everything in the sp
 Written as text, because the order of the joins is what makes it fast, and only ``CROSS JOIN`` keeps it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
+from operator import add
 
 import msgspec
 from sqlalchemy import text
@@ -24,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.periods import PERIODS, Span
 from keyturn.domain.restrictions import allows_name
+from keyturn.store.key_sums import FIGURES, Figures, KeySums, added
 
 SINGLE_ROWS = 60_000
 """As many rows are looked for one by one; to read a month of everything takes longer from there on."""
@@ -135,29 +139,66 @@ class Rank(StrEnum):
     TOKENS = "tokens"
     ERRORS = "errors"
 
+    def figure(self, figures: Figures) -> int:
+        """Return what is compared."""
+        if self is Rank.TOKENS:
+            return figures[1] + figures[2]
+        return figures[_PLACES[self]]
 
-_RANKS = {
-    Rank.REQUESTS: ("requests",),
-    Rank.COST: ("cost_nano_usd",),
-    Rank.TOKENS: ("input_tokens", "output_tokens"),
-    Rank.ERRORS: ("errors",),
-}
+
+_PLACES = {Rank.REQUESTS: 0, Rank.COST: 3, Rank.ERRORS: 4}
+
+
+class _Ask(msgspec.Struct, frozen=True):
+    """A query, but for what to sum up."""
+
+    query: Callable[[Callable[[str], str]], str]
+    values: dict[str, object]
 
 
 async def ranking(
-    connection: AsyncConnection, spans: Sequence[Span], by: Dimension, wanted: UsageFilter, rank: Rank
-) -> list[str]:
-    """Return all groups that there are, the first ones first. Reads no histograms, which are most of what is kept."""
-    ask = await _prepare(connection, [Step(0, 0, spans)], by, wanted, None)
-    columns = _RANKS[rank] if rank is Rank.REQUESTS else (*_RANKS[rank], "requests")
+    connection: AsyncConnection, spans: Sequence[Span], by: Dimension, wanted: UsageFilter, key_sums: KeySums
+) -> Mapping[str, Figures]:
+    """Return what to rank groups by, of all that there are. Reads no histograms, which are most of what is kept."""
+    if by not in _OWNERS or wanted.key_id or _asks_what(wanted):
+        return await _figures(connection, spans, by, wanted)
+    found: Mapping[str, Figures] = {}
+    for span in spans:
+        if span.period == "day":
+            of_keys = await key_sums.of(connection, span)
+            found = added(found, await _of_owners(connection, of_keys, by, wanted))
+    rest = [span for span in spans if span.period != "day"]
+    return added(found, await _figures(connection, rest, by, wanted)) if rest else found
 
+
+async def _figures(
+    connection: AsyncConnection, spans: Sequence[Span], by: Dimension, wanted: UsageFilter
+) -> dict[str, Figures]:
     def sums(table: str) -> str:
-        return ", ".join(f"sum({table}.{name}) AS {name}" for name in columns)
+        return ", ".join(f"sum({table}.{name}) AS {name}" for name in FIGURES)
 
+    ask = await _prepare(connection, [Step(0, 0, spans)], by, wanted, None)
     found = (await connection.execute(text(ask.query(sums)), ask.values)).all()
-    tokens = rank is Rank.TOKENS
-    ranked = sorted(found, key=lambda row: (-(row[2] + row[3] if tokens else row[2]), -row[-1], row[1]))
-    return [str(row[1]) for row in ranked]
+    return {str(row[1]): tuple(row[2:]) for row in found}
+
+
+async def _of_owners(
+    connection: AsyncConnection, of_keys: Mapping[str, Figures], by: Dimension, wanted: UsageFilter
+) -> Mapping[str, Figures]:
+    """Sum up by the owners of keys; a key without one counts as nobody's, unless somebody's are wanted."""
+    where, values = await _narrow(connection, by, wanted, None, "s")
+    if by is Dimension.KEY and not where:
+        return of_keys
+    group = "k.id" if by is Dimension.KEY else _GROUPS[by]
+    query = f"SELECT k.id, {group} FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
+    owners = {row[0]: row[1] for row in await connection.execute(text(query), values)}
+    found: dict[str, Figures] = {}
+    for key_id, figures in of_keys.items():
+        owner = owners.get(key_id, None if where else "")
+        if owner is not None:
+            known = found.get(owner)
+            found[owner] = figures if known is None else tuple(map(add, known, figures))
+    return found
 
 
 async def report(
@@ -190,13 +231,6 @@ async def names(connection: AsyncConnection, by: Dimension, ids: Iterable[str]) 
     return {row[0]: row[1] for row in await connection.execute(query, wanted)}
 
 
-class _Ask(msgspec.Struct, frozen=True):
-    """A query, but for what to sum up."""
-
-    query: Callable[[Callable[[str], str]], str]
-    values: dict[str, object]
-
-
 async def _prepare(
     connection: AsyncConnection,
     steps: Sequence[Step],
@@ -207,7 +241,8 @@ async def _prepare(
     """Choose the way to the rows."""
     if by not in _OWNERS and not _asks_whose(wanted):
         where, values = await _narrow(connection, by, wanted, only, "r")
-        return _Ask(partial(_from_overall, by, where), {"spans": _ranges(steps), **values})
+        table = "overall" if by or where else "totals"
+        return _Ask(partial(_from_sums, table, by, where), {"spans": _ranges(steps), **values})
     series = None
     if wanted != UsageFilter() or only is not None:
         series = await _series(connection, by, wanted, only)
@@ -226,6 +261,10 @@ def _asks_whose(wanted: UsageFilter) -> bool:
     return any(given[name] for name in _OWNER_COLUMNS)
 
 
+def _asks_what(wanted: UsageFilter) -> bool:
+    return bool(wanted.models or wanted.statuses is not None or wanted.operation or wanted.upstream)
+
+
 def _counts(table: str) -> str:
     return ", ".join(f"sum({table}.{name}) AS {name}" for name in _COUNTS)
 
@@ -239,12 +278,12 @@ def _sums(table: str) -> str:
     return f"{_counts(table)}, {histograms}"
 
 
-def _from_overall(by: Dimension | None, where: str, sums: Callable[[str], str]) -> str:
+def _from_sums(table: str, by: Dimension | None, where: str, sums: Callable[[str], str]) -> str:
     group = _GROUPS[by].replace("s.", "r.", 1) if by else "''"
     return f"""
 WITH {_SPANS}
 SELECT span.step, {group}, {sums("r")}
-FROM span CROSS JOIN overall r ON r.period = span.period AND r.start >= span.since AND r.start < span.until
+FROM span CROSS JOIN {table} r ON r.period = span.period AND r.start >= span.since AND r.start < span.until
 {where} GROUP BY 1, 2
 """  # noqa: S608 -- put together from constants
 

@@ -62,6 +62,31 @@ overall = Table(
     sqlite_with_rowid=False,
 )
 
+totals = Table(
+    "totals",
+    metadata,
+    # The same sums over everything: a course of time over a month is read from one row an hour.
+    Column("period", String(6), primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
+key_sums = Table(
+    "key_sums",
+    metadata,
+    # What keys are ranked by, and nothing else: ten of these rows at most make up a month of a key.
+    Column("period", String(8), primary_key=True),  # day, six_days
+    Column("start", BigInteger, primary_key=True),
+    Column("key_id", String(40), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_nano_usd", BigInteger, nullable=False),
+    Column("errors", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 usage_horizons = Table(
     "usage_horizons",
     metadata,

@@ -17,7 +17,14 @@ from keyturn.domain import journal
 from keyturn.domain.journal import Served
 from keyturn.store import journals, requests, tables, usage
 from keyturn.store.engine import Store, open_store
-from keyturn.store.usage_tables import overall, rollups
+from keyturn.store.usage_tables import key_sums, overall, rollups, totals
+
+SUMMED = [
+    *itertools.product((rollups, overall, totals), ("minute", "hour", "day")),
+    (key_sums, "day"),
+    (key_sums, "six_days"),
+]
+"""Tables and periods in which every request is counted."""
 
 
 @pytest.fixture
@@ -53,7 +60,7 @@ async def counted(store: Store) -> int:
     """Return how many requests the key has, by every account the same."""
     async with store.reading() as connection:
         of_key = (await usage.of_keys(connection, [KEY]))[KEY].requests
-        for table, period in itertools.product((rollups, overall), ("minute", "hour", "day")):
+        for table, period in SUMMED:
             query = select(func.sum(table.c.requests)).where(table.c.period == period)
             assert (await connection.scalar(query) or 0) == of_key
         records = await connection.scalars(select(tables.request_blocks.c.records))

@@ -11,9 +11,11 @@ from keyturn.domain.periods import (
     HOUR_S,
     MINUTE_S,
     PERIODS,
+    RANKED_PERIODS,
     Interval,
     Span,
     cover,
+    cover_days,
     day_start,
     end_of,
     lacking,
@@ -48,6 +50,23 @@ def test_spans_make_up_the_whole_without_gap_or_overlap(since_s: int, until_s: i
 def test_whole_days_are_read_from_days() -> None:
     """They are kept for ever, and there are few of them."""
     assert cover(0, 30 * DAY_S) == [Span("day", 0, 30 * DAY_S)]
+
+
+@given(st.integers(0, 400), st.integers(1, 90))
+def test_days_make_up_the_whole_from_few_sums(first: int, days: int) -> None:
+    """Ten of a key at most for 30 days, whenever those begin: ten thousand keys must be ranked in no time."""
+    lengths = dict(RANKED_PERIODS)
+    spans = cover_days(first * DAY_S, (first + days) * DAY_S)
+
+    position = first * DAY_S
+    for span in spans:
+        assert span.since_s == position < span.until_s
+        assert span.since_s % lengths[span.period] == span.until_s % lengths[span.period] == 0
+        position = span.until_s
+    assert position == (first + days) * DAY_S
+    read = sum((span.until_s - span.since_s) // lengths[span.period] for span in spans)
+    assert read <= days // 6 + 10
+    assert days != 30 or read <= 10
 
 
 @pytest.mark.parametrize("name", ZONES)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fakes.heard import Heard
@@ -77,7 +77,19 @@ class Books:
                 row.period: (row.cost_nano_usd, row.unpriced) for row in await connection.execute(rollups)
             }
             found["key"] = (await connection.scalar(query) or 0, 0)
+            await self._agree(connection)
         return found
+
+    async def _agree(self, connection: AsyncConnection) -> None:
+        """Assert that what is summed up over keys, and of keys for ranking, is the same as what it is made of."""
+        costs = {}
+        for table in (usage_tables.rollups, usage_tables.overall, usage_tables.totals, usage_tables.key_sums):
+            columns = table.c
+            summed = select(columns.period, func.sum(columns.cost_nano_usd)).group_by(columns.period)
+            costs[table.name] = {row[0]: row[1] for row in await connection.execute(summed)}
+        days = costs["rollups"].get("day")
+        assert costs["overall"] == costs["totals"] == costs["rollups"]
+        assert costs["key_sums"] == ({"day": days, "six_days": days} if costs["rollups"] else {})
 
 
 @pytest.fixture

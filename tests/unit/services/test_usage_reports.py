@@ -206,6 +206,56 @@ async def test_durations_are_those_of_the_requests(
             assert told == pytest.approx(exact, rel=0.04)
 
 
+@pytest.mark.parametrize("rank", list(Rank))
+@pytest.mark.parametrize("by", [Dimension.KEY, Dimension.ACCOUNT, Dimension.MODEL])
+@pytest.mark.parametrize("span", [SPAN, {"days": 6}, {"days": 30}, {"days": 5, "account": ACCOUNTS[0]}])
+async def test_groups_stand_in_the_order_that_is_asked_for(
+    reports: UsageReports, used: list[Served], by: Dimension, rank: Rank, span: dict[str, Any]
+) -> None:
+    """However the time is put together; asked twice, because the second answer draws on the first."""
+    figures = {
+        Rank.REQUESTS: lambda usage: usage.requests,
+        Rank.COST: lambda usage: usage.cost_nano_usd,
+        Rank.TOKENS: lambda usage: usage.input_tokens + usage.output_tokens,
+        Rank.ERRORS: lambda usage: usage.errors,
+    }
+    for _ in range(2):
+        report = await ask(reports, by=by, rank=rank, **span)
+
+        ranked = [figures[rank](line.usage) for line in report.lines]
+        assert ranked == sorted(ranked, reverse=True)
+        assert sum(ranked) == figures[rank](report.total.usage)
+
+
+async def test_what_comes_in_late_counts_in_the_order(
+    store: Store, reports: UsageReports, used: list[Served]
+) -> None:
+    """What closed days came to is remembered, and a worker's last journal may be read a week later."""
+    before = await ask(reports, by=Dimension.KEY, rank=Rank.COST, days=30, groups=1)
+    other = next(one for one in KEYS if one != before.lines[0].usage.group)
+    late = msgspec.structs.replace(
+        used[0], key_id=other, started_us=(NOW_S - 3 * DAY_S) * 1_000_000, cost_nano_usd=10**15
+    )
+    await use(store, [late])
+
+    after = await ask(reports, by=Dimension.KEY, rank=Rank.COST, days=30, groups=1)
+
+    assert [line.usage.group for line in after.lines] == [other]
+
+
+async def test_a_key_that_nobody_knows_is_ranked_as_nobodys(store: Store, reports: UsageReports) -> None:
+    """Its requests were served: they must not be missing."""
+    await own(store)
+    made = requests(20, since_s=NOW_S - HOUR_S, until_s=NOW_S)
+    await use(store, [msgspec.structs.replace(one, key_id="key_gone") for one in made])
+
+    report = await ask(reports, by=Dimension.ACCOUNT, days=2)
+    within = await ask(reports, by=Dimension.ACCOUNT, days=2, account=ACCOUNTS[0])
+
+    assert [(line.usage.group, line.usage.requests) for line in report.lines] == [("", 20)]
+    assert within.lines == []
+
+
 @pytest.mark.parametrize("by", [Dimension.KEY, Dimension.MODEL, Dimension.STATUS, Dimension.PROJECT])
 async def test_the_first_groups_are_those_that_come_first(
     reports: UsageReports, used: list[Served], by: Dimension

@@ -9,6 +9,7 @@ down_revision = "0007"
 NO_HISTOGRAM = sa.text("X''")
 _OLD = "requests, input_tokens, output_tokens, cached_tokens, cost_nano_usd, estimated, recovered, unpriced"
 _SUMS = ", ".join(f"sum({name})" for name in _OLD.split(", "))
+_RANKED = ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "errors")
 _ERRORS = "CASE WHEN status = 0 OR (status >= 400 AND status <> 499) THEN requests ELSE 0 END"
 """Near enough: a stream that broke off after a good beginning was not told apart."""
 
@@ -48,6 +49,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "period", "start", "model", "status", "operation", "upstream", name=op.f("pk_overall")
         ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "totals",
+        sa.Column("period", sa.String(length=6), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        *_sums(),
+        sa.PrimaryKeyConstraint("period", "start", name=op.f("pk_totals")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "key_sums",
+        sa.Column("period", sa.String(length=8), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("key_id", sa.String(length=40), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in _RANKED),
+        sa.PrimaryKeyConstraint("period", "start", "key_id", name=op.f("pk_key_sums")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -99,6 +117,17 @@ def _move() -> None:
         f"SELECT period, start, model, status, '', '', {_SUMS}, 0, sum({_ERRORS}) "
         "FROM rollups_before GROUP BY period, start, model, status"
     )
+    op.execute(
+        f"INSERT INTO totals (period, start, {_OLD}, reasoning_tokens, errors) "  # noqa: S608 -- constants
+        f"SELECT period, start, {_SUMS}, 0, sum(errors) FROM overall GROUP BY period, start"
+    )
+    for period, days in (("day", 1), ("six_days", 6)):
+        op.execute(
+            f"INSERT INTO key_sums (period, start, key_id, {', '.join(_RANKED)}) "  # noqa: S608 -- constants
+            f"SELECT '{period}', start / {days * 86_400} * {days * 86_400}, key_id, "
+            f"{', '.join(f'sum({name})' for name in _RANKED)} "
+            "FROM rollups JOIN series ON id = series_id WHERE period = 'day' GROUP BY 2, 3"
+        )
     # What was kept until now: minutes for 2 days, hours for 60.
     for period, days in (("minute", 2), ("hour", 60)):
         op.execute(

@@ -1,0 +1,70 @@
+"""What keys used in whole days (UTC): enough to rank them by, and no more."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn.domain.periods import DAY_S, Span, cover_days
+
+MOST_REMEMBERED = 100_000
+"""Keys, some 30 MiB; of more, the days are summed up anew each time."""
+
+FIGURES = ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "errors")
+Figures = tuple[int, ...]
+"""As ``FIGURES`` names them."""
+
+_SUMS = f"""
+SELECT key_id, {", ".join(f"sum({name})" for name in FIGURES)} FROM key_sums WHERE {{ranges}} GROUP BY key_id
+"""  # noqa: S608 -- constants
+_STAMP = f"""
+SELECT start, {", ".join(FIGURES)}, unpriced FROM totals
+WHERE period = 'day' AND start >= :since AND start < :until ORDER BY start
+"""  # noqa: S608 -- constants
+
+
+class KeySums:
+    """Sums up days by key, and remembers what all but the last day of the last question came to.
+
+    What is remembered is used as long as the sums over all keys are the same for each of its days: requests that come in
+    late, and prices that are corrected, change them.
+    """
+
+    def __init__(self) -> None:
+        self._stamp: object = None
+        self._earlier: dict[str, Figures] = {}
+
+    async def of(self, connection: AsyncConnection, days: Span) -> Mapping[str, Figures]:
+        """Return what each key used in a stretch of whole days; who used nothing is not in it."""
+        last = days.until_s - DAY_S
+        values = {"since": days.since_s, "until": last}
+        stamp = days.since_s, last, (await connection.execute(text(_STAMP), values)).all()
+        if stamp != self._stamp:
+            earlier = await _sums(connection, days.since_s, last)
+            self._earlier = earlier if len(earlier) <= MOST_REMEMBERED else {}
+            self._stamp = stamp if earlier is self._earlier else None
+        else:
+            earlier = self._earlier
+        return added(earlier, await _sums(connection, last, days.until_s))
+
+
+def added(one: Mapping[str, Figures], other: Mapping[str, Figures]) -> Mapping[str, Figures]:
+    """Add up two sums of the same figures."""
+    if not one or not other:
+        return one or other
+    both = dict(one)
+    for name, figures in other.items():
+        known = both.get(name)
+        both[name] = figures if known is None else tuple(map(int.__add__, known, figures))
+    return both
+
+
+async def _sums(connection: AsyncConnection, since_s: int, until_s: int) -> dict[str, Figures]:
+    spans = cover_days(since_s, until_s)
+    if not spans:
+        return {}
+    ranges = " OR ".join(
+        f"(period = '{span.period}' AND start >= {span.since_s} AND start < {span.until_s})" for span in spans
+    )
+    found = await connection.exec_driver_sql(_SUMS.format(ranges=ranges))
+    return {row[0]: tuple(row[1:]) for row in found.all()}
