@@ -323,4 +323,5 @@ def test_cursors_that_no_list_has_given_are_refused(control: ControlProcess) -> 
         "INVALID_MEMBER",
         "cursor",
     )
-    assert code(control.operator.get(LEDGER, params={"cursor": "0"}))[:2] == (400, "INVALID_MEMBER")
+    for cursor in ("0", str(2**63)):
+        assert code(control.operator.get(LEDGER, params={"cursor": cursor}))[:2] == (400, "INVALID_MEMBER")

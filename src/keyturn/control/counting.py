@@ -328,6 +328,9 @@ class Counting:
             if crossings and self._tell is not None:
                 try:
                     await self._tell(crossings)
+                except SQLAlchemyError as error:
+                    self.authority.crossings[:0] = crossings  # nobody has heard of them
+                    structlog.get_logger().error("thresholds can't be told; trying again", why=str(error))
                 except Exception:  # noqa: BLE001 -- limits go on, whoever hears of them
                     structlog.get_logger().exception("thresholds can't be told")
 

@@ -38,8 +38,10 @@ One flat list, because nothing else is made for a group of requests that may wel
 """
 SHORT_HISTOGRAM = 64
 """Bytes; a longer one is worth making short before it is stored."""
-NO_ERROR = frozenset({"ok", "client_left"})
-"""Outcomes that are nobody's fault."""
+ANSWERED, CLIENT_LEFT = "ok", "client_left"
+"""Outcomes that are nobody's fault; what was answered may be the provider's refusal, though."""
+LEAST_REFUSAL = 400
+"""The first status that is one."""
 
 
 class _Begun(msgspec.Struct, frozen=True, array_like=True, tag=ADMITTED, gc=False):
@@ -150,7 +152,7 @@ class Tally:
         sums[3] += record.cached_tokens
         sums[4] += record.reasoning_tokens
         sums[5] += record.cost_nano_usd
-        if record.outcome not in NO_ERROR:
+        if record.outcome != CLIENT_LEFT and (record.outcome != ANSWERED or record.status >= LEAST_REFUSAL):
             sums[6] += 1
         if record.source != _REPORTED:
             sums[8 if record.source == _RECOVERED else 7] += 1

@@ -1,5 +1,7 @@
 """What the gateway reads of an OpenAI-style request: the model, whether to stream, how much may come back."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from keyturn.dialects.json_scan import Members
@@ -7,7 +9,14 @@ from keyturn.domain.refusals import Reason, Refused
 
 MOST_OUTPUT_TOKENS = 10**9
 MOST_ANSWERS = 1_000
-_CAPS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_CHAT_CAPS = ("max_completion_tokens", "max_tokens")
+_CAPS = {
+    "chat": _CHAT_CAPS,
+    "generate": _CHAT_CAPS,
+    "completions": ("max_tokens",),
+    "responses": ("max_output_tokens",),
+}
+"""By operation, what a provider goes by: it passes over a member of another one, and so must what is reserved."""
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 _integer: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
@@ -29,11 +38,12 @@ class Call(msgspec.Struct, frozen=True):
     answers: int = 1
 
 
-def read(found: Members, model: str = "") -> Call | Refused:
+def read(found: Members, operation: str, model: str = "") -> Call | Refused:
     """Read the members the gateway acts on.
 
     Args:
         found: The body's top-level members.
+        operation: What is asked for, as ``gateway.paths`` calls it.
         model: The model named by the path, where the path names one; the body may then leave it out or agree.
     """
     raw = found.get("model")
@@ -59,7 +69,7 @@ def read(found: Members, model: str = "") -> Call | Refused:
         stream = text == b"true"
         if not stream and text not in {b"false", b"null"}:
             return Refused(Reason.INVALID_MEMBER, "'stream' must be true or false", "stream")
-    cap = _cap(found)
+    cap = _cap(found, _CAPS.get(operation, ()))
     return cap if isinstance(cap, Refused) else Call(named, stream, cap, _answers(found))
 
 
@@ -81,8 +91,10 @@ def _answers(found: Members) -> int:
     return answers
 
 
-def _cap(found: Members) -> int | Refused | None:
-    for name in _CAPS:
+def _cap(found: Members, names: Sequence[str]) -> int | Refused | None:
+    """Return the largest that is named: which of two a provider goes by, it alone knows."""
+    largest = None
+    for name in names:
         raw = found.get(name)
         if raw is None:
             continue
@@ -93,5 +105,5 @@ def _cap(found: Members) -> int | Refused | None:
         if value is not None:
             if value < 0:
                 return Refused(Reason.INVALID_MEMBER, f"'{name}' must not be negative", name)
-            return min(value, MOST_OUTPUT_TOKENS)
-    return None
+            largest = max(largest or 0, min(value, MOST_OUTPUT_TOKENS))
+    return largest

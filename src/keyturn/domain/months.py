@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 UTC = "UTC"
 LAST_YEAR = 2100
-_MONTH = re.compile(r"(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])")
+_MONTH = re.compile(r"(?P<year>[0-9]{4})-(?P<month>0[1-9]|1[0-2])")
 
 
 def is_month(text: str) -> bool:

@@ -272,7 +272,7 @@ class Admission:
 
     def read_call(self, members: Members) -> openai_calls.Call | None:
         """Read what the gateway acts on; ``None`` after a refusal."""
-        call = openai_calls.read(members, self.model)
+        call = openai_calls.read(members, self.operation.name, self.model)
         if isinstance(call, Refused):
             self.refuse(call, self.key.id)
             return None

@@ -147,6 +147,10 @@ class Credit:
             if new.reference is not None:
                 known = await credit.amount_under(connection, found.id, new.reference)
             if known is None:
+                before = (await ledger.books(connection, [found.id]))[found.id].balance
+                if abs(before + new.amount) > LARGEST_USD * NANO_PER_USD:
+                    message = f"No account has, or owes, more than {LARGEST_USD} dollars"
+                    return Refused(Reason.INVALID_MEMBER, message, "amount_usd")
                 await change(connection, found)
             elif known != new.amount:
                 message = "This reference was used for another amount"

@@ -23,6 +23,8 @@ from keyturn.store.engine import Store
 LOOK_EVERY_S = 1.0
 """Credit ends when it is said to end, so the next end is looked up each second: 0.2 ms."""
 MONTHS_EVERY_MS = 60_000
+AHEAD_MS = 60_000
+"""How long before its end a grant is kept in mind: whoever charges the account takes it off, too, and may come first."""
 DAY_MS = 86_400_000
 NOTICE_DAYS = (1, 7)
 """How long before its end a grant is spoken of."""
@@ -43,6 +45,8 @@ class CreditWatch:
         self._counters = counters
         self._flush = flush
         self._months_at_ms = 0
+        self._ends: set[tuple[str, int]] = set()
+        """Account and when a grant of it ends: of those whose end not everybody who counts has heard of."""
 
     async def run(self) -> None:
         """Look at once, and then again and again."""
@@ -56,19 +60,20 @@ class CreditWatch:
     async def look(self, now_ms: int) -> None:
         """Post the grants that have ended, and give what the month brings to whoever has not had it."""
         async with self._store.reading() as connection:
-            ends = await credit.next_expiry(connection)
-        is_due = ends is not None and ends <= now_ms
-        if not is_due and now_ms < self._months_at_ms:
+            self._ends |= await credit.ends_until(connection, now_ms + AHEAD_MS)
+        over = {end for end in self._ends if end[1] <= now_ms}
+        if not over and now_ms < self._months_at_ms:
             return
-        if is_due:
+        if over:
             await self._flush()
         async with self._store.writing() as connection:
             changed = await _expire(connection, now_ms)
             # A month's credit ends when the next month begins: whoever lives by it is never without.
             changed |= await _begin_months(connection, now_ms)
         self._months_at_ms = now_ms + MONTHS_EVERY_MS
-        for account_id in sorted(changed):
+        for account_id in sorted(changed | {account_id for account_id, _ in over}):
             await self._counters.reload(account_id)
+        self._ends -= over
 
     async def remind(self, now_ms: int) -> None:
         """Tell of accounts that have nothing left, and of grants that end soon; of each once."""

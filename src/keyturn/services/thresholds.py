@@ -67,17 +67,21 @@ class Thresholds:
                     whose = await alerts.whose(connection, crossing.bound.owner_id)
                     if whose is not None:
                         await events.keep_stored(connection, [_event(crossing, passed[-1], whose)])
+        for crossing, passed in found:
+            self._remember(crossing, passed[-1])
 
     def _is_old(self, crossing: Crossing, percent: int) -> bool:
-        """Say whether this was told within the hour, and remember that it is told now."""
-        fact = crossing.bound.counter, percent, thresholds.period(crossing)
-        if crossing.at - self._told.get(fact, -thresholds.HOUR_S) < thresholds.HOUR_S:
-            return True
+        """Say whether this was told within the hour."""
+        told_at = self._told.get(_fact(crossing, percent), -thresholds.HOUR_S)
+        return crossing.at - told_at < thresholds.HOUR_S
+
+    def _remember(self, crossing: Crossing, percent: int) -> None:
+        """Keep in mind that this is told and stored; before that, it might never be."""
+        fact = _fact(crossing, percent)
         self._told.pop(fact, None)
         if len(self._told) >= REMEMBERED:
             del self._told[next(iter(self._told))]
         self._told[fact] = crossing.at
-        return False
 
     async def show(self, owner_id: str, *, by: Principal) -> OwnerThresholds | Refused:
         """Return what is told of the limits of a key, project or account; of the node where none is named."""
@@ -117,6 +121,10 @@ class Thresholds:
     def _shown(self, owner_id: str) -> OwnerThresholds:
         own = self._own.get(owner_id)
         return OwnerThresholds(owner_id, self._usual if own is None else own, own=own is not None)
+
+
+def _fact(crossing: Crossing, percent: int) -> tuple[str, int, str]:
+    return crossing.bound.counter, percent, thresholds.period(crossing)
 
 
 async def _is_news(connection: AsyncConnection, crossing: Crossing, passed: Sequence[int]) -> bool:

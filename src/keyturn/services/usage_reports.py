@@ -29,6 +29,8 @@ DEFAULT_GROUPS, DEFAULT_GROUPS_OVER_TIME = 1_000, 20
 STEPS_AT_ONCE = 24
 """Steps of an export that are summed up with one query: a day by the hour."""
 QUANTILES = (0.5, 0.95)
+LATEST_S = 253_370_764_800
+"""The last year that a calendar knows, in seconds since 1970 UTC: no day of it is asked for, so that each has a next one."""
 
 
 class UsageQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,9 +243,9 @@ def _span(query: UsageQuery, zone: ZoneInfo) -> tuple[int, int] | Refused:
     if query.until_ms is None:
         until_s = periods.end_of(query.interval, system.now(), zone)
     else:
-        until_s = -(-query.until_ms // (MINUTE_S * 1000)) * MINUTE_S
+        until_s = min(LATEST_S, -(-query.until_ms // (MINUTE_S * 1000)) * MINUTE_S)
     if query.since_ms is None:
-        since_s = periods.day_start(until_s - 1, zone, days=1 - (query.days or DEFAULT_DAYS))
+        since_s = max(0, periods.day_start(until_s - 1, zone, days=1 - (query.days or DEFAULT_DAYS)))
     else:
         since_s = periods.floor_minute(query.since_ms / 1000)
     if since_s >= until_s:

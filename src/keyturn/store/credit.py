@@ -73,10 +73,10 @@ async def expired(connection: AsyncConnection, now_ms: int) -> set[str]:
     return set(await connection.scalars(query))
 
 
-async def next_expiry(connection: AsyncConnection) -> int | None:
-    """Return when the next grant ends, in milliseconds since 1970 UTC."""
-    found: int | None = await connection.scalar(select(func.min(grants.c.expires_at)).where(_ends()))
-    return found
+async def ends_until(connection: AsyncConnection, before_ms: int) -> set[tuple[str, int]]:
+    """Return the accounts with grants that end by a time, and when they do, in milliseconds since 1970 UTC."""
+    query = select(grants.c.account_id, grants.c.expires_at).where(_ends(), grants.c.expires_at <= before_ms)
+    return {(account_id, ends) for account_id, ends in await connection.execute(query)}
 
 
 async def ending(connection: AsyncConnection, before_ms: int) -> list[Grant]:

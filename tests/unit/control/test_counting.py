@@ -5,14 +5,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from fakes.books_of_node import ACCOUNT, OTHER_PROJECT, PROJECT, Journals, begun, ended, furnish
+from fakes.house import House
 from keyturn import system
 from keyturn.authority.memory import MemoryAuthority
-from keyturn.control.counting import Books
+from keyturn.control.bus_server import BusServer
+from keyturn.control.counting import Books, Counting
 from keyturn.domain.faults import Fault
 from keyturn.domain.leases import Ask, Return
-from keyturn.domain.limits import WINDOW_S, Bound, Limit, Metric, Scope, Window
+from keyturn.domain.limits import WINDOW_S, Bound, Crossing, Limit, Metric, Scope, Window
 from keyturn.domain.refusals import Reason
 from keyturn.store.engine import Store
 from support.asking import take, used
@@ -57,6 +60,35 @@ def bound(
 ) -> Bound:
     """Return a limit of 100."""
     return Bound(owner, scope, Limit(metric, window, 100, model))
+
+
+async def test_a_threshold_that_could_not_be_stored_is_told_later(
+    store: Store, journals: Journals, tmp_path: Path
+) -> None:
+    """The counter passes it once; a full disk must not swallow the alert."""
+    heard: list[list[Crossing]] = []
+    told = asyncio.Event()
+
+    async def tell(crossings: list[Crossing]) -> None:
+        heard.append(list(crossings))
+        if len(heard) == 1:
+            raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        told.set()
+
+    house = House()
+    workers = BusServer(
+        journals=tmp_path, locations=frozenset(), look=house.look, configuration=house.configuration
+    )
+    counting = Counting(store, journals.ingest, workers, journals=tmp_path, tell=tell)
+    full = Crossing(bound("key_a"), 100, 100, 100, system.now(), None)
+    counting.authority.crossings.append(full)
+
+    async with asyncio.timeout(10):
+        running = asyncio.create_task(counting.run())
+        await told.wait()
+    running.cancel()
+
+    assert heard == [[full], [full]]
 
 
 EVERY = [*WINDOW_S, Window.DAY, Window.MONTH, Window.LIFETIME]

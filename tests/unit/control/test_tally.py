@@ -75,6 +75,18 @@ def test_sums_are_by_what_requests_have_in_common_and_by_minute() -> None:
         assert sum(row[6] for row in found.overall if row[0] == period) == 5
 
 
+def test_a_providers_refusal_that_was_handed_on_is_an_error_of_the_request() -> None:
+    """It went well for the gateway, and not for whoever looks for why nothing works."""
+    found = batch(
+        served(status=429),
+        served(status=503),
+        served(status=499, outcome="client_left"),
+        served(status=200),
+    )
+
+    assert {row[1][2]: row[8] for row in found.rollups} == {429: 1, 503: 1, 499: 0, 200: 0}
+
+
 def test_durations_are_kept_beside_the_sums_of_one_key_and_of_all() -> None:
     """A mean says nothing of the one request in twenty that took ten times as long."""
     took = (1_000, 2_000, 900_000)

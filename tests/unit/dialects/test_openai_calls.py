@@ -7,11 +7,11 @@ from keyturn.dialects.openai_calls import Call
 from keyturn.domain.refusals import Reason, Refused
 
 
-def read(body: str, model: str = "") -> Call | Refused:
+def read(body: str, model: str = "", operation: str = "chat") -> Call | Refused:
     """Read a body."""
     found = json_scan.members(body.encode())
     assert not isinstance(found, Refused)
-    return openai_calls.read(found, model)
+    return openai_calls.read(found, operation, model)
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,9 @@ def read(body: str, model: str = "") -> Call | Refused:
         ('{"model":"m","stream":false}', Call("m", False, None)),
         ('{"model":"m","stream":null}', Call("m", False, None)),
         ('{"model":"m","max_tokens":5}', Call("m", False, 5)),
-        ('{"model":"m","max_output_tokens":0}', Call("m", False, 0)),
+        ('{"model":"m","max_tokens":0}', Call("m", False, 0)),
         ('{"model":"m","max_tokens":5,"max_completion_tokens":7}', Call("m", False, 7)),
+        ('{"model":"m","max_tokens":7,"max_completion_tokens":5}', Call("m", False, 7)),
         ('{"model":"m","max_tokens":null}', Call("m", False, None)),
         ('{"model":"m","max_tokens":' + "9" * 40 + "}", Call("m", False, 10**9)),
     ],
@@ -46,9 +47,9 @@ def test_model_stream_and_cap_are_read(body: str, call: Call) -> None:
         ('{"model":"m","max_tokens":1.5}', "max_tokens", "'max_tokens' must be an integer"),
         ('{"model":"m","max_tokens":true}', "max_tokens", "'max_tokens' must be an integer"),
         (
-            '{"model":"m","max_output_tokens":-1}',
-            "max_output_tokens",
-            "'max_output_tokens' must not be negative",
+            '{"model":"m","max_completion_tokens":-1}',
+            "max_completion_tokens",
+            "'max_completion_tokens' must not be negative",
         ),
         (
             '{"model":"m","max_completion_tokens":' + "9" * 5000 + "}",
@@ -60,6 +61,31 @@ def test_model_stream_and_cap_are_read(body: str, call: Call) -> None:
 def test_a_wrong_value_is_refused_with_the_member_at_fault(body: str, param: str, message: str) -> None:
     """Whoever wrote the request finds the member by `param`."""
     assert read(body) == Refused(Reason.INVALID_MEMBER, message, param)
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"),
+    [
+        ("chat", "max_tokens"),
+        ("chat", "max_completion_tokens"),
+        ("generate", "max_tokens"),
+        ("completions", "max_tokens"),
+        ("responses", "max_output_tokens"),
+    ],
+)
+def test_only_what_the_provider_goes_by_caps_the_answer(operation: str, name: str) -> None:
+    """With a member that it passes over, a small reservation would be bought for a long answer."""
+    every = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+    others = ",".join(
+        f'"{one}":1' for one in every if one != name and (operation, one) != ("chat", "max_tokens")
+    )
+
+    capped = read(f'{{"model":"m","{name}":5,{others}}}', operation=operation)
+    foreign = read('{"model":"m","max_output_tokens":1}', operation="chat")
+    old = read('{"model":"m","max_tokens":1,"max_completion_tokens":1}', operation="responses")
+
+    assert capped == Call("m", False, 5)
+    assert foreign == old == Call("m", False, None)
 
 
 @pytest.mark.parametrize("body", ["{}", '{"model":"davinci-codex"}'])

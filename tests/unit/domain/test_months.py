@@ -16,6 +16,7 @@ from keyturn.domain.months import end_of, is_month, month_of, next_month, start_
         ("9999-01", False),
         ("0000-01", False),
         ("2026-11\n", False),
+        ("２０２６-11", False),  # noqa: RUF001 -- digits, and none of ours
         ("", False),
     ],
 )

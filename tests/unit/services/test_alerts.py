@@ -3,7 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from fakes.stored_keys import BY_OPERATOR, StoredKeys, holder, log_of
 from keyturn import system
@@ -91,6 +92,23 @@ async def test_an_alert_says_what_a_person_needs(alerts: Alerts, owner: tuple[st
     assert (event.kind, event.account_id, event.project_id) == ("limit.reached", owner[1], owner[0])
     for words in ("project cost_usd/month", '"used":"8"', '"max":"10"', '"percent":"80"', "2027-01-15T"):
         assert words in event.details
+
+
+async def test_what_could_not_be_stored_counts_as_told_to_nobody(
+    alerts: Alerts, owner: tuple[str, str], furnished: Store
+) -> None:
+    """The disk was full for a minute; whoever counts comes again with it."""
+    full = [crossing(budget(owner[0]), 100)]
+    async with furnished.writing() as connection:
+        await connection.execute(text("ALTER TABLE events RENAME TO events_away"))
+    with pytest.raises(OperationalError):
+        await alerts.crossed(full)
+    async with furnished.writing() as connection:
+        await connection.execute(text("ALTER TABLE events_away RENAME TO events"))
+
+    await alerts.crossed(full)
+
+    assert len(await listed(alerts)) == 1
 
 
 async def test_a_rate_is_told_when_it_is_full_at_most_once_an_hour(

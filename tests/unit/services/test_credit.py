@@ -162,6 +162,20 @@ async def test_credit_that_can_not_be_is_refused_with_the_member_at_fault(
     assert await entries(furnished, acme.account_id) == []
 
 
+async def test_a_balance_stays_what_can_be_counted(credit: Credit, acme: House, furnished: Store) -> None:
+    """Grants add up, and a sum that fits no column would be nobody's refusal but a failure."""
+    most = NewCredit(10**18, "n")
+    await credit.grant("acme", most, by=BY_OPERATOR)
+
+    more = await credit.grant("acme", NewCredit(1), by=BY_OPERATOR)
+    for _ in range(2):
+        await credit.adjust("acme", NewCredit(-(10**18), "n"), by=BY_OPERATOR)
+    less = await credit.adjust("acme", NewCredit(-1, "n"), by=BY_OPERATOR)
+
+    assert reason(more) == reason(less) == (Reason.INVALID_MEMBER, "amount_usd")
+    assert len(await entries(furnished, acme.account_id)) == 3
+
+
 async def test_an_adjustment_says_why(credit: Credit, acme: House) -> None:
     """Somebody reads it on the statement; and what is taken off has no end."""
     bare = await credit.adjust("acme", NewCredit(1), by=BY_OPERATOR)

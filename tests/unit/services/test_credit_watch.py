@@ -69,6 +69,26 @@ async def test_a_grant_that_has_ended_is_taken_off_once_and_whoever_counts_hears
     assert await differences(furnished) == []
 
 
+async def test_whoever_counts_hears_of_an_end_that_a_charge_has_written_down_first(
+    credit: Credit, acme: House, furnished: Store, workers: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An account in use is charged all the time, and each charge takes off what has ended."""
+    ends = system.now_ms() + 5_000
+    await credit.grant("acme", NewCredit(5 * USD, expires_at=ends), by=BY_OPERATOR)
+    watch = CreditWatch(furnished, workers, Flushed())
+    await watch.look(ends - 1_000)
+    monkeypatch.setattr(system, "now_ms", lambda: ends + 1)
+    await use(furnished, acme.key_id, 7, at_ms=ends)
+    workers.reloaded.clear()
+
+    for now_ms in (ends + 2, ends + 1_002):
+        await watch.look(now_ms)
+
+    kinds = [entry.kind for entry in await entries(furnished, acme.account_id)]
+    assert kinds == [EntryKind.GRANT, EntryKind.EXPIRY, EntryKind.CHARGE]
+    assert workers.reloaded == [acme.account_id]
+
+
 async def test_the_credit_of_a_month_is_followed_by_that_of_the_next_without_a_gap(
     plans: Plans, accounts: Accounts, acme: House, furnished: Store, workers: Heard
 ) -> None:

@@ -28,6 +28,8 @@ EVERYTHING = Principal(OPERATOR)
 NOW_S = int(system.now()) // 60 * 60
 SINCE_S = NOW_S // HOUR_S * HOUR_S - 5 * DAY_S - 17 * 60
 SPAN: dict[str, Any] = {"since_ms": SINCE_S * 1000, "until_ms": NOW_S * 1000}
+END_MS = 253_402_300_799_000
+"""The last second that can be written as RFC 3339."""
 Sums = tuple[int, ...]
 
 
@@ -324,6 +326,8 @@ async def test_what_is_no_longer_kept_is_refused_and_never_left_out(
         ({"time_zone": "../etc/passwd"}, "tz"),
         ({"since_ms": 1_000, "days": 3}, "days"),
         ({"since_ms": NOW_S * 1000, "until_ms": NOW_S * 1000}, "since"),
+        ({"until_ms": 0}, "since"),
+        ({"since_ms": END_MS - 60_000, "until_ms": END_MS, "interval": Interval.DAY}, "since"),
         ({"days": 3_000, "interval": Interval.MINUTE}, "interval"),
         ({"key": "no such key"}, None),
         ({"user": "nobody@example.com"}, None),
@@ -337,6 +341,18 @@ async def test_a_question_without_an_answer_is_refused(
 
     assert isinstance(refused, Refused)
     assert refused.param == param
+
+
+@pytest.mark.parametrize("until_ms", [1, 60_000, END_MS])
+@pytest.mark.parametrize("interval", [None, Interval.DAY])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_the_ends_of_time_can_be_asked_for(
+    store: Store, reports: UsageReports, until_ms: int, interval: Interval | None, zone: str
+) -> None:
+    """Nothing was used then, in whatever zone; the calendar must not run out."""
+    report = await ask(reports, until_ms=until_ms, interval=interval, time_zone=zone)
+
+    assert report.total.usage.requests == 0
 
 
 async def test_days_are_those_of_the_account_that_is_asked_for(store: Store, reports: UsageReports) -> None:

@@ -19,6 +19,9 @@ from keyturn.domain.refusals import Reason
 from keyturn.services.ledger import MOST_DIFFERENCES
 from keyturn.store.ledger_proof import Check, Difference
 
+LAST_SEQ = 2**63 - 1
+"""The largest number that the store can compare with."""
+
 
 class LedgerEntryObject(msgspec.Struct):
     """One change of the balance."""
@@ -73,7 +76,12 @@ async def show_ledger(
     limit: Limit = 100,
     cursor: Annotated[
         int | None,
-        QueryParameter(ge=1, description="`next_cursor` of the page before.", examples=[Example(value=None)]),
+        QueryParameter(
+            ge=1,
+            le=LAST_SEQ,
+            description="`next_cursor` of the page before.",
+            examples=[Example(value=None)],
+        ),
     ] = None,
 ) -> Page[LedgerEntryObject]:
     """Of one account, newest first. Usage is charged twice a second, in one entry for all requests since the last."""
