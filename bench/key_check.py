@@ -24,6 +24,7 @@ import uvloop
 from bench.results import KeyCheck
 from keyturn import bus, system
 from keyturn.config.sections import Settings
+from keyturn.control.body_intake import BodyIntake
 from keyturn.control.bus_server import BusServer
 from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
@@ -41,6 +42,7 @@ from keyturn.gateway.plane import Plane
 from keyturn.gateway.request import Request
 from keyturn.services import bootstrap
 from keyturn.services.attempts import Attempts
+from keyturn.services.bodies import Bodies
 from keyturn.services.configuration import Known
 from keyturn.services.lookup import Lookup
 from keyturn.store.engine import open_store
@@ -178,7 +180,12 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     counting = Counting(counted, ingest, server, journals=folder / "journals")
     once_only = OnceOnly(Attempts(counted, vault), ingest, server, journals=folder / "journals")
     await server.listen(
-        folder / "bus.sock", first_used=_unheard, noticed=_unheard, limits=counting, attempts=once_only
+        folder / "bus.sock",
+        first_used=_unheard,
+        noticed=_unheard,
+        limits=counting,
+        attempts=once_only,
+        bodies=BodyIntake(Bodies(counted, vault)).take,
     )
     client = BusClient(str(folder / "bus.sock"), "1-bench", cached_keys=LOOKUPS)
     tasks = system.Tasks()

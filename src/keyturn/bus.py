@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from keyturn.domain.attempts import Answer, Fate
+from keyturn.domain.bodies import Exchanged
 from keyturn.domain.events import Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.keys import KeyRecord
@@ -130,6 +131,12 @@ class AttemptEnded(msgspec.Struct, frozen=True, array_like=True, tag=11):
     """To be given again; ``None``: it is not kept."""
 
 
+class Bodies(msgspec.Struct, frozen=True, array_like=True, tag=12):
+    """What was asked and answered, for a project that wants it kept; lost where it does not arrive."""
+
+    exchanged: Exchanged
+
+
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """The whole configuration a worker needs; sent after ``Hello`` and after every change.
 
@@ -227,7 +234,18 @@ class Noted(msgspec.Struct, frozen=True, array_like=True, tag=27):
 
 
 FromWorker = (
-    Hello | Look | Confirmed | Counted | Traced | FirstUse | Noticed | Take | Give | Attempt | AttemptEnded
+    Hello
+    | Look
+    | Confirmed
+    | Counted
+    | Traced
+    | FirstUse
+    | Noticed
+    | Take
+    | Give
+    | Attempt
+    | AttemptEnded
+    | Bodies
 )
 OfAttempts = Proceed | Repeat | Refrain | Noted
 FromControl = Snapshot | Found | Invalidate | Trace | Granted | Denied | Recount | Recall | OfAttempts

@@ -15,6 +15,8 @@ from keyturn.domain import ids, key_text, redeem_codes
 from keyturn.domain.base62 import ALPHABET
 from keyturn.domain.secret import Secret
 
+WALL_READINGS, WALL_CLOSE_S = 5, 20e-6
+
 now = time.time
 """Seconds since 1970 UTC, as a float."""
 
@@ -28,6 +30,21 @@ now_ns = time.time_ns
 def now_ms() -> int:
     """Return milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000
+
+
+def wall_offset() -> float:
+    """Return what to add to ``monotonic`` for seconds since 1970 UTC.
+
+    Two clocks can't be read at once, and the process may lose its turn in between: then they are read again.
+    """
+    best_s, offset = float("inf"), 0.0
+    for _ in range(WALL_READINGS):
+        before, at, after = time.monotonic(), time.time(), time.monotonic()
+        if after - before < best_s:
+            best_s, offset = after - before, at - (before + after) / 2
+        if best_s < WALL_CLOSE_S:
+            break
+    return offset
 
 
 def new_id(prefix: str) -> str:

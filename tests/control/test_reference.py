@@ -47,6 +47,7 @@ CALLS = {
     "/api/v1/requests": {"get"},
     "/api/v1/requests/export": {"get"},
     "/api/v1/requests/{request_id}": {"get"},
+    "/api/v1/requests/{request_id}/bodies": {"get"},
     "/api/v1/keys/{key_id}/rotate": {"post"},
     "/api/v1/key": {"get"},
     "/api/v1/key/rotate": {"post"},

@@ -44,6 +44,7 @@ class House:
         self.met_workers: list[tuple[str, list[tuple[Bound, int]]]] = []
         self.left_workers: list[str] = []
         self.attempts = Asked()
+        self.bodies: list[bus.Bodies] = []
 
     async def look(self, digest: bytes) -> KeyRecord | None:
         """Answer when the gate is open."""

@@ -151,7 +151,7 @@ def test_requests_under_way_never_pass_their_limit(tmp_path: Path) -> None:
         found = books.read(node.data)
 
     spans = [
-        (request.started_us + request.sent_us, request.started_us + request.total_us)
+        (request.started_us + request.admitted_us, request.started_us + request.total_us)
         for request in found.requests
         if request.key_id == key_id and request.outcome == "ok"
     ]

@@ -16,7 +16,7 @@ def admitted_at(found: books.Books) -> dict[str, list[float]]:
     """Return when the requests of each key were let in, in seconds, in order."""
     times: dict[str, list[float]] = {}
     for request in found.requests:
-        times.setdefault(request.key_id, []).append((request.started_us + request.sent_us) / 1e6)
+        times.setdefault(request.key_id, []).append((request.started_us + request.admitted_us) / 1e6)
     return {key_id: sorted(own) for key_id, own in times.items()}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from keyturn import bus
 from keyturn.domain.attempts import Answer, Fate
+from keyturn.domain.bodies import Body, Exchanged
 from keyturn.domain.events import EventKind, Notice
 from keyturn.domain.journal import Refused
 from keyturn.domain.key_text import Kind
@@ -33,6 +34,7 @@ FROM_WORKER: list[bus.FromWorker] = [
     bus.Give([Return(BOUND.counter, 3, -2, 9)]),
     bus.Attempt(b"a" * 32, b"f" * 32, "req_1"),
     bus.AttemptEnded(b"a" * 32, "req_1", Fate.SERVED, Answer(200, b"a: b\r\n", b"\x00\xff")),
+    bus.Bodies(Exchanged("req_1", "key_1", Body(b"\x00\xff", True), Body(b"", False))),
     bus.Traced(1, None),
     bus.Traced(2, TRACE),
 ]

@@ -191,6 +191,21 @@ class Verification(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
 
 
+class Body(msgspec.Struct, frozen=True):
+    """What was asked, or answered."""
+
+    content: str
+    encoding: str
+    cut: bool
+
+
+class Bodies(msgspec.Struct, frozen=True):
+    """Both."""
+
+    request: Body
+    answer: Body
+
+
 class Request(msgspec.Struct, frozen=True):
     """One request. Of a refused one, nothing from ``upstream`` on is known."""
 

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import RenderableType
 from rich.text import Text
 
 from keyturn.cli import screen
-from keyturn.cli.answers import Request
-from keyturn.cli.connection import Node, on_node, segment
+from keyturn.cli.answers import Bodies, Body, Request
+from keyturn.cli.connection import Answer, Node, on_node, segment
 from keyturn.cli.key_simulate import check_rows
 from keyturn.system import now
 
@@ -29,6 +30,13 @@ def explain(
     node: Node,
     request_id: Annotated[str, typer.Argument(metavar="REQUEST_ID", help="`x-request-id` of the answer.")],
     *,
+    bodies: Annotated[
+        bool,
+        typer.Option(
+            "--bodies",
+            help="What was asked and answered too, if its project keeps that; noted in the audit log.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what happened to a recent request, and why.
@@ -37,9 +45,11 @@ def explain(
 
     Example: `keyturn explain req_1MtO0kW2bXyZ4cQe8RfA`
     """
-    answer = node.get(f"/api/v1/requests/{segment(request_id)}")
+    path = f"/api/v1/requests/{segment(request_id)}"
+    answer = node.get(path)
+    kept = node.get(f"{path}/bodies") if bodies else None
     if as_json:
-        screen.print_json(bytes(answer.data))
+        screen.print_json(bytes(answer.data) if kept is None else _with_bodies(answer, kept))
         return
     request = answer.read(Request)
     console = screen.out()
@@ -47,6 +57,21 @@ def explain(
     console.print(screen.facts(check_rows(request.checks)))
     if request.total_us:
         console.print(_timing(request))
+    if kept is not None:
+        found = kept.read(Bodies)
+        for name, body in (("request", found.request), ("answer", found.answer)):
+            console.print(Text(f"\n{name} body{_remark(body)}", "bold"))
+            console.print(Text("\n").join(map(screen.clean, body.content.split("\n"))), soft_wrap=True)
+
+
+def _with_bodies(request: Answer, kept: Answer) -> bytes:
+    members = request.read(dict[str, msgspec.Raw])
+    return msgspec.json.encode({**members, "bodies": kept.data})
+
+
+def _remark(body: Body) -> str:
+    remarks = [*(["in base64"] if body.encoding == "base64" else []), *(["cut off"] if body.cut else [])]
+    return f" ({', '.join(remarks)})" if remarks else ""
 
 
 def _facts(request: Request) -> list[tuple[str, RenderableType]]:

@@ -62,6 +62,7 @@ class Policy(msgspec.Struct, frozen=True):
     unused_days: int | None = None
     recoverable: bool = True
     rotate_every_days: int | None = None
+    store_bodies: bool = False
 
 
 class Project(msgspec.Struct, frozen=True):

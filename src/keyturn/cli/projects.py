@@ -74,6 +74,14 @@ RotateEvery = Annotated[
         rich_help_panel=POLICY,
     ),
 ]
+StoreBodies = Annotated[
+    bool | None,
+    typer.Option(
+        "--store-bodies/--no-store-bodies",
+        help="What is asked and answered is kept, sealed, as long as the request log.",
+        rich_help_panel=POLICY,
+    ),
+]
 
 
 @app.command()
@@ -89,6 +97,7 @@ def create(
     unused: Unused = None,
     recoverable: Recoverable = None,
     rotate_every: RotateEvery = None,
+    store_bodies: StoreBodies = None,
     metadata: MetadataOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -96,7 +105,7 @@ def create(
 
     Example: `keyturn projects create payments --location header --unused 90d --longest-life 365d`
     """
-    policy = _policy(location, longest_life, unused, rotate_every, recoverable=recoverable)
+    policy = _policy(location, longest_life, unused, rotate_every, _flags(recoverable, store_bodies))
     given = {
         "name": name,
         "account_id": account,
@@ -153,6 +162,7 @@ def edit(
     unused: Unused = None,
     recoverable: Recoverable = None,
     rotate_every: RotateEvery = None,
+    store_bodies: StoreBodies = None,
     metadata: MetadataOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -160,7 +170,7 @@ def edit(
 
     Example: `keyturn projects edit shop --location header`
     """
-    policy = _policy(location, longest_life, unused, rotate_every, recoverable=recoverable)
+    policy = _policy(location, longest_life, unused, rotate_every, _flags(recoverable, store_bodies))
     given = {
         "name": name,
         "description": description,
@@ -273,8 +283,7 @@ def _policy(
     longest_life: str | None,
     unused: str | None,
     rotate_every: str | None,
-    *,
-    recoverable: bool | None,
+    flags: dict[str, bool],
 ) -> dict[str, object]:
     found: dict[str, object] = {}
     if location:
@@ -285,9 +294,12 @@ def _policy(
         "rotate_every_days": rotate_every,
     }
     found |= {member: days_in(span) for member, span in spans.items() if span is not None}
-    if recoverable is not None:
-        found["recoverable"] = recoverable
-    return found
+    return found | flags
+
+
+def _flags(recoverable: bool | None, store_bodies: bool | None) -> dict[str, bool]:  # noqa: FBT001 -- options
+    given = {"recoverable": recoverable, "store_bodies": store_bodies}
+    return {member: value for member, value in given.items() if value is not None}
 
 
 def _table(projects: list[Project]) -> Table:
@@ -339,4 +351,6 @@ def _rules(policy: Policy) -> list[str]:
         rules.append(f"new keys rotate every {policy.rotate_every_days} days")
     if not policy.recoverable:
         rules.append("no recoverable keys")
+    if policy.store_bodies:
+        rules.append("bodies are kept")
     return rules

@@ -108,7 +108,7 @@ class Attempts(Protocol):
 
 
 Heard = bus.Look | bus.Confirmed | bus.Counted | bus.Traced | bus.FirstUse | bus.Noticed
-Said = Heard | bus.Take | bus.Give | bus.Attempt | bus.AttemptEnded
+Said = Heard | bus.Take | bus.Give | bus.Attempt | bus.AttemptEnded | bus.Bodies
 """What a worker says after it has introduced itself."""
 
 
@@ -164,6 +164,7 @@ class BusServer:
         noticed: Hears[list[Notice]],
         limits: Limits,
         attempts: Attempts,
+        bodies: Callable[[bus.Bodies], None],
     ) -> None:
         """Start to serve; the socket is for this user only.
 
@@ -173,8 +174,10 @@ class BusServer:
             noticed: Told what workers saw.
             limits: Answers what workers ask of limits.
             attempts: Answers whether calls were made before.
+            bodies: Given what is to be kept of requests.
         """
         self._first_used, self._noticed, self._limits, self._attempts = first_used, noticed, limits, attempts
+        self._bodies = bodies
         path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
         before = os.umask(0o177)
         try:
@@ -307,6 +310,8 @@ class BusServer:
             self._limits.give(link.worker, message.returns)
         elif isinstance(message, bus.Attempt | bus.AttemptEnded):
             self._attempts.take(message, link)
+        elif isinstance(message, bus.Bodies):
+            self._bodies(message)
         else:
             self._hear(message, link)
 

@@ -154,7 +154,7 @@ class Counting:
         self._recalls: dict[str, Recall] = {}
         self._met: set[str] = set()
         self._open = asyncio.Event()
-        offset = system.now() - system.monotonic()
+        offset = system.wall_offset()
         self._opened_by = system.monotonic() + SILENT_S
         self.authority = MemoryAuthority(
             Books(store, ingest),

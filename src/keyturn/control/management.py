@@ -4,6 +4,7 @@ import msgspec
 from litestar.di import NamedDependency
 
 from keyturn.config.sections import Settings
+from keyturn.control.body_intake import BodyIntake
 from keyturn.control.bus_server import BusServer
 from keyturn.control.counting import Counting
 from keyturn.control.ingest import Ingest
@@ -13,6 +14,7 @@ from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import Anomalies
 from keyturn.services.audit import Audit
+from keyturn.services.bodies import Bodies
 from keyturn.services.claims import Claims
 from keyturn.services.codes import Codes
 from keyturn.services.credit import Credit
@@ -96,6 +98,8 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     ingest: Ingest
     counting: Counting
     once_only: OnceOnly
+    bodies: Bodies
+    body_intake: BodyIntake
     bus: BusServer
 
 

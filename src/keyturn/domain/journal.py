@@ -77,6 +77,8 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     price: str = ""
     """The version of the price that was used; empty: none, or that of an older version of this program."""
     cache_write_tokens: int = 0
+    admitted_us: int = 0
+    """From the whole request read to the moment there was room under its key's limits; 0: it has none."""
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):

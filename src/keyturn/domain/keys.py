@@ -89,6 +89,8 @@ class KeyRecord(msgspec.Struct, frozen=True, array_like=True):
     """Everything that a request with it is counted on."""
     case_id: str = ""
     """The event that says why it is frozen; empty: it is not."""
+    store_bodies: bool = False
+    """Its project wants the bodies of its requests and answers kept."""
 
 
 ANONYMOUS = KeyRecord(

@@ -97,6 +97,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("GET", "/api/v1/requests"): _WRITE,
     ("GET", "/api/v1/requests/export"): _WRITE,
     ("GET", "/api/v1/requests/{request_id}"): _WRITE,
+    ("GET", "/api/v1/requests/{request_id}/bodies"): _ADMIN,
     ("POST", "/api/v1/keys/import"): _NODE,
     ("POST", "/api/v1/keys/{key_id}/reveal"): _ADMIN,
     ("GET", "/api/v1/peppers"): _NODE,

@@ -16,6 +16,8 @@ class ProjectPolicy(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unkn
     """Keys may be created that can be shown again."""
     rotate_every_days: int | None = None
     """What new keys start with."""
+    store_bodies: bool = False
+    """What is asked with its keys, and what is answered, is kept as long as the request log."""
 
 
 NO_POLICY = "{}"

@@ -21,6 +21,7 @@ class Booking(Admission):
         stage: How far the exchange has come.
         route: Where the model goes.
         length: Of the request's body, in bytes.
+        admitted_at: ``system.monotonic`` when there was room under its key's limits; 0: it has none.
         cap: The most output tokens it may ask for.
         input_estimate: The input tokens that are reserved.
         cost_estimate: The nano-dollars that are reserved.
@@ -30,6 +31,7 @@ class Booking(Admission):
     """
 
     __slots__ = (
+        "admitted_at",
         "cap",
         "cost_estimate",
         "first_byte_at",
@@ -45,6 +47,7 @@ class Booking(Admission):
     stage: int
     route: Route
     length: int
+    admitted_at: float
     cap: int
     input_estimate: int
     cost_estimate: int
@@ -132,6 +135,7 @@ class Booking(Admission):
                 self.key.secret_id,
                 self.route.price_id,
                 usage.cache_write_tokens,
+                int((self.admitted_at - received) * 1e6) if self.admitted_at else 0,
             )
         )
         plane.counters.input_tokens += usage.input_tokens

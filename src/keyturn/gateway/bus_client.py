@@ -11,6 +11,8 @@ from keyturn.gateway.keycache import KeyCache
 from keyturn.gateway.plane import Plane
 
 RETRY_S = 0.05
+MOST_WAITING = 8 << 20
+"""Bytes that may wait to be sent when bodies come, which nobody must wait behind."""
 
 
 class BusClient:
@@ -28,11 +30,16 @@ class BusClient:
         return self.send(bus.Look(call, digest))
 
     def send(self, message: bus.FromWorker) -> bool:
-        """Send a message; ``False`` while there is no connection."""
+        """Send a message; ``False`` while there is no connection, or, of what may be lost, while much waits."""
         if self._writer is None or self._writer.is_closing():
+            return False
+        if isinstance(message, bus.Bodies) and self._waiting() > MOST_WAITING:
             return False
         self._writer.write(bus.encode(message))
         return True
+
+    def _waiting(self) -> int:
+        return 0 if self._writer is None else self._writer.transport.get_write_buffer_size()
 
     async def run(self, plane: Plane) -> None:
         """Keep a connection, for ever; requests go on from what is cached while there is none."""

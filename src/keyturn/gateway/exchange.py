@@ -22,6 +22,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import NOTHING, Usage, tokens_in
 from keyturn.gateway import answers, meter
 from keyturn.gateway.answers import STATUS_LINES
+from keyturn.gateway.bodies import BodyRecorder
 from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
 from keyturn.gateway.growth import Growth
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
@@ -99,6 +100,10 @@ class Exchange(Growth):
 
     def _send(self) -> None:
         request = self.request
+        if self.key.store_bodies:
+            request.client = BodyRecorder(
+                request.client, self.plane.bodies, self.request_id, self.key.id, request.body
+            )
         start, rest = self.route.heads[self.operation.upstream_path]
         lines = [start, b"?" + self.query, rest] if self.query else [start, rest]
         plan = request.plan
@@ -312,6 +317,8 @@ class Exchange(Growth):
             self.settle(self._status, *self._stream_usage(whole=False), "client_left")
         else:
             self.settle(CLIENT_LEFT, Usage(tokens_in(self.length)), ESTIMATED, "client_left")
+        if isinstance(self.request.client, BodyRecorder):
+            self.request.client.end()
 
     def answering(self) -> bool:
         """Say whether the head has gone out."""

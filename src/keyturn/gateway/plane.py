@@ -17,6 +17,7 @@ from keyturn.domain.prices import PER_MILLION, PriceVersion, next_step_ms, versi
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import REDACTED
 from keyturn.gateway.attempts import Attempts
+from keyturn.gateway.bodies import Bodies
 from keyturn.gateway.counters import Counters
 from keyturn.gateway.failures import Failures
 from keyturn.gateway.gate import Places
@@ -176,6 +177,7 @@ class Plane:
         self.notices = Notices(send)
         self.leases = Leases(send, system.monotonic, later)
         self.attempts = Attempts(send, system.monotonic)
+        self.bodies = Bodies(send)
         self.uses = Uses(journal)
         self.refusals = Refusals(journal)
         self.open_streams = 0
@@ -197,7 +199,7 @@ class Plane:
     def tick(self) -> None:
         """Refresh what is derived from the wall clock; called about twice a second."""
         self._stem = "req_" + encode(system.now_ms(), 7) + self._run
-        self.wall = system.now() - system.monotonic()
+        self.wall = system.wall_offset()
         """Add it to ``system.monotonic()`` for seconds since 1970 UTC."""
 
     def next_request_id(self) -> str:

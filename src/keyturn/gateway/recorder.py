@@ -104,18 +104,24 @@ def read_answer(raw: bytes) -> Answer:
     begin = head.index(b"\r\n") + 2
     end = head.find(_OURS, begin - 2)
     lines = head[begin : end + 2] if end >= begin else b""
-    return Answer(int(head[_STATUS]), lines, _joined(body) if _CHUNKED in head[max(end, 0) :] else body)
+    return Answer(int(head[_STATUS]), lines, unframed(body) if is_chunked(head) else body)
 
 
-def _joined(body: bytes) -> bytes:
-    """Return what stands in a body of chunks."""
+def is_chunked(head: bytes) -> bool:
+    """Say whether an exchange's answer with this head, up to the end of its last line, comes in chunks."""
+    return _CHUNKED in head[max(head.find(_OURS), 0) :]
+
+
+def unframed(body: bytes) -> bytes:
+    """Return what stands in chunks, each of them whole; the last one may be missing."""
     pieces: list[bytes] = []
     start = 0
-    while True:
+    while start < len(body):
         line = body.index(b"\r\n", start)
         length = int(body[start:line], 16)
         if not length:
-            return b"".join(pieces)
+            break
         start = line + 2
         pieces.append(body[start : start + length])
         start += length + 2
+    return b"".join(pieces)

@@ -77,7 +77,7 @@ class Reservation(Booking):
         self.length = length = len(self.request.body)
         self.input_estimate = read = -(-length // BYTES_PER_TOKEN)
         self.cost_estimate = cost = self.route.ceiling(read, made)
-        self.allowance, self._taken, self.limits_s = None, False, 0.0
+        self.allowance, self._taken, self.limits_s, self.admitted_at = None, False, 0.0, 0.0
         if not self.key.limits:
             self.reserved()
             return
@@ -107,7 +107,7 @@ class Reservation(Booking):
         low = allowance.take(self.amounts, now)
         if low is None:
             return False
-        self._taken, self.limits_s = True, now - self._reserving_at
+        self._taken, self.limits_s, self.admitted_at = True, now - self._reserving_at, now
         self._grown = None
         if allowance.brief:
             self._stamps = plane.leases.used_now(allowance, self.amounts, now)

@@ -17,6 +17,7 @@ from keyturn.config.data_directory import DataDirectory
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
 from keyturn.control.app import create_app
+from keyturn.control.body_intake import BodyIntake
 from keyturn.control.bus_server import BusServer
 from keyturn.control.counting import Counting
 from keyturn.control.door import Door
@@ -35,6 +36,7 @@ from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.attempts import Attempts
 from keyturn.services.audit import Audit
+from keyturn.services.bodies import Bodies
 from keyturn.services.claims import Claims
 from keyturn.services.codes import Codes
 from keyturn.services.configuration import Configuration
@@ -115,6 +117,7 @@ async def _serve(brief: Brief) -> None:
             noticed=management.anomalies.noticed,
             limits=management.counting,
             attempts=management.once_only,
+            bodies=management.body_intake.take,
         )
         tasks.spawn(management.counting.run(), name="counting")
         tasks.spawn(management.anomalies.run(), name="scope probing")
@@ -135,6 +138,7 @@ async def _serve(brief: Brief) -> None:
         await _serve_until(stop, servers)
         await management.ingest.flush()
         await management.verification.flush()
+        await management.body_intake.flush()
 
 
 async def _management(
@@ -174,6 +178,9 @@ async def _management(
     closing.push_async_callback(counting.close)
     once_only = OnceOnly(Attempts(store, vault), ingest, bus, journals=data.journals)
     closing.push_async_callback(once_only.close)
+    bodies = Bodies(store, vault)
+    body_intake = BodyIntake(bodies)
+    closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
     return Management(
         settings=brief.settings,
@@ -238,6 +245,8 @@ async def _management(
         ingest=ingest,
         counting=counting,
         once_only=once_only,
+        bodies=bodies,
+        body_intake=body_intake,
         bus=bus,
     )
 

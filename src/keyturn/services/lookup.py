@@ -9,9 +9,11 @@ from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.limits import CREDIT, NO_LIMITS, Bound, Scope, read_limits
 from keyturn.domain.permissions import Permission
-from keyturn.domain.policies import NO_POLICY, read_policy
+from keyturn.domain.policies import NO_POLICY, ProjectPolicy, read_policy
 from keyturn.store.holders import Holder
 from keyturn.store.vault import Vault
+
+_OPEN = ProjectPolicy()
 
 
 class Lookup:
@@ -54,6 +56,7 @@ class Lookup:
 def record(holder: Holder) -> KeyRecord:
     """Return what a worker needs to know of a secret and its key."""
     ends = [at for at in (holder.revoked_at, holder.deleted_at, holder.secret_revoked_at) if at is not None]
+    policy = _OPEN if holder.policy == NO_POLICY else read_policy(holder.policy)
     known = KeyRecord(
         id=holder.key_id,
         name=holder.name,
@@ -74,7 +77,7 @@ def record(holder: Holder) -> KeyRecord:
         endpoints=tuple(holder.endpoints.split()),
         ip=tuple(holder.ip.split()),
         origins=tuple(holder.origins.split()),
-        locations=_locations(holder),
+        locations=_locations(holder, policy),
         decoy=bool(holder.decoy),
         frozen=holder.frozen_at is not None,
         pending=holder.secret_activated_at is None,
@@ -85,6 +88,7 @@ def record(holder: Holder) -> KeyRecord:
         self_rotation=bool(holder.self_rotation),
         limits=_bounds(holder),
         case_id=holder.case_id,
+        store_bodies=policy.store_bodies,
     )
     return msgspec.structs.replace(known, plain=True) if _is_plain(known) else known
 
@@ -119,10 +123,10 @@ def _bounds(holder: Holder) -> tuple[Bound, ...]:
     return tuple(bounds)
 
 
-def _locations(holder: Holder) -> frozenset[str] | None:
+def _locations(holder: Holder, asked: ProjectPolicy) -> frozenset[str] | None:
     """Return what the key and its project both allow; ``None`` when neither says anything."""
     own = None if holder.locations is None else frozenset(holder.locations.split())
-    policy = None if holder.policy == NO_POLICY else read_policy(holder.policy).locations
+    policy = asked.locations
     if own is None or policy is None:
         return own if policy is None else frozenset(policy)
     return own & frozenset(policy)

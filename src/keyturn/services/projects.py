@@ -51,6 +51,7 @@ class PolicyChange(msgspec.Struct, frozen=True):
     unused_days: Days = msgspec.UNSET
     recoverable: bool | msgspec.UnsetType = msgspec.UNSET
     rotate_every_days: Days = msgspec.UNSET
+    store_bodies: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProjectChange(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ class Projects:
                     before={name: before[name] for name in different},
                     after={name: after[name] for name in different},
                 )
-            if not isinstance(change.policy.locations, msgspec.UnsetType):
+            if _concerns_workers(change.policy):
                 # Also when nothing has changed: it may be asked again because not all workers had confirmed.
                 key_ids = await projects.key_ids(connection, found.id)
             changed = await _complete(connection, await projects.get(connection, found.id) or wanted)
@@ -237,6 +238,12 @@ def _changed(policy: ProjectPolicy, change: PolicyChange) -> ProjectPolicy:
         name: value for name, value in msgspec.structs.asdict(change).items() if value is not msgspec.UNSET
     }
     return msgspec.structs.replace(policy, **given)
+
+
+def _concerns_workers(change: PolicyChange) -> bool:
+    return any(
+        not isinstance(member, msgspec.UnsetType) for member in (change.locations, change.store_bodies)
+    )
 
 
 def _apply(project: StoredProject, change: ProjectChange, policy: ProjectPolicy) -> StoredProject:

@@ -1,4 +1,4 @@
-"""How long requests and sums of usage are kept, and that the rest goes."""
+"""How long requests, their bodies and sums of usage are kept, and that the rest goes."""
 
 from collections.abc import Awaitable, Callable
 
@@ -37,6 +37,7 @@ class Retention:
         async with self._store.writing() as connection:
             await retention.announce(connection, horizon)
         await self._until_done(lambda connection: retention.prune_requests(connection, horizon))
+        await self._until_done(lambda connection: retention.prune_bodies(connection, horizon))
         await self._until_done(lambda connection: retention.prune_rollups(connection, horizon))
 
     async def _until_done(self, prune: Callable[[AsyncConnection], Awaitable[bool]]) -> None:

@@ -147,7 +147,7 @@ async def ended_since(
     for block in await connection.scalars(query):
         for record in _served(block, of_keys):
             if covers(bound, record.model):
-                waited_us = record.sent_us if record.sent_us > 0 else ADMITTED_LATE_S * 1_000_000
+                waited_us = record.admitted_us or record.sent_us or ADMITTED_LATE_S * 1_000_000
                 at = (record.started_us + waited_us) / 1e6
                 used = amount(1, record.input_tokens, record.output_tokens, record.cost_nano_usd)
                 found.append((at, used))

@@ -8,11 +8,14 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain import ids
+from keyturn.store.body_tables import request_bodies
 from keyturn.store.tables import request_blocks
 from keyturn.store.usage_tables import overall, rollups, totals, usage_horizons
 
 BLOCKS_AT_ONCE = 64
 """Rows of the request log, 4,096 requests: some milliseconds."""
+BODIES_AT_ONCE = 128
+"""Requests with their bodies, 20 MiB at most."""
 ROLLUPS_AT_ONCE = 2_048
 
 
@@ -39,8 +42,19 @@ async def announce(connection: AsyncConnection, horizon: Horizon) -> None:
 
 async def prune_requests(connection: AsyncConnection, horizon: Horizon) -> bool:
     """Delete some old requests; ``True``: there may be more."""
-    oldest = ids.mint(ids.REQUEST, now_ms=max(0, horizon.requests_ms), entropy=0)
-    return await _prune(connection, request_blocks, (request_blocks.c.last_id < oldest,), BLOCKS_AT_ONCE)
+    return await _prune(
+        connection, request_blocks, (request_blocks.c.last_id < _oldest(horizon),), BLOCKS_AT_ONCE
+    )
+
+
+async def prune_bodies(connection: AsyncConnection, horizon: Horizon) -> bool:
+    """Delete some old bodies; ``True``: there may be more."""
+    old = (request_bodies.c.request_id < _oldest(horizon),)
+    return await _prune(connection, request_bodies, old, BODIES_AT_ONCE)
+
+
+def _oldest(horizon: Horizon) -> str:
+    return ids.mint(ids.REQUEST, now_ms=max(0, horizon.requests_ms), entropy=0)
 
 
 async def prune_rollups(connection: AsyncConnection, horizon: Horizon) -> bool:

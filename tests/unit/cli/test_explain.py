@@ -63,6 +63,30 @@ def test_a_served_request_is_told_from_key_to_cost(keyturn: Run, node: Managemen
         assert part in ran.out, part
 
 
+BODIES = {
+    "request_id": ID,
+    "request": {"content": '{"model":"fast"}\n\x1b[2J', "encoding": "utf-8", "cut": True},
+    "answer": {"content": "H4sI", "encoding": "base64", "cut": False},
+}
+
+
+def test_bodies_are_shown_on_request_only(keyturn: Run, node: ManagementApi) -> None:
+    """Each look is noted; and what somebody else wrote must not move the cursor."""
+    node.data("GET", PATH, SERVED)
+    node.data("GET", f"{PATH}/bodies", BODIES)
+
+    without = keyturn("explain", ID)
+    shown = keyturn("explain", ID, "--bodies")
+    printed = keyturn("explain", ID, "--bodies", "--json")
+
+    assert "body" not in without.out
+    for part in ("request body (cut off)", '{"model":"fast"}', "answer body (in base64)", "H4sI"):
+        assert part in shown.out, part
+    assert "\x1b[2J" not in shown.out
+    found = msgspec.json.decode(printed.out)
+    assert (found["request_id"], found["bodies"]) == (ID, BODIES)
+
+
 def test_a_refused_request_shows_the_check_that_failed(keyturn: Run, node: ManagementApi) -> None:
     """The first refusal wins; what came after was never looked at."""
     checks = [

@@ -52,6 +52,7 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
         noticed=house.noticed,
         limits=house,
         attempts=house.attempts,
+        bodies=house.bodies.append,
     )
     yield found
     await found.close()

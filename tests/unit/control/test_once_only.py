@@ -73,6 +73,7 @@ class Scene:
             noticed=house.noticed,
             limits=house,
             attempts=self.once_only,
+            bodies=house.bodies.append,
         )
 
     async def worker(self, name: str = "1-aaaa") -> BusWorker:

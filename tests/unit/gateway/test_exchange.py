@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
 
 from fakes.price_rules import ever
 from keyturn import bus, system
 from keyturn.config.sections import Settings
 from keyturn.domain import journal as domain
+from keyturn.domain.bodies import Body, Exchanged
 from keyturn.domain.journal import Admitted, Record, Served
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord
@@ -163,6 +165,27 @@ async def test_a_client_that_leaves_while_it_waits_pays_for_what_it_sent(scene: 
     assert isinstance(served, Served)
     assert (served.status, served.outcome, served.source) == (499, "client_left", "estimated")
     assert (served.input_tokens, served.cost_nano_usd) == (9, 9)
+
+
+@pytest.mark.parametrize("wanted", [False, True], ids=["not wanted", "wanted"])
+async def test_what_a_client_that_leaves_has_asked_is_kept_where_that_is_wanted(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, *, wanted: bool
+) -> None:
+    """It may be what the model took so long for; where it is not wanted, the client is written to directly."""
+    told: list[Exchanged] = []
+    monkeypatch.setattr(scene.plane.bodies, "tell", told.append)
+    exchange = scene.exchange()
+    client = exchange.request.client
+    exchange.key = msgspec.structs.replace(KEY, store_bodies=wanted)
+    exchange.admitted()
+
+    exchange.client_left()
+    exchange.client_left()
+
+    asked = BODY.replace(b'"alias"', b'"demo-chat"')
+    whole = Exchanged(exchange.request_id, "key_1", Body(asked, False), Body(b"", False))
+    assert told == ([whole] if wanted else [])
+    assert (exchange.request.client is client) is not wanted
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,23 @@ async def test_what_workers_do_not_know_of_does_not_concern_them(
     assert workers.changes == []
 
 
+async def test_that_bodies_are_kept_is_known_to_every_worker_before_the_call_returns(
+    projects: Projects, stored_keys: StoredKeys, workers: Heard, lookup: Lookup
+) -> None:
+    """Whoever switches it off must be able to rely on it; said again, it is told again."""
+    shop = await add(projects)
+    key_id, secret = await stored_keys.put(shop.stored.id)
+    known = []
+
+    for wanted in (True, False, False):
+        change = ProjectChange(policy=PolicyChange(store_bodies=wanted))
+        await projects.edit("shop", change, by=BY_OPERATOR)
+        known.append((await record_of(lookup, secret)).store_bodies)
+
+    assert known == [True, False, False]
+    assert workers.changes == [[key_id]] * 3
+
+
 async def test_a_policy_is_changed_member_by_member(projects: Projects) -> None:
     """What is not named stays, null opens it again."""
     await projects.create(NewProject("shop", policy=STRICT), by=BY_OPERATOR)

@@ -53,6 +53,14 @@ RotateEvery = Annotated[
     int | None, msgspec.Meta(description="The rotation that new keys start with, in days.", examples=[90])
 ]
 
+StoreBodies = Annotated[
+    bool,
+    msgspec.Meta(
+        description="The bodies of requests and answers are kept, sealed, as long as the request log.",
+        examples=[False],
+    ),
+]
+
 
 class PolicyObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a project asks of its keys; null leaves it open."""
@@ -62,6 +70,7 @@ class PolicyObject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unused_days: Unused = None
     recoverable: Recoverable = True
     rotate_every_days: RotateEvery = None
+    store_bodies: StoreBodies = False
 
 
 class ChangePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,6 +81,7 @@ class ChangePolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unused_days: Unused | msgspec.UnsetType = msgspec.UNSET
     recoverable: Recoverable | msgspec.UnsetType = msgspec.UNSET
     rotate_every_days: RotateEvery | msgspec.UnsetType = msgspec.UNSET
+    store_bodies: StoreBodies | msgspec.UnsetType = msgspec.UNSET
 
 
 class ProjectObject(msgspec.Struct):
@@ -245,6 +255,7 @@ def _policy(data: PolicyObject) -> ProjectPolicy:
         data.unused_days,
         data.recoverable,
         data.rotate_every_days,
+        data.store_bodies,
     )
 
 
@@ -256,6 +267,7 @@ def _policy_change(data: ChangePolicy) -> PolicyChange:
         data.unused_days,
         data.recoverable,
         data.rotate_every_days,
+        data.store_bodies,
     )
 
 
@@ -277,6 +289,7 @@ def _show(project: Project) -> ProjectObject:
             policy.unused_days,
             policy.recoverable,
             policy.rotate_every_days,
+            policy.store_bodies,
         ),
         limits=limit_objects(read_limits(stored.limits), system.now()),
         metadata=read_metadata(stored.metadata),

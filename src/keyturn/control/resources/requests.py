@@ -1,22 +1,26 @@
 """``/api/v1/requests``: what was asked of the node, and why each request was answered as it was."""
 
+import codecs
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Router, get
+from litestar import Request, Response, Router, get
 from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 
 from keyturn.control import exports
 from keyturn.control.auth import principal_of
-from keyturn.control.errors import refuse
+from keyturn.control.errors import granted, refuse
 from keyturn.control.exports import Format, Row
 from keyturn.control.management import Managed, Management
 from keyturn.control.wire import Answer, Cursor, Limit, Moment, Page, Usd, milliseconds, moment, refusals
 from keyturn.domain import checks, ids
+from keyturn.domain.bodies import Body
 from keyturn.domain.journal import Admitted, Refused, Served
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason
@@ -97,6 +101,31 @@ class RequestObject(msgspec.Struct, kw_only=True):
     ] = ""
 
 
+class Encoding(StrEnum):
+    """How a body is written down."""
+
+    UTF_8 = "utf-8"
+    BASE64 = "base64"
+
+
+class BodyObject(msgspec.Struct):
+    """A body."""
+
+    content: Annotated[str, msgspec.Meta(examples=['{"model":"demo-chat"}'])]
+    encoding: Annotated[Encoding, msgspec.Meta(description="`base64` where the body is no text.")]
+    cut: Annotated[bool, msgspec.Meta(description="There was more: 64 KiB are kept.")]
+
+
+class BodiesObject(msgspec.Struct):
+    """What was asked and answered."""
+
+    request_id: str
+    request: Annotated[
+        BodyObject, msgspec.Meta(description="As it went to the upstream; a key that stood in it is gone.")
+    ]
+    answer: Annotated[BodyObject, msgspec.Meta(description="As far as the client had got it.")]
+
+
 COLUMNS = tuple(name for name in RequestObject.__struct_fields__ if name not in {"source", "checks"})
 """What an export has of each request."""
 
@@ -175,23 +204,60 @@ async def explain_request(
     request: Request[Any, Any, Any], management: Managed, request_id: RequestId
 ) -> Answer[RequestObject]:
     """Requests are kept for 30 days unless the node is set otherwise; of a flood of refused ones, some only as long as a worker remembers them."""
+    found, source = await _find(request, management, request_id)
+    names = await management.reports.key_names([found.key_id])
+    return Answer(data=msgspec.structs.replace(_show(found, names.get(found.key_id, "")), source=source))
+
+
+@get(
+    "/{request_id:str}/bodies",
+    summary="Show the bodies of a request",
+    responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.CONFLICT),
+)
+async def show_bodies(
+    request: Request[Any, Any, Any], management: Managed, request_id: RequestId
+) -> Response[Answer[BodiesObject]]:
+    """What was asked and answered, if the policy of the key's project has `store_bodies` on, of requests that went to an upstream.
+
+    Each look is written to the audit log.
+    """
+    await _find(request, management, request_id)
+    await management.body_intake.flush()
+    found = granted(await management.bodies.show(request_id, by=principal_of(request)))
+    shown = BodiesObject(request_id, _body(found.request), _body(found.answer))
+    return Response(Answer(data=shown), headers={"cache-control": "no-store"})
+
+
+router = Router(
+    "/requests",
+    tags=["Requests"],
+    route_handlers=[list_requests, export_requests, explain_request, show_bodies],
+)
+
+
+async def _find(
+    request: Request[Any, Any, Any], management: Management, request_id: str
+) -> tuple[Admitted | Served | Refused, str]:
+    """Return a request within the caller's reach, and where it was found."""
     if not ids.is_id(request_id, ids.REQUEST):
         refuse(Reason.RESOURCE_NOT_FOUND, "A request's id looks like req_VbXhUyUBKUlzDND0IYtt")
     await management.ingest.flush()
     found = await management.reports.request(request_id)
-    remembered = found is None
+    source = "memory" if found is None else "journal"
     if found is None:
         found = await management.bus.trace(request_id)
     if found is None or not await management.reports.reaches(principal_of(request), found.key_id):
         refuse(Reason.RESOURCE_NOT_FOUND, "No request with this id is remembered")
-    names = await management.reports.key_names([found.key_id])
-    source = "memory" if remembered else "journal"
-    return Answer(data=msgspec.structs.replace(_show(found, names.get(found.key_id, "")), source=source))
+    return found, source
 
 
-router = Router(
-    "/requests", tags=["Requests"], route_handlers=[list_requests, export_requests, explain_request]
-)
+def _body(body: Body) -> BodyObject:
+    """Return a body as text; a character that the cut went through is left out."""
+    try:
+        content = codecs.getincrementaldecoder("utf-8")().decode(body.data, not body.cut)
+    except UnicodeDecodeError:
+        return BodyObject(b64encode(body.data).decode(), Encoding.BASE64, body.cut)
+    return BodyObject(content, Encoding.UTF_8, body.cut)
 
 
 async def _with_names(

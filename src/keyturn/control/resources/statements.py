@@ -22,7 +22,7 @@ from keyturn.domain.refusals import Reason
 from keyturn.domain.statements import Statement, Sum
 
 
-class Format(StrEnum):
+class StatementFormat(StrEnum):
     """How a statement is written."""
 
     JSON = "json"
@@ -30,7 +30,11 @@ class Format(StrEnum):
     HTML = "html"
 
 
-MEDIA_TYPES = {Format.JSON: "application/json", Format.CSV: "text/csv", Format.HTML: "text/html"}
+MEDIA_TYPES = {
+    StatementFormat.JSON: "application/json",
+    StatementFormat.CSV: "text/csv",
+    StatementFormat.HTML: "text/html",
+}
 
 
 class ChangeObject(msgspec.Struct):
@@ -107,7 +111,7 @@ async def show_statement(
     ],
     *,
     written: Annotated[
-        Format | None,
+        StatementFormat | None,
         QueryParameter(
             name="format",
             description="`json`, `csv` or `html`; unless said, as the header `Accept` asks.",
@@ -119,12 +123,12 @@ async def show_statement(
     await management.ingest.flush()
     found = granted(await management.statements.show(account_id, month, by=principal_of(request)))
     asked = written or _accepted(request.headers.get("accept", ""))
-    if asked is Format.JSON:
+    if asked is StatementFormat.JSON:
         return Response(Answer(data=_show(found)), headers={"vary": "accept"})
     name = f"statement-{found.month}-{found.account_id}.{asked}"
     headers = {"vary": "accept", "content-disposition": f'inline; filename="{name}"'}
     text = as_csv(found)
-    if asked is Format.HTML:
+    if asked is StatementFormat.HTML:
         pages = StatementPages()
         text, headers = pages.render(found, management.settings.support.contact), headers | pages.headers
     # The description of the API tells of the JSON; the other two are told apart by their media type.
@@ -135,11 +139,11 @@ async def show_statement(
 router = Router("/accounts", tags=["Ledger"], route_handlers=[show_statement])
 
 
-def _accepted(accept: str) -> Format:
+def _accepted(accept: str) -> StatementFormat:
     """Return the first format that is named; what says nothing of the kind is for programs."""
     media_types = [one.partition(";")[0].strip().lower() for one in accept.split(",")]
     by_type = {media_type: found for found, media_type in MEDIA_TYPES.items()}
-    return next((by_type[one] for one in media_types if one in by_type), Format.JSON)
+    return next((by_type[one] for one in media_types if one in by_type), StatementFormat.JSON)
 
 
 def _show(found: Statement) -> StatementObject:

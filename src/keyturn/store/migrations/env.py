@@ -5,6 +5,7 @@ from alembic import context
 from keyturn.store import (  # noqa: F401 -- add their tables
     alert_tables,
     attempt_tables,
+    body_tables,
     credit_tables,
     price_tables,
     usage_tables,
