@@ -14,6 +14,8 @@ KEYS = "/api/v1/keys"
 TARGETED = [
     operation for operation in OPERATIONS if re.search(r"{(key|account|project|user)_id}", operation[1])
 ]
+OTHERS = {"month": "2026-11"}
+"""What stands in paths and is nobody's."""
 BODIES: dict[str, Any] = {
     "/api/v1/keys/{key_id}/simulate": {"path": "/v1/chat/completions"},
     "/api/v1/keys/{key_id}/rotate": {},
@@ -81,7 +83,7 @@ def call(
 ) -> httpx.Response:
     """Make a call that would be well formed for a thing of the caller's own."""
     method, template = operation
-    path = re.sub(r"{(\w+)}", lambda found: ids[found[1]], template)
+    path = re.sub(r"{(\w+)}", lambda found: OTHERS.get(found[1]) or ids[found[1]], template)
     body = BODIES.get(template, {"name": "taken over"})
     return control.relayed.request(
         method, path, headers={"authorization": f"Bearer {secret}"}, json=None if method == "GET" else body

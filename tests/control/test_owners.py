@@ -245,6 +245,7 @@ def test_a_projects_policy_is_changed_member_by_member(
         "unused_days": 90,
         "recoverable": False,
         "rotate_every_days": None,
+        "store_bodies": False,
     }
 
 

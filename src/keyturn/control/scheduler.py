@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from keyturn import system
 from keyturn.control.management import Management
@@ -64,6 +65,12 @@ class Scheduler:
             self._due[job.name] = now + job.every_s
             try:
                 await job.work()
+            except (
+                SQLAlchemyError,
+                OSError,
+            ) as error:  # a full disk, or a database that is gone: no fault of ours
+                why = str(error).partition("\n")[0]
+                structlog.get_logger().error("a scheduled job could not be done", job=job.name, why=why)
             except Exception:  # noqa: BLE001 -- whatever it is, the other jobs must run, and this one again
                 structlog.get_logger().exception("a scheduled job failed", job=job.name)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
@@ -53,6 +54,12 @@ class CreditWatch:
         while True:
             try:
                 await self.look(system.now_ms())
+            except (
+                SQLAlchemyError,
+                OSError,
+            ) as error:  # a full disk, or a database that is gone: no fault of ours
+                why = str(error).partition("\n")[0]
+                structlog.get_logger().error("credit could not be looked after", why=why)
             except Exception:  # noqa: BLE001 -- whatever it is, the next second must be looked at too
                 structlog.get_logger().exception("credit could not be looked after")
             await asyncio.sleep(LOOK_EVERY_S)
