@@ -8,11 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.keys import OVERLAP_HOURS, SecretLife, Status
 from keyturn.domain.limits import NO_LIMITS
+from keyturn.store import key_search
 from keyturn.store.tables import accounts, keys, projects, secrets
-
-_ESCAPE = "\\"
-_LAST = "\U0010ffff"
-"""Sorts behind every other character."""
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -204,7 +201,10 @@ async def page(
 ) -> list[StoredKey]:
     """Return up to ``limit`` keys, newest first, from behind the key ``before``."""
     # Everything asked for stands in one index; only what is found is read from the table.
-    picked = select(keys.c.id).where(*_conditions(wanted, now_ms)).order_by(keys.c.id.desc()).limit(limit)
+    narrowed = _conditions(wanted, now_ms)
+    if wanted.search:
+        narrowed += await key_search.conditions(connection, wanted.search)
+    picked = select(keys.c.id).where(*narrowed).order_by(keys.c.id.desc()).limit(limit)
     if before is not None:
         picked = picked.where(keys.c.id < before)
     key_ids = (await connection.scalars(picked)).all()
@@ -269,8 +269,6 @@ def _conditions(wanted: KeyFilter, now_ms: int) -> list[ColumnElement[bool]]:
         # The first condition is cheap and rules out nearly all, the second one is exact.
         found.append(func.instr(keys.c.tags, wanted.tag) > 0)
         found.append(func.instr(" " + keys.c.tags + " ", f" {wanted.tag} ") > 0)
-    if wanted.search:
-        found.append(_mentions(wanted.search))
     return found
 
 
@@ -292,19 +290,3 @@ def _has_status(status: Status, now_ms: int) -> ColumnElement[bool]:
         Status.ACTIVE: and_(live, keys.c.enabled.is_(True)),
         Status.DISABLED: and_(live, keys.c.enabled.is_(False)),
     }[status]
-
-
-def _mentions(text: str) -> ColumnElement[bool]:
-    # LIKE ignores ASCII case by itself; with lower() the search takes twice as long.
-    pattern = f"%{_escaped(text)}%"
-    shown = select(secrets.c.key_id).where(secrets.c.display.between(text, text + _LAST))
-    return or_(
-        keys.c.id == text,
-        keys.c.name.like(pattern, escape=_ESCAPE),
-        keys.c.description.like(pattern, escape=_ESCAPE),
-        keys.c.id.in_(shown),
-    )
-
-
-def _escaped(text: str) -> str:
-    return "".join(_ESCAPE + letter if letter in {_ESCAPE, "%", "_"} else letter for letter in text)

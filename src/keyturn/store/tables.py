@@ -166,6 +166,16 @@ keys = Table(
     ),
 )
 
+SEARCHED = ("key_texts", "key_terms")
+"""Virtual tables: the letters of names and descriptions, three by three, of the keys by their numbers. Triggers keep them."""
+
+key_numbers = Table(
+    "key_numbers",
+    metadata,
+    Column("number", Integer, primary_key=True),  # keys have rows whose numbers SQLite may change
+    Column("key_id", String(40), nullable=False, unique=True),
+)
+
 secrets = Table(
     "secrets",
     metadata,

@@ -22,8 +22,13 @@ from keyturn.store.migrations import HEAD, REVISIONS
 async def test_the_migrated_schema_is_the_one_the_tables_declare(store: Store) -> None:
     """A column that only one of the two has fails at the customer, not here."""
 
+    def is_declared(name: str | None, kind: str, _parents: object) -> bool:
+        # SQLite itself makes tables for what a virtual table keeps.
+        return kind != "table" or not str(name).startswith(tables.SEARCHED)
+
     def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        opts = {"compare_server_default": True, "include_name": is_declared}
+        context = MigrationContext.configure(connection, opts=opts)
         return list(compare_metadata(context, tables.metadata))
 
     async with store.reading() as connection:
