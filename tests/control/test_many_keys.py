@@ -21,7 +21,7 @@ PAGES = 10
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlProcess]:
     """A control process with 100,000 keys in 200 projects of two accounts; one key in a thousand is disabled."""
-    with control_process(tmp_path_factory.mktemp("crowd") / "data") as found:
+    with control_process(tmp_path_factory.mktemp("crowd") / "data", traced=False) as found:
         other = found.operator.post("/api/v1/accounts", json={"name": "Other"}).json()["data"]["id"]
         _fill(found, other)
         yield found

@@ -19,6 +19,8 @@ from keyturn.node.child import Brief, Ready
 DEADLINE_S = 20
 METRICS_TOKEN = "metrics-token"
 KEY_HEADER = "x-gateway-key"
+COVERAGE = ("COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START")
+"""By these variables a Python that starts learns that coverage traces it."""
 
 
 class ControlProcess:
@@ -71,9 +73,13 @@ class ControlProcess:
 
 
 def launch(
-    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None
+    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None, traced: bool = True
 ) -> tuple[subprocess.Popen[bytes], bytes, Path]:
-    """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log."""
+    """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log.
+
+    With ``traced=False`` it runs as users run it, though coverage measures the tests: a bound on the time it takes is
+    to judge the program and not the tracer, which makes it take twice as long.
+    """
     read_end, write_end = os.pipe()
     log = data.parent / f"{data.name}.log"
     settings = Settings(
@@ -89,6 +95,7 @@ def launch(
             stdin=subprocess.PIPE,
             stderr=errors,
             pass_fds=[write_end],
+            env={name: value for name, value in os.environ.items() if traced or name not in COVERAGE},
         )
     os.close(write_end)
     assert process.stdin is not None
@@ -101,10 +108,10 @@ def launch(
 
 @contextmanager
 def control_process(
-    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None
+    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None, traced: bool = True
 ) -> Iterator[ControlProcess]:
-    """Run a control process until the block ends."""
-    process, said, log = launch(data, demo_port=demo_port, provider_keys=provider_keys)
+    """Run a control process until the block ends; ``traced`` as ``launch`` takes it."""
+    process, said, log = launch(data, demo_port=demo_port, provider_keys=provider_keys, traced=traced)
     try:
         ready = msgspec.json.decode(said, type=Ready)
         found = ControlProcess(process, DataDirectory(data), ready, log)

@@ -11,12 +11,12 @@ from litestar.types.internal_types import PathParameterDefinition
 
 from keyturn import __version__
 from keyturn.control import claim_page
-from keyturn.control.auth import require_it_still, require_permission
+from keyturn.control.admission import Admission
 from keyturn.control.bodies import StrictRequest
 from keyturn.control.documentation import pages
 from keyturn.control.documentation.description import Description
 from keyturn.control.errors import HANDLERS
-from keyturn.control.idempotency import AnsweredBeforeError, AnswerKeeper, once_only, repeat
+from keyturn.control.idempotency import AnsweredBeforeError, AnswerKeeper, repeat
 from keyturn.control.management import Management
 from keyturn.control.refused_calls import note_refused
 from keyturn.control.resources import (
@@ -139,8 +139,7 @@ def _routes() -> list[ControllerRouterHandler]:
     )
     api = Router(
         "/api/v1",
-        guards=[require_permission, once_only, require_it_still],
-        middleware=[AnswerKeeper],
+        middleware=[AnswerKeeper, Admission],
         response_headers=[REQUEST_ID_HEADER],
         route_handlers=[noun.router for noun in nouns],
     )

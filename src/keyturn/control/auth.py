@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
 from litestar.types import Scope
 from msgspec.structs import replace
 
@@ -31,25 +30,29 @@ _PRINCIPAL, _STANDS = "principal", "stands"
 Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-async def require_permission(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """Let pass whoever may do what the route stands for; a guard of the framework.
+async def require_permission(scope: Scope) -> None:
+    """Let pass whoever may do what the route stands for.
 
     Raises:
         RefusedError: Anybody else.
     """
-    visit = visit_of(connection.scope)
+    state, visit = scope["state"], visit_of(scope)
     if visit.local:
-        connection.state[_PRINCIPAL] = Principal(OPERATOR, visit.address, visit.request_id)
+        state[_PRINCIPAL] = Principal(OPERATOR, visit.address, visit.request_id)
         return
-    scope: dict[str, Any] = {**connection.scope}
-    needs = OPERATIONS.get((scope["method"], scope["path_template"].rstrip("/")))
+    call: Any = scope
+    needs = OPERATIONS.get((call["method"], call["path_template"].rstrip("/")))
     if needs is not None and needs.anyone:
-        connection.state[_PRINCIPAL] = Principal("", visit.address, visit.request_id)
+        state[_PRINCIPAL] = Principal("", visit.address, visit.request_id)
         return
-    management: Management = connection.app.state["management"]
+    management: Management = scope["litestar_app"].state["management"]
     extra = tuple(name.encode() for name in management.settings.auth.headers)
+    carriers = {headers.AUTHORIZATION, *headers.KEY_HEADERS, *extra}
     presented = [
-        one for name, value in connection.scope["headers"] for one in headers.read({name: value}, extra)
+        one
+        for name, value in scope["headers"]
+        if name in carriers
+        for one in headers.read({name: value}, extra)
     ]
     record = await _identify(management, presented, visit)
     facts = Facts(
@@ -57,7 +60,7 @@ async def require_permission(connection: Connection, _handler: BaseRouteHandler)
         path=scope["path"],
         address=visit.address,
         place="header",
-        origin=connection.headers.get("origin", ""),
+        origin=next((value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"), ""),
     )
     now = system.now()
     refused = _judge(record, needs, facts, now)
@@ -77,22 +80,22 @@ async def require_permission(connection: Connection, _handler: BaseRouteHandler)
         if _reach(fresh) != _reach(record):
             refuse(Reason.CONFLICT, "The key that you call with was changed meanwhile; try again")
 
-    connection.state[_STANDS] = stands
-    connection.state[_PRINCIPAL] = Principal(record.id, visit.address, visit.request_id, record)
+    state[_STANDS] = stands
+    state[_PRINCIPAL] = Principal(record.id, visit.address, visit.request_id, record)
 
 
-async def require_it_still(connection: Connection, _handler: BaseRouteHandler) -> None:
-    """Have the caller's key checked once more when its change begins; a guard of the framework, and the last.
+def require_it_still(scope: Scope) -> None:
+    """Have the caller's key checked once more when its change begins; the last thing before a handler.
 
     A change waits for those before it. If one of them has ended the caller's key, or taken rights from it, and has
     returned, nothing that the key asked for may happen any more.
     """
-    BEFORE_CHANGE.set(connection.state.get(_STANDS))
+    BEFORE_CHANGE.set(scope["state"].get(_STANDS))
 
 
 def principal_of(connection: Connection) -> Principal:
     """Return who asks."""
-    principal: Principal = connection.state[_PRINCIPAL]
+    principal: Principal = connection.scope["state"][_PRINCIPAL]
     return principal
 
 
@@ -109,7 +112,6 @@ async def _identify(management: Management, presented: list[Presented], visit: V
         places = ", ".join(sorted({one.location for one in presented}))
         raise RefusedError(Refused(Reason.MULTIPLE_CREDENTIALS, details={"locations": places}))
     text = presented[0].text
-    stand_in = {"key_id": key_text.reference(text)}
     try:
         record = await management.lookup.by_digest(verifier.digest(text))
     except Exception:  # noqa: BLE001 -- whatever keeps us from asking, the answer is not "unknown key"
@@ -120,6 +122,7 @@ async def _identify(management: Management, presented: list[Presented], visit: V
     if record is not None:
         await management.alarms.raise_for(record, None, system.now(), _sighting(visit))
     # Only now, because an imported key has the form of another system.
+    stand_in = {"key_id": key_text.reference(text)}
     hint = key_text.problem_with(text.decode("latin-1"))
     if hint is not None:
         raise RefusedError(Refused(Reason.MALFORMED_API_KEY, details={**stand_in, "hint": hint}))

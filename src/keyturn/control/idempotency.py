@@ -1,19 +1,18 @@
 """Idempotency-Key on every POST: the answer of the first request is given again.
 
-Two layers around a handler: ``once_only`` is a guard, behind the one that says who asks, because an answer belongs to
-whoever asked for it; ``AnswerKeeper`` is outermost, because what a handler raises becomes an answer outside of guards.
+Two layers around a handler: ``once_only`` comes after it is known who asks, because an answer belongs to whoever asked
+for it; ``AnswerKeeper`` is outermost, because what a handler raises becomes an answer outside of it.
 Handlers with ``REPEATABLE`` in their ``opt`` change nothing that a repetition could double; they are simply called again.
 """
 
 from typing import Any
 
-from litestar.connection import ASGIConnection, Request
+from litestar.connection import Request
 from litestar.enums import ScopeType
-from litestar.handlers import BaseRouteHandler
 from litestar.response import Response
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from keyturn.control.auth import principal_of
+from keyturn.control.auth import known_principal
 from keyturn.control.errors import RefusedError
 from keyturn.control.management import Management
 from keyturn.domain.refusals import Reason, Refused
@@ -24,11 +23,11 @@ REPEATABLE = {"repeatable": True}
 RENDER = "render"
 """In ``opt`` of a handler: makes the answer of what a use case keeps in the transaction of its change."""
 _STATE = "once"
-_HEADER = "idempotency-key"
+_HEADER = b"idempotency-key"
 
 
 class AnsweredBeforeError(Exception):
-    """Carries the answer of the first request out of the guard."""
+    """Carries the answer of the first request out of ``once_only``."""
 
     def __init__(self, answer: KeptAnswer) -> None:
         super().__init__("answered before")
@@ -44,39 +43,42 @@ def repeat(_request: Request[Any, Any, Any], error: AnsweredBeforeError) -> Resp
     return Response(kept.body, status_code=kept.status, headers=headers, media_type=media_type)
 
 
-async def once_only(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """Let a request pass the first time; a guard of the framework.
+async def once_only(scope: Scope, receive: Receive) -> None:
+    """Let a request pass the first time.
 
     Raises:
         RefusedError: The Idempotency-Key is none, was used otherwise, or is in use right now.
         AnsweredBeforeError: The request was answered.
     """
-    sent = connection.headers.getall(_HEADER, [])
-    if not sent or handler.opt.get("repeatable") or not _is_post(connection):
+    sent = [value for name, value in scope["headers"] if name == _HEADER]
+    call: Any = scope
+    if not sent or call["method"] != "POST" or call["route_handler"].opt.get("repeatable"):
         return
-    caller = principal_of(connection).name
-    if not caller:
+    by = known_principal(scope)
+    if by is None or not by.name:
         return  # a stranger, at one of the few calls that need no key: nothing is kept for them
-    if len(sent) > 1 or not isinstance(connection, Request):
+    if len(sent) > 1:
         raise RefusedError(Refused(Reason.IDEMPOTENCY_KEY_INVALID))
-    management: Management = connection.app.state["management"]
+    management: Management = scope["litestar_app"].state["management"]
+    # The framework keeps what is read here for the handler.
+    request: Request[Any, Any, Any] = Request(scope, receive)
     begun = await management.idempotency.begin(
-        sent[0],
-        caller=caller,
-        path=connection.scope["path"],
-        request=connection.scope["query_string"] + b"\n" + await connection.body(),
-        render=handler.opt.get(RENDER, _nothing),
+        sent[0].decode("latin-1"),
+        caller=by.name,
+        path=scope["path"],
+        request=call["query_string"] + b"\n" + await request.body(),
+        render=call["route_handler"].opt.get(RENDER, _nothing),
     )
     if isinstance(begun, Refused):
         raise RefusedError(begun)
     if isinstance(begun, KeptAnswer):
         raise AnsweredBeforeError(begun)
-    connection.state[_STATE] = begun
+    scope["state"][_STATE] = begun
 
 
-def _is_post(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    scope: dict[str, Any] = {**connection.scope}
-    return bool(scope["method"] == "POST")
+def is_kept(scope: Scope) -> bool:
+    """Say whether the answer to a request will be kept."""
+    return _STATE in scope["state"]
 
 
 class AnswerKeeper:

@@ -151,7 +151,7 @@ async def _management(
     )
     secrets = KeyLookup(data.database)
     closing.callback(secrets.close)
-    lookup = Lookup(secrets.find, vault, Renewal(store, vault, tasks).renew)
+    lookup = Lookup(secrets.find, vault, Renewal(store, vault, tasks).renew, version=secrets.version)
     bus = BusServer(
         journals=data.journals,
         locations=brief.settings.auth.locations,

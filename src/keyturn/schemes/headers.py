@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from keyturn.schemes import basic
 from keyturn.schemes.presented import Presented
 
+AUTHORIZATION = b"authorization"
 KEY_HEADERS = (b"x-api-key", b"api-key", b"x-goog-api-key")
 """Ours, Azure's and Google's; the value is the key and nothing else."""
 
@@ -17,7 +18,7 @@ def read(headers: Mapping[bytes, bytes], extra: tuple[bytes, ...] = ()) -> list[
         extra: Names of further headers that carry a key (``auth.headers``), in lower case.
     """
     found = []
-    authorization = headers.get(b"authorization", b"").strip()
+    authorization = headers.get(AUTHORIZATION, b"").strip()
     if authorization:
         found.append(_authorization(authorization))
     for name in KEY_HEADERS + extra if extra else KEY_HEADERS:

@@ -13,17 +13,24 @@ from keyturn.domain.policies import NO_POLICY, ProjectPolicy, read_policy
 from keyturn.store.holders import Holder
 from keyturn.store.vault import Vault
 
+REMEMBERED = 10_000
 _OPEN = ProjectPolicy()
 
 
 class Lookup:
-    """Finds keys by the digest of a secret."""
+    """Finds keys by the digest of a secret.
+
+    What was found is remembered until the database changes: that it has not costs a tenth of a look-up, and whoever
+    calls often finds the same key each time. A change is seen by the first look-up behind it, whoever made it.
+    """
 
     def __init__(
         self,
         find: Callable[[Sequence[bytes]], Holder | None],
         vault: Vault,
         renew: Callable[[Holder, bytes], None] | None = None,
+        *,
+        version: Callable[[], int] | None = None,
     ) -> None:
         """Take in how to ask.
 
@@ -32,25 +39,51 @@ class Lookup:
             vault: Makes verifiers.
             renew: Is told of a secret (its SHA-256 digest) whose verifier was not made with the newest pepper; must
                 not keep the caller waiting.
+            version: Returns a number that is another after each change of what ``find`` sees; ``None``: nothing is
+                remembered.
         """
         self._find = find
         self._vault = vault
         self._renew = renew
+        self._version = version
+        self._seen = 0
+        self._known: dict[tuple[bytes, ...], KeyRecord] = {}
+        """By the verifiers under every pepper, so that a pepper that comes or goes changes what is asked."""
 
     async def by_digest(self, digest: bytes) -> KeyRecord | None:
         """Return who holds the secret with this SHA-256 digest, whatever the state of the key; ``None``: nobody.
 
         A verifier that was moved to another key inside the database is nobody's.
         """
-        holder = self._find(self._vault.verifiers(digest))
+        verifiers = tuple(self._vault.verifiers(digest))
+        if self._version is None:
+            return self._look(verifiers, digest)
+        # Asked before anything is looked up: a change in between makes what is remembered too new, never too old.
+        seen = self._version()
+        if seen != self._seen:
+            self._seen, self._known = seen, {}
+        return self._known.get(verifiers) or self._look(verifiers, digest)
+
+    def _look(self, verifiers: tuple[bytes, ...], digest: bytes) -> KeyRecord | None:
+        holder = self._find(verifiers)
         if holder is None:
             return None
         expected = self._vault.binding(holder.pepper_id, holder.verifier, holder.key_id)
         if not verifier.matches(expected, holder.binding):
             return None
-        if self._renew is not None and holder.pepper_id != self._vault.newest_pepper:
+        found = record(holder)
+        if holder.pepper_id == self._vault.newest_pepper:
+            self._remember(verifiers, found)
+        elif self._renew is not None:  # at every look-up, because it may not have been possible at the last
             self._renew(holder, digest)
-        return record(holder)
+        return found
+
+    def _remember(self, verifiers: tuple[bytes, ...], found: KeyRecord) -> None:
+        if self._version is None:
+            return
+        if len(self._known) >= REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[verifiers] = found
 
 
 def record(holder: Holder) -> KeyRecord:

@@ -32,6 +32,7 @@ LEFT JOIN plans n ON n.id = a.plan_id
 """
 _BY_VERIFIER = _SELECT + "WHERE s.verifier IN ({marks})"
 _BY_KEY = _SELECT + "WHERE k.id = ? ORDER BY s.id"
+_VERSION = "PRAGMA data_version"
 
 
 class KeyLookup:
@@ -49,6 +50,11 @@ class KeyLookup:
         query = _BY_VERIFIER.format(marks=",".join("?" * len(verifiers)))
         row = self._connection.execute(query, verifiers).fetchone()
         return None if row is None else Holder(*row)
+
+    def version(self) -> int:
+        """Return a number that is another as soon as anybody has committed a change to the database."""
+        found: int = self._connection.execute(_VERSION).fetchone()[0]
+        return found
 
     def of_key(self, key_id: str) -> list[Holder]:
         """Return the secrets of a key, whatever its state, oldest first."""

@@ -48,7 +48,7 @@ def keys(furnished: Store, vault: Vault, workers: Heard, tmp_path: Path) -> Keys
 @pytest.fixture
 def lookup(furnished: Store, key_lookup: KeyLookup, vault: Vault) -> Lookup:
     """What workers ask."""
-    return Lookup(key_lookup.find, vault)
+    return Lookup(key_lookup.find, vault, version=key_lookup.version)
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 @pytest.fixture
 def lookup(furnished: Store, key_lookup: KeyLookup, vault: Vault, tasks: Tasks) -> Lookup:
     """What workers ask."""
-    return Lookup(key_lookup.find, vault, Renewal(furnished, vault, tasks).renew)
+    return Lookup(key_lookup.find, vault, Renewal(furnished, vault, tasks).renew, version=key_lookup.version)
 
 
 async def new_key(store: Store, vault: Vault) -> tuple[str, bytes]:
