@@ -28,6 +28,10 @@ class _Details(msgspec.Struct, gc=False):
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
+    prompt_cache_hit_tokens: Tokens | None = 0
+    """DeepSeek's word for cached ones."""
+    cached_tokens: Tokens | None = 0
+    """Moonshot's."""
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
     prompt_tokens_details: _Details | None = None
@@ -54,13 +58,20 @@ def from_answer(body: bytes) -> Usage | None:
     return None if found is None else _convert(found)
 
 
+def from_object(raw: bytes) -> Usage | None:
+    """Read a usage object; ``None`` when it says nothing usable, or is none."""
+    try:
+        return _convert(_usage.decode(raw))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def from_tail(tail: bytes) -> Usage | None:
     """Read the last usage object in the final bytes of a stream or of a large answer."""
     for match in reversed(list(_OBJECT.finditer(tail))):
-        try:
-            return _convert(_usage.decode(match[1]))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
+        usage = from_object(match[1])
+        if usage is not None:
+            return usage
     return None
 
 
@@ -72,7 +83,7 @@ def _convert(found: _Usage) -> Usage | None:
         before, after = found.input_tokens_details, found.output_tokens_details
         if given is None and made is None:
             return None
-    cached = before.cached_tokens if before else 0
+    cached = (before.cached_tokens if before else 0) or found.prompt_cache_hit_tokens or found.cached_tokens
     written = before.cache_write_tokens if before else 0
     reasoning = after.reasoning_tokens if after else 0
     if (

@@ -9,6 +9,7 @@ import msgspec
 
 LARGEST_EVENT = 32 << 20
 """Images come inside events."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -29,18 +30,25 @@ class ServerEvent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Splitter:
-    """Cuts a stream into its events, whatever pieces it comes in. Comments, ids and retry times are passed over."""
+    """Cuts a stream into its events, whatever pieces it comes in. Comments, ids and retry times are passed over.
 
-    __slots__ = ("_length", "_pieces")
+    A piece is looked at once: an event that comes in many costs no more than its length.
+    """
+
+    __slots__ = ("_at_line_start", "_begun", "_late", "_length", "_pieces")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._length = 0
+        self._at_line_start = False
+        self._late = b""
+        """A carriage return, which may be half a line end."""
+        self._begun = False
 
     @property
     def rest(self) -> bytes:
         """The beginning of an event that has not ended; a stream that ends with one was cut off."""
-        return b"".join(self._pieces)
+        return b"".join((*self._pieces, self._late))
 
     def take(self, data: bytes) -> list[ServerEvent]:
         """Return the events that are whole now.
@@ -48,27 +56,28 @@ class Splitter:
         Raises:
             EventTooLargeError: One is larger than ``LARGEST_EVENT``; nothing more can be read.
         """
-        if (
-            b"\n" not in data and b"\r" not in data
-        ):  # no event ends here; joining each time would be quadratic
+        if self._late or b"\r" in data:
+            data = self._late + data
+            self._late = b"\r" if data.endswith(b"\r") else b""
+            data = _LINE_END.sub(b"\n", data[: len(data) - len(self._late)])
+        if b"\n\n" not in data and not (self._at_line_start and data.startswith(b"\n")):
             self._keep(data)
             return []
-        data = b"".join((*self._pieces, data))
-        if b"\r" not in data:
-            blocks = data.split(b"\n\n")
-        else:
-            # A carriage return at the end may be half a line end.
-            whole = data[:-1] if data.endswith(b"\r") else data
-            late = data[len(whole) :]
-            blocks = _LINE_END.sub(b"\n", whole).split(b"\n\n")
-            blocks[-1] += late
-        self._pieces, self._length = [], 0
+        if self._pieces:
+            data = b"".join((*self._pieces, data))
+            self._pieces, self._length = [], 0
+        if not self._begun:
+            self._begun = True
+            data = data.removeprefix(_BYTE_ORDER_MARK)
+        blocks = data.split(b"\n\n")
         self._keep(blocks.pop())
         return [event for block in blocks if (event := _read(block)) is not None]
 
     def _keep(self, data: bytes) -> None:
-        self._pieces.append(data)
-        self._length += len(data)
+        self._at_line_start = data.endswith(b"\n") if data else self._at_line_start and bool(self._pieces)
+        if data:
+            self._pieces.append(data)
+            self._length += len(data)
         if self._length > LARGEST_EVENT:
             raise EventTooLargeError
 
