@@ -26,6 +26,7 @@ _BY_STATUS = {
     502: API,
     503: OVERLOADED,
     504: TIMEOUT,
+    529: OVERLOADED,
 }
 
 STATUSES: dict[Reason, int] = {Reason.INSUFFICIENT_CREDITS: 402}
@@ -36,6 +37,11 @@ TYPES: dict[Reason, str] = {
     # A 401, but no fault of the key that the client sent.
     Reason.UPSTREAM_CREDENTIAL: API,
 }
+
+
+def type_of(status: int) -> str:
+    """Return the type that goes with a status."""
+    return _BY_STATUS.get(status, INVALID if status < 500 else API)
 
 
 def render(refused: Refused, request_id: str) -> bytes:
