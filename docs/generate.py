@@ -22,6 +22,8 @@ from keyturn.config.reference import as_toml, descriptions, entries, section_nam
 from keyturn.control.documentation.advice import Entry, entries as entries_of_errors
 from keyturn.domain.checks import CHECKS
 from keyturn.domain.refusals import RULES, Reason
+from keyturn.providers import provider
+from keyturn.providers.catalog import PROVIDERS
 
 FOLDER = Path(__file__).parent
 REFERENCE = FOLDER / "reference"
@@ -235,6 +237,69 @@ def _help(command: Any) -> str:  # noqa: ANN401 -- as above
     return "\n\n".join(paragraphs)
 
 
+# ── providers ───────────────────────────────────────────────────────────────
+
+SHOWN: Mapping[str, tuple[str, ...]] = {
+    "completions": (provider.COMPLETIONS,),
+    "responses": (provider.RESPONSES,),
+    "messages": (provider.MESSAGES,),
+    "embeddings": (provider.EMBEDDINGS,),
+    "images": (provider.IMAGES,),
+    "speech": (provider.SPEECH,),
+    "transcription": (provider.TRANSCRIPTIONS,),
+    "moderation": (provider.MODERATIONS,),
+}
+"""What a provider may offer beside chat, each by the operations it stands for."""
+
+
+def providers() -> str:
+    """Return the page of providers."""
+    lines = [
+        "# Providers",
+        "",
+        "Who runs models, by the name that `keyturn upstreams add NAME --provider PROVIDER` takes. Applications speak the",
+        "dialect they like: where a provider speaks another one, chats are translated. A host that is not in the table",
+        "and speaks the OpenAI API is added with its address: `keyturn upstreams add NAME --base-url URL`.",
+        "",
+        "A credential that stands in the variable of a provider with an address makes an upstream at the first start of",
+        "a node. `keyturn providers --json` prints this table for programs.",
+        "",
+        "| provider | | chat | passes as it is |",
+        "|---|---|---|---|",
+    ]
+    for one in PROVIDERS.values():
+        passed = [
+            name for name, operations in SHOWN.items() if any(_passes(one, each) for each in operations)
+        ]
+        lines.append(
+            f"| [`{one.id}`](#{one.id}) | {one.title} | `{one.codec(provider.CHAT)}` | {', '.join(passed) or 'nothing else'} |"
+        )
+    for one in PROVIDERS.values():
+        lines += ["", f"## {one.id}", "", *_provider(one)]
+    return _page(lines)
+
+
+def _passes(one: provider.Provider, operation: str) -> bool:
+    return one.codec(operation) == provider.NATIVE[operation]
+
+
+def _provider(one: provider.Provider) -> list[str]:
+    variables = " or ".join(f"`{name}`" for name in one.variables)
+    quirks = one.quirks
+    facts = [
+        f"Address: `{one.base_url or one.address}`",
+        f"Credential: {one.credential or 'an API key'}" if not one.local else "Credential: mostly none",
+        f"Variable: {variables}" if variables else "",
+        "Its models are not listed: name them with `--models`" if not one.lists_models else "",
+        "Goes by `max_tokens`" if quirks.legacy_cap else "",
+        "Does not take `stream_options`; tells the usage all the same" if not quirks.stream_options else "",
+        "Refuses members that it does not know" if quirks.strict else "",
+        f"Source: <{one.source}>",
+    ]
+    about = [f"{one.title}. {one.note}".rstrip(), ""]
+    return [*about, *(f"- {fact}" for fact in facts if fact)]
+
+
 # ── the lot ─────────────────────────────────────────────────────────────────
 
 PAGES: Mapping[str, Callable[[], str]] = {
@@ -242,6 +307,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "checks.md": checks,
     "settings.md": settings,
     "cli.md": commands,
+    "providers.md": providers,
 }
 
 

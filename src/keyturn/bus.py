@@ -35,7 +35,11 @@ class Upstream(msgspec.Struct, frozen=True):
     base_url: str
     """``https://host[:port]/prefix`` without a trailing slash; operations are appended (``/chat/completions``)."""
     credential: str = ""
-    """Sent as ``Authorization: Bearer``; empty for none. In the clear: the socket is private to the node."""
+    """The first of ``credentials``; empty for none. In the clear: the socket is private to the node."""
+    provider: str = "compatible"
+    """A name of ``providers.catalog``: says how the credential is shown, and in which dialects it is asked."""
+    credentials: tuple[str, ...] = ()
+    """All of them, to be taken in turns."""
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):

@@ -33,6 +33,7 @@ CALLS = {
     "/api/v1/users/{user_id}": {"get", "patch", "delete"},
     "/api/v1/users/{user_id}/suspend": {"post"},
     "/api/v1/users/{user_id}/resume": {"post"},
+    "/api/v1/providers": {"get"},
     "/api/v1/upstreams": {"get", "post"},
     "/api/v1/upstreams/{name}": {"delete"},
     "/api/v1/upstreams/{name}/test": {"post"},

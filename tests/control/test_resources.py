@@ -54,6 +54,24 @@ def test_an_upstream_that_does_not_answer_is_added_with_a_note(control: ControlP
     assert (tested.status_code, tested.json()["data"]["ok"]) == (200, False)
 
 
+def test_providers_are_listed_and_one_is_connected_by_name(control: ControlProcess) -> None:
+    """With two credentials, neither of which comes out again."""
+    listed = {one["id"]: one for one in control.operator.get("/api/v1/providers").json()["data"]}
+    body = {"name": "claude", "provider": "anthropic", "api_keys": ["secret-1", "secret-2"], "models": ["c"]}
+    added = control.operator.post(UPSTREAMS, json=body)
+    control.operator.delete(f"{UPSTREAMS}/claude")
+
+    assert listed["anthropic"]["operations"]["chat"] == "anthropic_messages"
+    assert listed["anthropic"]["operations"].keys() & {"embeddings", "messages"} == {"messages"}
+    assert listed["mistral"]["quirks"] == {"legacy_cap": True, "stream_options": False, "strict": True}
+    assert listed["cloudflare"]["base_url"] is None
+    assert added.status_code == 201
+    data = added.json()["data"]
+    assert (data["provider"], data["base_url"]) == ("anthropic", listed["anthropic"]["base_url"])
+    assert (data["has_credential"], data["credentials"]) == (True, 2)
+    assert "secret-" not in added.text
+
+
 @pytest.mark.parametrize(
     ("body", "status", "param"),
     [
@@ -61,7 +79,9 @@ def test_an_upstream_that_does_not_answer_is_added_with_a_note(control: ControlP
         ({"name": "X", "base_url": "http://h/v1"}, 400, "name"),
         ({"name": "x", "base_url": "file:///etc/passwd"}, 400, "base_url"),
         ({"name": "x", "base_url": "http://h/v1", "models": "m"}, 400, "models"),
-        ({"name": "x"}, 400, None),
+        ({"name": "x"}, 400, "base_url"),
+        ({"name": "x", "provider": "anthropc"}, 400, "provider"),
+        ({"name": "x", "provider": "anthropic", "api_keys": ["ok", "not ok"]}, 400, "api_keys[1]"),
     ],
 )
 def test_a_bad_upstream_is_refused(

@@ -6,12 +6,15 @@ import os
 import re
 import signal
 import sys
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
+from keyturn.config.load import PROVIDER_KEY_NAMES
+
 DEADLINE_S = 60.0
-WITHOUT = ("KEYTURN_", "OPENAI_API_KEY", "HTTPS_PROXY", "https_proxy")
+WITHOUT = ("KEYTURN_", *chain.from_iterable(PROVIDER_KEY_NAMES.values()), "HTTPS_PROXY", "https_proxy")
 
 
 class Ran(msgspec.Struct, frozen=True):

@@ -85,7 +85,9 @@ class Upstream(msgspec.Struct, frozen=True):
 
     name: str
     base_url: str
+    provider: str = ""
     has_credential: bool = False
+    credentials: int = 0
     models: list[str] = []
     created_at: str | None = None
     note: str | None = None

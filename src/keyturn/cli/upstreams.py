@@ -1,5 +1,6 @@
 """``keyturn upstreams``: connections to the providers that run models."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,24 +35,51 @@ def add(
         str, typer.Argument(metavar="NAME", help="Small letters, digits and hyphens; yours to choose.")
     ],
     *,
-    base_url: Annotated[str, typer.Option(help="Where its OpenAI-compatible API begins, with `/v1`.")],
+    provider: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROVIDER", help="Who it is, as `keyturn providers` lists them; also told by NAME."
+        ),
+    ] = None,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where its API begins, mostly with `/v1`; without this the provider's own address."
+        ),
+    ] = None,
     api_key_env: Annotated[
-        str | None, typer.Option(metavar="VAR", help="The variable that holds the provider's API key.")
+        list[str] | None,
+        typer.Option(
+            "--api-key-env",
+            "--key-env",
+            metavar="VAR",
+            help="The variable that holds the provider's API key.",
+        ),
+    ] = None,
+    api_key_file: Annotated[
+        list[Path] | None,
+        typer.Option("--api-key-file", "--key-file", metavar="FILE", help="A file that holds its API key."),
     ] = None,
     models: Annotated[
         str | None, typer.Option(metavar="A,B", help="Its models; without this it is asked for them.")
     ] = None,
 ) -> None:
-    """Add a provider. Its key is stored encrypted, and its models can be used at once.
+    """Add a provider. Its key is stored encrypted, and its models can be used at once; several keys take turns.
 
-    Example: `keyturn upstreams add local --base-url http://127.0.0.1:11434/v1`
+    Example: `keyturn upstreams add anthropic --api-key-env ANTHROPIC_API_KEY`
     """
-    body: dict[str, object] = {"name": name, "base_url": base_url}
-    if api_key_env is not None:
-        credential = variable(api_key_env)
-        if credential is None:
-            raise CommandFailed(f"the variable {api_key_env} is not set")
-        body["api_key"] = credential.reveal()
+    body: dict[str, object] = {"name": name}
+    if provider is not None:
+        body["provider"] = provider
+    if base_url is not None:
+        body["base_url"] = base_url
+    keys = [_from_variable(one) for one in api_key_env or ()] + [
+        _from_file(one) for one in api_key_file or ()
+    ]
+    if len(keys) == 1:
+        body["api_key"] = keys[0]
+    elif keys:
+        body["api_keys"] = keys
     if models is not None:
         body["models"] = [model.strip() for model in models.split(",") if model.strip()]
     with screen.err().status(f"Adding {name} …"):
@@ -80,15 +108,19 @@ def show_all(node: Node, *, as_json: AsJson = False) -> None:
     rows = [
         (
             screen.clean(upstream.name),
+            screen.clean(upstream.provider or screen.NOTHING),
             screen.clean(upstream.base_url),
-            screen.mark(passed=upstream.has_credential or None),
+            str(upstream.credentials)
+            if upstream.credentials > 1
+            else screen.mark(passed=upstream.has_credential or None),
             screen.clean(_some(upstream.models)),
             screen.ago(upstream.created_at, at),
         )
         for upstream in upstreams
     ]
-    laid_out = screen.table(("name", "base URL", "key", "models", "added"), rows, spare=("added", "models"))
-    screen.listing(laid_out, "No upstreams. Add one with `keyturn upstreams add NAME --base-url URL`.")
+    columns = ("name", "provider", "base URL", "key", "models", "added")
+    laid_out = screen.table(columns, rows, spare=("added", "provider", "models"))
+    screen.listing(laid_out, "No upstreams. Add one with `keyturn upstreams add NAME --provider PROVIDER`.")
 
 
 @app.command("test")
@@ -125,6 +157,21 @@ def remove(node: Node, name: Named) -> None:
     """
     node.call("DELETE", f"{PATH}/{segment(name)}")
     screen.out().print(Text("Removed"), screen.clean(name))
+
+
+def _from_variable(name: str) -> str:
+    credential = variable(name)
+    if credential is None:
+        raise CommandFailed(f"the variable {name} is not set")
+    return credential.reveal()
+
+
+def _from_file(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise CommandFailed(f"{path} can't be read: {reason}") from None
 
 
 def _count(models: list[str]) -> str:

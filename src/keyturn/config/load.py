@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +20,7 @@ from keyturn.config import rules
 from keyturn.config.reference import Entry, entries, section_names, table
 from keyturn.config.sections import Settings
 from keyturn.domain.secret import Secret
+from keyturn.providers.catalog import PROVIDERS
 
 FILE_NAME = "keyturn.toml"
 SHORT_NAMES = {
@@ -41,8 +43,8 @@ KEY_NAMES = ("KEYTURN_API_KEY", "GPTPROTO_API_KEY", "GPT_API_KEY", "API_KEY")
 """Where a client's key is looked for, best first."""
 STANDARD_NAMES = {"relay.proxy": ("HTTPS_PROXY", "https_proxy"), "relay.no_proxy": ("NO_PROXY", "no_proxy")}
 """Variables that every program goes by; a setting of ours that is set anywhere wins over them."""
-PROVIDER_KEY_NAMES = {"openai": "OPENAI_API_KEY"}
-"""Credentials of providers that are picked up at the first start."""
+PROVIDER_KEY_NAMES = {one.id: one.variables for one in PROVIDERS.values() if one.variables}
+"""Provider → where its credential is looked for at the first start, best first."""
 
 _PREFIX = "KEYTURN_"
 _SERVICE_LINK = re.compile(r"KEYTURN_(SERVICE_(HOST|PORT).*|PORT_\d+_(TCP|UDP).*)")
@@ -118,9 +120,9 @@ def load(
         settings=_build(found, known),
         origins={path: found[path].origin if path in found else "default" for path in known},
         provider_keys={
-            provider: Secret(variables[name])
-            for provider, name in PROVIDER_KEY_NAMES.items()
-            if variables.get(name)
+            provider: Secret(next(variables[name] for name in names if variables.get(name)))
+            for provider, names in PROVIDER_KEY_NAMES.items()
+            if any(variables.get(name) for name in names)
         },
         client=Client(
             url=client_url(variables.get(URL_NAME, "")),
@@ -132,7 +134,11 @@ def load(
 def child_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment without settings and credentials, for processes that are told theirs in other ways."""
     real = os.environ if environment is None else environment
-    credentials = {*PROVIDER_KEY_NAMES.values(), *KEY_NAMES, *STANDARD_NAMES["relay.proxy"]}
+    credentials = {
+        *chain.from_iterable(PROVIDER_KEY_NAMES.values()),
+        *KEY_NAMES,
+        *STANDARD_NAMES["relay.proxy"],
+    }
     return {
         name: value
         for name, value in real.items()

@@ -90,5 +90,6 @@ def jobs_of(management: Management) -> list[Job]:
         Job("old answers", lambda: management.idempotency.forget_old(system.now_ms()), HOUR_S),
         Job("attempts", management.once_only.tend),
         Job("retention", lambda: management.retention.prune(system.now_ms()), HOUR_S),
+        Job("access tokens", management.upstreams.renew_tokens),
         Job("audit checkpoint", lambda: management.audit.checkpoint_if_due(system.now_ms())),
     ]

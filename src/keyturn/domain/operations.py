@@ -85,6 +85,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("GET", "/api/v1/prices/shipped"): _NODE,
     ("POST", "/api/v1/prices/rerate"): _NODE,
     ("DELETE", "/api/v1/prices/{price_id}"): _NODE,
+    ("GET", "/api/v1/providers"): _NODE,
     ("GET", "/api/v1/upstreams"): _NODE,
     ("POST", "/api/v1/upstreams"): _NODE,
     ("DELETE", "/api/v1/upstreams/{name}"): _NODE,

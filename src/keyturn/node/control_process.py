@@ -125,11 +125,9 @@ async def _serve(brief: Brief) -> None:
         tasks.spawn(Scheduler(jobs_of(management)).run(), name="scheduler")
         tasks.spawn(management.credit_watch.run(), name="credit")
         tasks.spawn(management.verification.run(), name="use of verified keys")
-        for upstream in await management.upstreams.everything():
-            # A provider from the environment, or one that did not answer when it was added.
-            if not upstream.models:
-                name = upstream.stored.name
-                tasks.spawn(management.upstreams.fill(name), name=f"models of {name}")
+        # Providers from the environment, and those that did not answer when they were added.
+        bare = [one.stored.name for one in await management.upstreams.everything() if not one.models]
+        tasks.spawn(management.upstreams.fill_each(bare), name="models of upstreams")
         servers = _servers(create_app(management), data, drain_s=brief.settings.server.drain_s)
         for server in servers:
             server.listen()

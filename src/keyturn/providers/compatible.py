@@ -1,57 +1,71 @@
-"""Providers that speak the OpenAI API: which headers go there, and which come back."""
+"""Providers that speak the OpenAI API: where they are reached, what they take, and what stays here of their answers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-FORWARDED = frozenset(
-    {
-        b"content-type",
-        b"accept",
-        b"user-agent",
-        b"idempotency-key",
-        b"openai-beta",
-        b"traceparent",
-        b"tracestate",
-        b"baggage",
-    }
-)
-"""Request headers that reach the provider: what changes the answer or ties traces together, and nothing that
-names the caller, its network or its credential. No Accept-Encoding: usage is read from the answer."""
+from keyturn.providers import provider
+from keyturn.providers.provider import CHATS, NATIVE, Codec, Provider
 
-WITHHELD = frozenset(
-    {
-        # hop by hop, or framing that we write ourselves (RFC 9110 7.6.1)
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"content-length",
-        # the provider's origin, not ours
-        b"alt-svc",
-        b"set-cookie",
-        b"strict-transport-security",
-        b"access-control-allow-origin",
-        b"access-control-expose-headers",
-        b"server",
-        b"via",
-        # who the operator is at the provider, and the limits of that account
-        b"openai-organization",
-        b"openai-project",
-        b"www-authenticate",
-        b"x-request-id",
-        b"server-timing",
-        b"x-ratelimit-limit-requests",
-        b"x-ratelimit-limit-tokens",
-        b"x-ratelimit-remaining-requests",
-        b"x-ratelimit-remaining-tokens",
-        b"x-ratelimit-reset-requests",
-        b"x-ratelimit-reset-tokens",
-    }
-)
+FORWARDED = provider.FORWARDED | {b"openai-beta"}
+"""Request headers that reach the provider."""
+WITHHELD = provider.WITHHELD | {b"openai-organization", b"openai-project"}
 """Answer headers that stay here."""
+
+PATHS: Mapping[str, str] = {
+    provider.CHAT: "/chat/completions",
+    provider.GENERATE: "/chat/completions",
+    provider.COMPLETIONS: "/completions",
+    provider.RESPONSES: "/responses",
+    provider.EMBEDDINGS: "/embeddings",
+    provider.MODERATIONS: "/moderations",
+    provider.IMAGES: "/images/generations",
+    provider.IMAGE_EDITS: "/images/edits",
+    provider.IMAGE_VARIATIONS: "/images/variations",
+    provider.SPEECH: "/audio/speech",
+    provider.TRANSCRIPTIONS: "/audio/transcriptions",
+    provider.TRANSLATIONS: "/audio/translations",
+    provider.REALTIME: "/realtime",
+    provider.MESSAGES: "/messages",
+    provider.COUNT_TOKENS: "/messages/count_tokens",
+}
+"""Where an operation is found below the base URL; the last two at hosts that speak Anthropic's dialect beside."""
+
+
+class Compatible(Provider, frozen=True, kw_only=True):
+    """A host that speaks OpenAI's dialect.
+
+    Attributes:
+        offers: The operations that it takes as they are.
+        own_paths: Where it has an operation at another path than ``PATHS`` says.
+    """
+
+    offers: frozenset[str]
+    own_paths: Mapping[str, str] = {}
+    forwarded: frozenset[bytes] = FORWARDED
+    withheld: frozenset[bytes] = WITHHELD
+
+    def codec(self, operation: str, model: str = "") -> Codec | None:
+        """As it is what the host offers; other chats become completions of chats, or else responses."""
+        del model
+        said = self._said(operation)
+        return None if said is None else NATIVE[said]
+
+    def path(self, operation: str, model: str = "", *, stream: bool = False) -> str:
+        """The model and whether to stream stand in the body."""
+        del model, stream
+        said = self._said(operation) or operation
+        return self.own_paths.get(said) or PATHS[said]
+
+    def models_url(self, base_url: str) -> str:
+        """Empty where the host has no such list."""
+        return Provider.models_url(self, base_url) if self.lists_models else ""
+
+    def _said(self, operation: str) -> str | None:
+        """Return the operation of the host's that a client's becomes."""
+        if operation in self.offers:
+            return operation
+        if operation in CHATS:
+            return next((one for one in (provider.CHAT, provider.RESPONSES) if one in self.offers), None)
+        return None
 
 
 def is_document(lines: Iterable[bytes]) -> bool:

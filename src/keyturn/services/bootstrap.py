@@ -6,12 +6,14 @@ from keyturn import system
 from keyturn.domain import ids, key_text
 from keyturn.domain.principal import Principal
 from keyturn.domain.secret import Secret
+from keyturn.providers.catalog import PROVIDERS
+from keyturn.providers.provider import Provider
 from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import owner
 from keyturn.services.demo_models import DEMO, demo_models, demo_upstream
 from keyturn.services.issuing import mint
 from keyturn.services.key_terms import NewKey
-from keyturn.services.upstreams import can_be_sent, facts
+from keyturn.services.upstreams import facts
 from keyturn.store import accounts, keys, milestones, models, projects, sealed, upstreams, vault
 from keyturn.store.accounts import StoredAccount
 from keyturn.store.engine import Store
@@ -21,9 +23,6 @@ from keyturn.store.vault import Vault
 
 FIRST_START = Principal("first start")
 """Who did what a node does at its first start."""
-
-PROVIDERS = {"openai": "https://api.openai.com/v1"}
-"""Providers whose credential in the environment makes an upstream at the first start."""
 
 
 async def check_vault(store: Store, held: Vault) -> None:
@@ -35,8 +34,8 @@ async def check_vault(store: Store, held: Vault) -> None:
     async with store.reading() as connection:
         first = milestones.FIRST_START not in await milestones.reached(connection)
         needed = await keys.peppers(connection)
-        credentials = [upstream.sealed_credential for upstream in await upstreams.everything(connection)]
-        needed |= {vault.master_of(value) for value in credentials if value is not None}
+        for upstream in await upstreams.everything(connection):
+            needed |= {vault.master_of(value) for value in upstream.sealed_credentials}
         needed |= {vault.master_of(head) for head in await sealed.heads(connection)}
     if first:
         held.create()
@@ -65,17 +64,20 @@ async def first_start(store: Store, held: Vault, providers: dict[str, str]) -> S
         await accounts.add(connection, StoredAccount(account_id, "Default", now_ms))
         await projects.add(connection, StoredProject(project_id, account_id, "Default", now_ms))
         await keys.add(connection, key, stored_secret)
-        for name, base_url in PROVIDERS.items():
-            credential = Secret(providers.get(name, "").strip())
+        for name, text in providers.items():
+            credential = Secret(text.strip())
+            provider = PROVIDERS.get(name)
+            if provider is None or not provider.base_url or not credential.reveal():
+                continue
             if key_text.is_well_formed(credential.reveal()):
                 # What `keyturn env` has written for clients of this node; nobody's credential for a provider.
                 structlog.get_logger().info(
                     "a provider's credential is a key of ours: left out", provider=name
                 )
-            elif can_be_sent(credential):
-                await upstreams.add(connection, _upstream(held, name, base_url, credential))
-            elif providers.get(name):
+            elif provider.problem_with_credential(credential.reveal()):
                 structlog.get_logger().warning("a provider's credential is not one: left out", provider=name)
+            else:
+                await upstreams.add(connection, _upstream(held, provider, credential))
         made: Facts = {"project": project_id, "key": key.id, "secret": stored_secret.display}
         made["upstreams"] = [one.name for one in await upstreams.everything(connection)]
         await note(connection, FIRST_START, "node.first_start", account_id, after=made)
@@ -103,7 +105,7 @@ async def add_demo(store: Store) -> None:
         )
 
 
-def _upstream(held: Vault, name: str, base_url: str, credential: Secret) -> StoredUpstream:
+def _upstream(held: Vault, provider: Provider, credential: Secret) -> StoredUpstream:
     upstream_id = system.new_id(ids.UPSTREAM)
     sealed = held.seal(owner(upstream_id), credential)
-    return StoredUpstream(upstream_id, name, base_url, sealed, system.now_ms())
+    return StoredUpstream(upstream_id, provider.id, provider.base_url, sealed, system.now_ms(), provider.id)

@@ -8,7 +8,9 @@ from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Relay
 from keyturn.domain.models import Target
 from keyturn.domain.prices import from_now_on
+from keyturn.providers.catalog import PROVIDERS
 from keyturn.services import pricing
+from keyturn.services.access_tokens import AccessTokens
 from keyturn.services.pricing import PriceRules, Pricing
 from keyturn.store import foreign_shapes, models, upstreams
 from keyturn.store.engine import Store
@@ -47,6 +49,7 @@ class Configuration:
         demo_port: int,
         rules: PriceRules,
         relay: Relay = Relay(),  # noqa: B008 -- frozen
+        tokens: AccessTokens | None = None,
     ) -> None:
         """Take in where things are.
 
@@ -56,7 +59,9 @@ class Configuration:
             demo_port: Where the demo upstream listens on 127.0.0.1; 0 when it does not run.
             rules: What models cost beside what the operator has said of them.
             relay: Which proxy leads to providers.
+            tokens: What stands for credentials that are not sent themselves.
         """
+        self.tokens = tokens or AccessTokens(relay)
         self._store = store
         self._vault = vault
         self._demo_port = demo_port
@@ -81,25 +86,46 @@ class Configuration:
         }
         return Known(targets, usable, shapes)
 
+    def key_files(self, stored: StoredUpstream) -> list[str]:
+        """Return the credentials that access tokens have to be got for, in the clear; none that don't open."""
+        provider = PROVIDERS.get(stored.provider)
+        if provider is None or not provider.exchanges:
+            return []
+        return list(self._opened(stored) or ())
+
     def proxy_to(self, upstream: bus.Upstream) -> str:
         """Return the proxy that leads to a provider, empty for none."""
         return proxy_for(upstream.base_url, self._relay)
 
     def reach(self, stored: StoredUpstream) -> bus.Upstream | None:
-        """Return an upstream with its credential in the clear, ``None`` when it can't be used now; that is logged."""
+        """Return an upstream with its credentials in the clear, ``None`` when it can't be used now; that is logged."""
+        if stored.provider not in PROVIDERS:
+            structlog.get_logger().error(
+                "an upstream can't be used", upstream=stored.name, why=f"nobody knows {stored.provider!r}"
+            )
+            return None
         base_url = stored.base_url
         if base_url == DEMO_URL:
             if not self._demo_port:
                 return None
             base_url = f"http://127.0.0.1:{self._demo_port}/v1"
-        if stored.sealed_credential is None:
-            return bus.Upstream(stored.name, base_url)
+        credentials = self._opened(stored)
+        if credentials and PROVIDERS[stored.provider].exchanges:
+            credentials = tuple(filter(None, map(self.tokens.held, credentials))) or None
+        if credentials is None:
+            return None
+        return bus.Upstream(
+            stored.name, base_url, credentials[0] if credentials else "", stored.provider, credentials
+        )
+
+    def _opened(self, stored: StoredUpstream) -> tuple[str, ...] | None:
+        """Return an upstream's credentials in the clear, ``None`` where one does not open; that is logged."""
         try:
-            credential = self._vault.unseal(owner(stored.id), stored.sealed_credential)
+            secrets = [self._vault.unseal(owner(stored.id), one) for one in stored.sealed_credentials]
         except VaultError as error:
             structlog.get_logger().error("an upstream can't be used", upstream=stored.name, why=str(error))
             return None
-        return bus.Upstream(stored.name, base_url, credential.reveal())
+        return tuple(one.reveal() for one in secrets)
 
 
 def _target(model: StoredModel, known: Pricing, now_ms: int) -> Target:

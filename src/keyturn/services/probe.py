@@ -6,7 +6,9 @@ import ssl
 import httpx
 import msgspec
 
-from keyturn import bus
+from keyturn import bus, system
+from keyturn.providers.catalog import PROVIDERS
+from keyturn.providers.provider import Provider, ToSign
 
 TIMEOUT_S = 5.0
 LARGEST_ANSWER = 8 << 20
@@ -14,7 +16,7 @@ NAME_LENGTH = 200
 _TEXTS = {
     401: "the provider refuses the credential",
     403: "the provider refuses the credential",
-    404: "there is no /models under this base URL; is the path right (it often ends in /v1)?",
+    404: "there is no list of models under this base URL; is the path right (it often ends in /v1)?",
     429: "the provider says to wait",
 }
 
@@ -33,26 +35,22 @@ class Probe(msgspec.Struct, frozen=True):
     """What went wrong, in one line; holds nothing that the provider sent."""
 
 
-class _Listed(msgspec.Struct):
-    id: str
-
-
-class _Listing(msgspec.Struct):
-    data: list[_Listed]
-
-
 async def probe(upstream: bus.Upstream, *, proxy: str = "", within_s: float = TIMEOUT_S) -> Probe:
-    """Ask ``GET base_url/models``, through the HTTP proxy at ``proxy`` where there is one."""
+    """Ask for the list of models in the provider's way, through the HTTP proxy at ``proxy`` where there is one."""
+    provider = PROVIDERS[upstream.provider]
+    url = provider.models_url(upstream.base_url)
+    if not url:
+        return Probe(ok=False, latency_ms=0.0, error=f"{provider.title} has no list of models to ask for")
     loop = asyncio.get_running_loop()
     began = loop.time()
     status: int | None = None
     models: list[str] = []
     try:
         async with asyncio.timeout(within_s), _client(proxy, within_s) as client:
-            status, body = await _get(client, upstream)
+            status, body = await _get(client, url, provider, upstream.credential)
         error = _explain(status)
         if not error:
-            models = [one.id for one in msgspec.json.decode(body, type=_Listing).data if _is_name(one.id)]
+            models = [one for one in provider.read_models(body) if _is_name(one)]
     except TimeoutError:
         error = f"no answer within {within_s:g} s"
     except httpx.HTTPError as failure:
@@ -75,12 +73,14 @@ class _TooLargeError(Exception):
     """The answer is larger than any list of models."""
 
 
-async def _get(client: httpx.AsyncClient, upstream: bus.Upstream) -> tuple[int, bytes]:
-    headers = {"accept": "application/json"}
-    if upstream.credential:
-        headers["authorization"] = f"Bearer {upstream.credential}"
+async def _get(client: httpx.AsyncClient, url: str, provider: Provider, credential: str) -> tuple[int, bytes]:
+    shown = provider.headers(credential)
+    if provider.signs:
+        request = ToSign(method="GET", url=url, at=int(system.now()))
+        shown = provider.signature(request, credential)
+    headers = {"accept": "application/json", **dict(provider.defaults), **dict(shown)}
     body = bytearray()
-    async with client.stream("GET", f"{upstream.base_url}/models", headers=headers) as answer:
+    async with client.stream("GET", url, headers=headers) as answer:
         async for piece in answer.aiter_bytes():
             body += piece
             if len(body) > LARGEST_ANSWER:

@@ -1,5 +1,6 @@
 """Connect providers, try them, disconnect them."""
 
+import difflib
 import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
@@ -12,6 +13,8 @@ from keyturn.domain import ids
 from keyturn.domain.principal import SCHEDULER, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
+from keyturn.providers.catalog import PROVIDERS, at
+from keyturn.providers.provider import Provider
 from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import Configuration, owner
 from keyturn.services.demo_models import ALIASES, DEMO
@@ -24,6 +27,7 @@ from keyturn.store.models import StoredModel
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault
 
+NO_LIST = "this provider can't be asked which models an operator has"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -43,12 +47,21 @@ class Added(msgspec.Struct, frozen=True):
 
 
 class NewUpstream(msgspec.Struct, frozen=True):
-    """What is asked for. Without ``models`` the provider is asked which it has."""
+    """What is asked for. Without ``models`` the provider is asked which it has.
+
+    Attributes:
+        name: Where neither ``base_url`` nor ``provider`` is said, the provider's, too.
+        base_url: Empty: the provider's own.
+        provider: A name of ``providers.catalog``; empty: the one at the base URL.
+        further: Credentials to be taken in turns with the first.
+    """
 
     name: str
-    base_url: str
+    base_url: str = ""
     credential: Secret | None = None
     models: Sequence[str] = ()
+    provider: str = ""
+    further: Sequence[Secret] = ()
 
 
 class Upstreams:
@@ -71,30 +84,50 @@ class Upstreams:
 
     async def add(self, wanted: NewUpstream, *, by: Principal) -> Added | Refused:
         """Connect a provider; its models can be used everywhere on return."""
-        base_url = wanted.base_url.rstrip("/")
-        refused = _check(wanted.name, base_url, wanted.models)
+        provider = _provider(wanted)
+        if isinstance(provider, Refused):
+            return provider
+        base_url = wanted.base_url.rstrip("/") or provider.base_url
+        refused = _check(wanted, base_url, provider)
         if refused is not None:
             return refused
-        upstream_id = system.new_id(ids.UPSTREAM)
-        sealed = None
-        if wanted.credential is not None:
-            if not can_be_sent(wanted.credential):
-                message = "A credential is made of printable ASCII characters without blanks"
-                return Refused(Reason.INVALID_MEMBER, message, "api_key")
-            sealed = self._vault.seal(owner(upstream_id), wanted.credential)
-        stored = StoredUpstream(upstream_id, wanted.name, base_url, sealed, system.now_ms())
+        stored = self._seal(wanted, base_url, provider)
         async with self._store.writing() as connection:
             if await upstreams.get(connection, wanted.name) is not None:
                 return Refused(Reason.CONFLICT, f"There is an upstream named {wanted.name!r} already", "name")
             await upstreams.add(connection, stored)
             await note(connection, by, "upstream.add", stored.name, after=facts(stored))
         names, problem = wanted.models, ""
-        if not names:
+        if names:
+            problem = await self._get_tokens(stored)
+        else:
             found = await self._probe(stored)
             names, problem = found.models, found.error
+            if not problem and not provider.lists_models:
+                problem = NO_LIST
         added = await self._add_models(stored.name, names, by=by)
         await self._workers.publish()
         return Added(Upstream(stored, added), problem)
+
+    def _seal(self, wanted: NewUpstream, base_url: str, provider: Provider) -> StoredUpstream:
+        """Return what is stored, under an identifier of its own."""
+        upstream_id = system.new_id(ids.UPSTREAM)
+        given = [*((wanted.credential,) if wanted.credential else ()), *wanted.further]
+        sealed = tuple(self._vault.seal(owner(upstream_id), one) for one in given)
+        return StoredUpstream(
+            upstream_id,
+            wanted.name,
+            base_url,
+            sealed[0] if sealed else None,
+            system.now_ms(),
+            provider.id,
+            sealed[1:],
+        )
+
+    async def fill_each(self, names: Sequence[str]) -> None:
+        """Ask one upstream after the other, so that of two with the same models it is always the first that has them."""
+        for name in names:
+            await self.fill(name)
 
     async def fill(self, name: str) -> None:
         """Ask an upstream that was added without models for them; what comes of it is logged."""
@@ -131,7 +164,28 @@ class Upstreams:
             stored = await upstreams.get(connection, name)
         return _unknown(name) if stored is None else await self._probe(stored)
 
+    async def renew_tokens(self) -> None:
+        """Get access tokens where there are none or soon none, and hand them to the workers."""
+        async with self._store.reading() as connection:
+            stored = await upstreams.everything(connection)
+        before = self._configuration.tokens.count
+        for one in stored:
+            why = await self._get_tokens(one)
+            if why:
+                structlog.get_logger().error("no access token", upstream=one.name, why=why)
+        if self._configuration.tokens.count != before:
+            await self._workers.publish()
+
+    async def _get_tokens(self, stored: StoredUpstream) -> str:
+        """Get the access tokens that are due; return why one could not be had, empty when all are there."""
+        tokens = self._configuration.tokens
+        problems = [await tokens.renew(one) for one in self._configuration.key_files(stored)]
+        return next(filter(None, problems), "")
+
     async def _probe(self, stored: StoredUpstream) -> Probe:
+        why = await self._get_tokens(stored)
+        if why:
+            return Probe(ok=False, latency_ms=0.0, error=why)
         upstream = self._configuration.reach(stored)
         if upstream is None:
             return Probe(
@@ -157,27 +211,53 @@ class Upstreams:
 
 
 def facts(stored: StoredUpstream) -> Facts:
-    """Return what the audit log says of an upstream; of its credential, whether there is one."""
-    return {"base_url": stored.base_url, "credential": stored.sealed_credential is not None}
-
-
-def can_be_sent(credential: Secret) -> bool:
-    """Say whether a credential can stand in a header; a line end in it would begin another one."""
-    text = credential.reveal()
-    return bool(text) and text.isascii() and text.isprintable() and " " not in text
+    """Return what the audit log says of an upstream; of its credentials, how many there are."""
+    return {
+        "provider": stored.provider,
+        "base_url": stored.base_url,
+        "credential": stored.sealed_credential is not None,
+        "credentials": len(stored.sealed_credentials),
+    }
 
 
 def _is_free(name: str, taken: dict[str, str]) -> bool:
     return name not in taken or (name in ALIASES and taken[name] == DEMO)
 
 
-def _check(name: str, base_url: str, names: Sequence[str]) -> Refused | None:
-    if _NAME.fullmatch(name) is None:
+def _provider(wanted: NewUpstream) -> Provider | Refused:
+    """Return who is meant: the one named, else the one at the base URL, else the one of the upstream's name."""
+    if not wanted.provider and wanted.base_url:
+        return at(wanted.base_url)
+    found = PROVIDERS.get(wanted.provider or wanted.name)
+    if found is not None:
+        return found
+    if not wanted.provider:
+        return Refused(Reason.INVALID_MEMBER, "Say a base URL, or which provider it is", "base_url")
+    near = difflib.get_close_matches(wanted.provider, PROVIDERS, 3)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return Refused(Reason.INVALID_MEMBER, f"There is no provider {wanted.provider!r}{meant}", "provider")
+
+
+def _check(wanted: NewUpstream, base_url: str, provider: Provider) -> Refused | None:
+    if _NAME.fullmatch(wanted.name) is None:
         message = "An upstream's name is 1 to 40 of a-z, 0-9 and '-', not beginning with '-'"
         return Refused(Reason.INVALID_MEMBER, message, "name")
-    problem = _problem_with(base_url)
+    if not base_url:
+        message = f"Each operator's address of {provider.title} is another: {provider.address}"
+        return Refused(Reason.INVALID_MEMBER, message, "base_url")
+    problem = _problem_with(base_url) or provider.problem_with_address(base_url)
     if problem:
         return Refused(Reason.INVALID_MEMBER, problem, "base_url")
+    given = [("api_key", wanted.credential)] if wanted.credential else []
+    given += [(f"api_keys[{index}]", one) for index, one in enumerate(wanted.further)]
+    for param, credential in given:
+        problem = provider.problem_with_credential(credential.reveal())
+        if problem:
+            return Refused(Reason.INVALID_MEMBER, problem, param)
+    return _check_names(wanted.models)
+
+
+def _check_names(names: Sequence[str]) -> Refused | None:
     for index, model in enumerate(names):
         if not 0 < len(model) <= NAME_LENGTH or not model.isprintable():
             message = f"A model's name is 1 to {NAME_LENGTH} printable characters"

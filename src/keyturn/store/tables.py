@@ -298,6 +298,8 @@ upstreams = Table(
     Column("base_url", Text, nullable=False),
     Column("sealed_credential", LargeBinary),
     Column("created_at", BigInteger, nullable=False),
+    Column("provider", String(40), nullable=False, server_default=text("'compatible'")),
+    Column("further_credentials", LargeBinary),  # a MessagePack array of sealed values
 )
 
 models = Table(

@@ -1,14 +1,22 @@
 """Queries for upstreams."""
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.store.tables import upstreams
 
+COMPATIBLE = "compatible"
+"""The provider of an upstream of which nobody has said one."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(tuple[bytes, ...])
+
 
 class StoredUpstream(msgspec.Struct, frozen=True):
-    """A configured connection to a provider, its credential sealed."""
+    """A configured connection to a provider, its credentials sealed."""
 
     id: str
     name: str
@@ -16,26 +24,46 @@ class StoredUpstream(msgspec.Struct, frozen=True):
     sealed_credential: bytes | None
     created_at: int
     """Milliseconds since 1970 UTC."""
+    provider: str = COMPATIBLE
+    """A name of ``providers.catalog``."""
+    further_credentials: tuple[bytes, ...] = ()
+    """Those beside the first, sealed likewise."""
+
+    @property
+    def sealed_credentials(self) -> tuple[bytes, ...]:
+        """All of them, the first one first."""
+        first = () if self.sealed_credential is None else (self.sealed_credential,)
+        return first + self.further_credentials
 
 
 async def add(connection: AsyncConnection, upstream: StoredUpstream) -> None:
     """Store a new upstream; its name must be free."""
-    await connection.execute(insert(upstreams).values(msgspec.structs.asdict(upstream)))
+    further = upstream.further_credentials
+    values = {
+        **msgspec.structs.asdict(upstream),
+        "further_credentials": _encode(further) if further else None,
+    }
+    await connection.execute(insert(upstreams).values(values))
 
 
 async def get(connection: AsyncConnection, name: str) -> StoredUpstream | None:
     """Return the upstream of this name."""
     row = (await connection.execute(select(upstreams).where(upstreams.c.name == name))).first()
-    return None if row is None else StoredUpstream(*row)
+    return None if row is None else _read(row)
 
 
 async def everything(connection: AsyncConnection) -> list[StoredUpstream]:
     """Return all upstreams by name."""
-    return [
-        StoredUpstream(*row) for row in await connection.execute(select(upstreams).order_by(upstreams.c.name))
-    ]
+    return [_read(row) for row in await connection.execute(select(upstreams).order_by(upstreams.c.name))]
 
 
 async def remove(connection: AsyncConnection, name: str) -> None:
     """Delete an upstream and its models."""
     await connection.execute(delete(upstreams).where(upstreams.c.name == name))
+
+
+def _read(row: Row[Any]) -> StoredUpstream:
+    values = row._asdict()
+    further = values["further_credentials"]
+    values["further_credentials"] = () if further is None else _decoder.decode(further)
+    return StoredUpstream(**values)

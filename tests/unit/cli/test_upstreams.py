@@ -58,6 +58,52 @@ def test_a_variable_that_is_not_set_stops_the_command(keyturn: Run, node: Manage
     assert not node.asked
 
 
+def test_a_provider_is_added_by_name_with_keys_from_several_places(
+    keyturn: Run, node: ManagementApi, tmp_path: Path
+) -> None:
+    """Its address is known; credentials come in files as well, as a service account's does."""
+    (tmp_path / ".env").write_text("KEY_ONE=first\n")
+    (tmp_path / "key.txt").write_text("second\n")
+    node.data("POST", PATH, {**LOCAL, "name": "claude"})
+
+    ran = keyturn(
+        *("upstreams", "add", "claude", "--provider", "anthropic"),
+        *("--key-env", "KEY_ONE", "--key-file", str(tmp_path / "key.txt")),
+    )
+
+    assert ran.status == 0
+    assert node.asked[0].body == {
+        "name": "claude",
+        "provider": "anthropic",
+        "api_keys": ["first", "second"],
+    }
+
+
+def test_a_file_that_can_not_be_read_stops_the_command(
+    keyturn: Run, node: ManagementApi, tmp_path: Path
+) -> None:
+    """It says why, and sends nothing."""
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+
+    missing = keyturn("upstreams", "add", "groq", "--key-file", str(tmp_path / "none"))
+    binary = keyturn("upstreams", "add", "groq", "--key-file", str(tmp_path / "binary"))
+
+    assert (missing.status, binary.status) == (1, 1)
+    assert "No such file" in missing.err
+    assert "it is not text" in binary.err
+    assert not node.asked
+
+
+def test_the_list_counts_credentials(keyturn: Run, node: ManagementApi) -> None:
+    """Several take turns."""
+    node.data("GET", f"{PATH}?limit=100", [{**LOCAL, "provider": "ollama", "credentials": 3, "models": []}])
+
+    ran = keyturn("upstreams", "list")
+
+    assert "ollama" in ran.out
+    assert " 3 " in ran.out
+
+
 def test_what_went_wrong_when_adding_is_passed_on(keyturn: Run, node: ManagementApi) -> None:
     """It is added, but nobody could list its models: both have to be known."""
     node.data("POST", PATH, {**LOCAL, "models": [], "note": "can't be reached"})

@@ -250,6 +250,17 @@ def test_provider_keys_come_from_the_environment_or_dotenv(tmp_path: Path) -> No
     assert loaded(tmp_path, {"OPENAI_API_KEY": "sk-real"}).provider_keys == {"openai": Secret("sk-real")}
 
 
+def test_each_provider_has_its_variables_and_the_best_one_wins(tmp_path: Path) -> None:
+    """Google's own programs take both names."""
+    given = {"GOOGLE_API_KEY": "second", "ANTHROPIC_API_KEY": "sk-ant", "GROQ_API_KEY": ""}
+
+    both = loaded(tmp_path, {**given, "GEMINI_API_KEY": "first"}).provider_keys
+    other = loaded(tmp_path, given).provider_keys
+
+    assert both == {"gemini": Secret("first"), "anthropic": Secret("sk-ant")}
+    assert other["gemini"] == Secret("second")
+
+
 @pytest.mark.parametrize("name", ["KEYTURN_API_KEY", "GPTPROTO_API_KEY", "GPT_API_KEY", "API_KEY"])
 def test_a_clients_key_is_found_under_the_usual_names(tmp_path: Path, name: str) -> None:
     """Whoever comes from another gateway has it in one of these."""

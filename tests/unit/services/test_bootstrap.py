@@ -52,6 +52,37 @@ async def test_a_credential_in_the_environment_becomes_an_upstream_sealed(store:
     assert b"sk-provider" not in b"".join(path.read_bytes() for path in store.path.parent.glob("keyturn.db*"))
 
 
+async def test_each_provider_in_the_environment_becomes_an_upstream_of_its_own(
+    store: Store, vault: Vault
+) -> None:
+    """Those without an address of their own are left out, and what is no credential is as well."""
+    found = {"anthropic": "sk-ant", "gemini": "AIza", "cloudflare": "cf", "groq": "not one", "unheard": "x"}
+    await bootstrap.first_start(store, vault, found)
+
+    known = (await Configuration(store, vault, demo_port=0, rules=RULES).read()).upstreams
+
+    assert {name: (one.provider, one.credentials) for name, one in known.items()} == {
+        "anthropic": ("anthropic", ("sk-ant",)),
+        "gemini": ("gemini", ("AIza",)),
+    }
+    assert known["anthropic"].base_url == "https://api.anthropic.com/v1"
+
+
+async def test_a_master_key_that_only_a_further_credential_needs_is_missed(
+    store: Store, vault: Vault, tmp_path: Path
+) -> None:
+    """Else the node would start, and fail at every second request."""
+    await bootstrap.first_start(store, vault, {})
+    sealed = vault.seal("upstream:up_1", Secret("k"))
+    async with store.writing() as connection:
+        row = StoredUpstream("up_1", "x", "https://x.example", None, 1, further_credentials=(sealed,))
+        await upstreams.add(connection, row)
+    (tmp_path / "secrets" / "master-1").unlink()
+
+    with pytest.raises(VaultError, match="master-1 is missing"):
+        await bootstrap.check_vault(store, Vault(tmp_path / "secrets"))
+
+
 async def test_an_empty_database_gets_its_secret_files(store: Store, tmp_path: Path) -> None:
     """Nobody should have to run a key generator."""
     folder = tmp_path / "fresh"

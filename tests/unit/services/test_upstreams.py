@@ -213,9 +213,120 @@ async def test_a_probe_leaves_out_names_that_are_none() -> None:
 async def test_a_probe_gives_up_on_a_silent_provider() -> None:
     """An operator waits for this call."""
     async with provider() as there:
-        result = await probe(Upstream("x", there.base_url), within_s=0.1)
+        result = await probe(Upstream("x", there.base_url), within_s=1.0)
 
-    assert (result.ok, result.error) == (False, "no answer within 0.1 s")
+    assert (result.ok, result.error) == (False, "no answer within 1 s")
+
+
+async def test_a_provider_is_connected_by_its_name(
+    upstreams: Upstreams, furnished: Store, vault: Vault
+) -> None:
+    """Nobody should have to look an address up that the program knows; the table's quirks come with it."""
+    named = await upstreams.add(NewUpstream("groq", models=["llama"]), by=BY)
+    said = await upstreams.add(NewUpstream("claude", provider="anthropic", models=["c"]), by=BY)
+    told = await upstreams.add(
+        NewUpstream("x", "https://api.mistral.ai/v1", models=["m"], provider=""), by=BY
+    )
+    other = await upstreams.add(
+        NewUpstream("mine", "http://127.0.0.1:1/v1", models=["n"], provider="vllm"), by=BY
+    )
+
+    assert [
+        (one.upstream.stored.provider, one.upstream.stored.base_url)
+        for one in (named, said, told, other)
+        if isinstance(one, Added)
+    ] == [
+        ("groq", "https://api.groq.com/openai/v1"),
+        ("anthropic", "https://api.anthropic.com/v1"),
+        ("mistral", "https://api.mistral.ai/v1"),
+        ("vllm", "http://127.0.0.1:1/v1"),
+    ]
+    known = (await Configuration(furnished, vault, demo_port=0, rules=RULES).read()).upstreams
+    assert known["claude"].provider == "anthropic"
+
+
+async def test_credentials_take_turns_and_all_are_sealed(
+    upstreams: Upstreams, furnished: Store, vault: Vault
+) -> None:
+    """The workers get them all in the order in which they were given; the database has none in the clear."""
+    keys = [Secret("provider-key-two"), Secret("provider-key-three")]
+    wanted = NewUpstream("x", "http://127.0.0.1:1/v1", Secret("provider-key-one"), ["m"], "", keys)
+    added = await upstreams.add(wanted, by=BY)
+    only = await upstreams.add(NewUpstream("y", "http://127.0.0.1:1/v1", None, ["n"], "", keys), by=BY)
+
+    known = (await Configuration(furnished, vault, demo_port=0, rules=RULES).read()).upstreams
+
+    assert isinstance(added, Added)
+    assert isinstance(only, Added)
+    assert known["x"].credentials == ("provider-key-one", "provider-key-two", "provider-key-three")
+    assert known["x"].credential == "provider-key-one"
+    assert known["y"].credentials == ("provider-key-two", "provider-key-three")
+    assert known["y"].credential == "provider-key-two"
+    stored = b"".join(path.read_bytes() for path in furnished.path.parent.glob("keyturn.db*"))
+    assert b"provider-key" not in stored
+
+
+@pytest.mark.parametrize(
+    ("wanted", "param", "word"),
+    [
+        (NewUpstream("x", provider="anthropc"), "provider", "did you mean anthropic"),
+        (NewUpstream("x", provider="zzz"), "provider", "no provider"),
+        (NewUpstream("x"), "base_url", "which provider"),
+        (NewUpstream("x", provider="cloudflare"), "base_url", "accounts/{account}"),
+        (NewUpstream("groq", credential=Secret("a b")), "api_key", "without blanks"),
+        (NewUpstream("groq", further=[Secret("ok"), Secret("ä")]), "api_keys[1]", "ASCII"),
+    ],
+)
+async def test_bad_terms_are_refused_by_the_member(
+    upstreams: Upstreams, wanted: NewUpstream, param: str, word: str
+) -> None:
+    """With what to write instead."""
+    refused = await upstreams.add(wanted, by=BY)
+
+    assert isinstance(refused, Refused)
+    assert (refused.reason, refused.param) == (Reason.INVALID_MEMBER, param)
+    assert word in refused.message
+
+
+@pytest.mark.parametrize(
+    ("provider_id", "line", "header", "body"),
+    [
+        (
+            "anthropic",
+            b"GET /v1/models?limit=1000 HTTP/1.1",
+            b"x-api-key: k\r\n",
+            b'{"data":[{"id":"m"}]}',
+        ),
+        (
+            "gemini",
+            b"GET /v1/models?pageSize=1000 HTTP/1.1",
+            b"x-goog-api-key: k\r\n",
+            b'{"models":[{"name":"models/m"}]}',
+        ),
+        ("groq", b"GET /v1/models HTTP/1.1", b"authorization: bearer k\r\n", b'{"data":[{"id":"m"}]}'),
+    ],
+)
+async def test_each_provider_is_asked_in_its_own_way(
+    provider_id: str, line: bytes, header: bytes, body: bytes
+) -> None:
+    """With another's header it would say that the credential is wrong."""
+    async with provider() as there:
+        there.says(body)
+
+        result = await probe(Upstream("x", there.base_url, "k", provider_id, ("k",)))
+
+    assert (result.ok, result.models) == (True, ["m"])
+    assert there.requests[0].startswith(line)
+    assert header in there.requests[0].lower()
+    assert (b"anthropic-version: 2023-06-01" in there.requests[0].lower()) == (provider_id == "anthropic")
+
+
+async def test_a_provider_without_a_list_is_added_with_a_note(upstreams: Upstreams) -> None:
+    """It can't be tried either: every call there costs."""
+    added = await upstreams.add(NewUpstream("cohere", credential=Secret("k")), by=BY)
+
+    assert isinstance(added, Added)
+    assert "no list of models" in added.problem
 
 
 def test_the_fake_answers_nothing_by_itself() -> None:

@@ -133,6 +133,10 @@ async def test_an_older_database_finds_its_keys(store: Store) -> None:
         for statement in (
             *("DROP TRIGGER key_texts_added", "DROP TRIGGER key_texts_changed"),
             *("DROP TRIGGER key_texts_removed", "DROP TABLE key_terms", "DROP TABLE key_texts"),
+            *(
+                "ALTER TABLE upstreams DROP COLUMN further_credentials",
+                "ALTER TABLE upstreams DROP COLUMN provider",
+            ),
             *("DROP TABLE key_numbers", "UPDATE alembic_version SET version_num = '0009'"),
         ):
             await connection.execute(text(statement))

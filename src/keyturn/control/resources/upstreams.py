@@ -23,8 +23,10 @@ class UpstreamObject(msgspec.Struct):
     """A configured connection to a provider."""
 
     name: Annotated[str, msgspec.Meta(examples=["openai"])]
+    provider: Annotated[str, msgspec.Meta(description="See `/providers`.", examples=["openai"])]
     base_url: Annotated[str, msgspec.Meta(examples=["https://api.openai.com/v1"])]
     has_credential: bool
+    credentials: Annotated[int, msgspec.Meta(description="How many there are, taken in turns.")]
     models: Annotated[
         list[str], msgspec.Meta(description="The names that clients use.", examples=[["gpt-4o"]])
     ]
@@ -37,17 +39,37 @@ class UpstreamObject(msgspec.Struct):
 class CreateUpstream(msgspec.Struct, forbid_unknown_fields=True):
     """A provider to connect."""
 
-    name: Annotated[str, msgspec.Meta(description="1 to 40 of a-z, 0-9 and '-'.", examples=["openai"])]
+    name: Annotated[
+        str,
+        msgspec.Meta(
+            description="1 to 40 of a-z, 0-9 and '-'. Without `provider` and `base_url`: the provider's.",
+            examples=["openai"],
+        ),
+    ]
+    provider: Annotated[
+        str,
+        msgspec.Meta(
+            description="One of `/providers`. Left out: the one at the base URL, or any that speaks the OpenAI API.",
+            examples=["openai"],
+        ),
+    ] = ""
     base_url: Annotated[
         str,
         msgspec.Meta(
-            description="Where its OpenAI-compatible API begins; operations are appended (`/chat/completions`).",
+            description="Where its API begins; operations are appended (`/chat/completions`). Left out: "
+            "the provider's own address.",
             examples=["https://api.openai.com/v1"],
         ),
-    ]
+    ] = ""
     api_key: Annotated[
         str | None, msgspec.Meta(description="The provider's credential. Kept encrypted, never shown again.")
     ] = None
+    api_keys: Annotated[
+        list[str],
+        msgspec.Meta(
+            description="Several credentials, or more than `api_key`; taken in turns.", max_length=100
+        ),
+    ] = []
     models: Annotated[
         list[str],
         msgspec.Meta(description="Its models; without any, the provider is asked.", max_length=10_000),
@@ -82,6 +104,15 @@ async def add_upstream(
                     },
                 ),
                 Example(
+                    summary="By name, with two credentials",
+                    id="anthropic",
+                    value={
+                        "name": "claude",
+                        "provider": "anthropic",
+                        "api_keys": ["YOUR_PROVIDER_KEY", "YOUR_OTHER_PROVIDER_KEY"],
+                    },
+                ),
+                Example(
                     summary="A server on this machine",
                     id="local",
                     value={"name": "local", "base_url": "http://127.0.0.1:11434/v1", "models": ["llama3.2"]},
@@ -95,7 +126,8 @@ async def add_upstream(
     A name that another upstream has already is added as `UPSTREAM/model`.
     """
     credential = Secret(data.api_key.strip()) if data.api_key else None
-    wanted = NewUpstream(data.name, data.base_url, credential, data.models)
+    further = [Secret(one.strip()) for one in data.api_keys]
+    wanted = NewUpstream(data.name, data.base_url, credential, data.models, data.provider, further)
     added = granted(await management.upstreams.add(wanted, by=principal_of(request)))
     shown = _show(added.upstream)
     shown.note = added.problem or None
@@ -140,8 +172,10 @@ def _show(upstream: Upstream) -> UpstreamObject:
     stored = upstream.stored
     return UpstreamObject(
         name=stored.name,
+        provider=stored.provider,
         base_url=stored.base_url,
         has_credential=stored.sealed_credential is not None,
+        credentials=len(stored.sealed_credentials),
         models=upstream.models,
         created_at=moment(stored.created_at),
     )

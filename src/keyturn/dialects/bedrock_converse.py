@@ -1,0 +1,7 @@
+"""Amazon Bedrock's ``Converse``, as far as a provider speaks it: no client does, so that it is only asked and read."""
+
+from keyturn.dialects.bedrock_answer import read_answer, read_error, usage_of_answer
+from keyturn.dialects.bedrock_request import write_request
+from keyturn.dialects.bedrock_stream import StreamReader
+
+__all__ = ["StreamReader", "read_answer", "read_error", "usage_of_answer", "write_request"]

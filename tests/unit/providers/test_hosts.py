@@ -1,0 +1,66 @@
+"""Rows of the table whose difference matters."""
+
+import pytest
+
+from keyturn.providers.hosts import COMPATIBLE, HOSTED, LOCAL
+from keyturn.providers.provider import Codec
+
+BY_ID = {one.id: one for one in (*HOSTED, *LOCAL)}
+
+
+@pytest.mark.parametrize(
+    ("host", "operation", "codec", "path"),
+    [
+        ("openai", "chat", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("openai", "generate", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("openai", "responses", Codec.OPENAI_RESPONSES, "/responses"),
+        ("openai", "messages", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("openai", "generate_content", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("openai", "transcriptions", Codec.OPENAI_AUDIO, "/audio/transcriptions"),
+        ("mistral", "responses", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("deepseek", "messages", Codec.ANTHROPIC_MESSAGES, "/anthropic/v1/messages"),
+        ("perplexity", "chat", Codec.OPENAI_RESPONSES, "/responses"),
+        ("perplexity", "messages", Codec.OPENAI_RESPONSES, "/responses"),
+        ("ollama", "messages", Codec.ANTHROPIC_MESSAGES, "/messages"),
+        ("vllm", "count_tokens", Codec.ANTHROPIC_TOKENS, "/messages/count_tokens"),
+    ],
+)
+def test_a_request_goes_where_the_host_takes_it(host: str, operation: str, codec: Codec, path: str) -> None:
+    """As it is where the host speaks the client's dialect, else as the chat that it does speak."""
+    one = BY_ID[host]
+
+    assert (one.codec(operation), one.path(operation)) == (codec, path)
+
+
+@pytest.mark.parametrize(
+    ("host", "operation"),
+    [
+        ("groq", "embeddings"),
+        ("mistral", "completions"),
+        ("openai", "count_tokens"),
+        ("openai", "embed_content"),
+    ],
+)
+def test_what_a_host_has_not_can_not_be_asked(host: str, operation: str) -> None:
+    """Embeddings are no chat: nothing else can stand for them."""
+    assert BY_ID[host].codec(operation) is None
+
+
+def test_the_strict_host_gets_neither_of_the_newer_members() -> None:
+    """Mistral answers 422 to `max_completion_tokens` and to `stream_options`."""
+    quirks = BY_ID["mistral"].quirks
+
+    assert (quirks.legacy_cap, quirks.stream_options, quirks.strict) == (True, False, True)
+
+
+def test_a_server_that_nobody_knows_is_sent_everything_of_openais() -> None:
+    """It was so before there was a table, and an own vLLM behind a name of its own must go on working."""
+    assert COMPATIBLE.codec("images") == Codec.OPENAI_IMAGES
+    assert COMPATIBLE.codec("messages") == Codec.OPENAI_CHAT
+    assert COMPATIBLE.local
+
+
+def test_a_host_without_a_list_of_models_is_not_asked_for_one() -> None:
+    """A 404 would look like a wrong address."""
+    assert BY_ID["groq"].models_url("https://h/v1") == "https://h/v1/models"
+    assert BY_ID["cohere"].models_url("https://h/v1") == ""
