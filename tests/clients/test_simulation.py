@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from keyturn.domain.checks import CHECKS
+from support.conversations import HELLO
 from support.node import Node, running
 
 ORIGIN = "https://app.example.com"
@@ -42,7 +43,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "models": {"path": "/v1/models"},
     "model": {"path": "/v1/models/demo-chat"},
     "native": {"path": "/v1/generate", "model": "demo-chat"},
-    "unserved": {"path": "/v1/messages", "model": "demo-chat"},
+    "messages": {"path": "/v1/messages", "model": "demo-chat"},
+    "contents": {"path": "/v1beta/models/demo-chat:generateContent"},
     "nowhere": {"path": "/v1/nothing"},
     "method": {"path": "/v1/chat/completions", "model": "demo-chat", "method": "GET"},
     "in query": {"path": "/v1/chat/completions", "model": "demo-chat", "location": "query"},
@@ -82,6 +84,14 @@ def keys(node: Node) -> Iterator[dict[str, tuple[str, str]]]:
         node.manage("DELETE", f"/api/v1/keys/{key_id}")
 
 
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/generate": {"prompt": "hi"},
+    "/v1/messages": {"messages": HELLO, "max_tokens": 9},
+    "/v1beta/models/demo-chat:generateContent": {"contents": [{"parts": [{"text": "hi"}]}]},
+}
+"""Where what is not known is refused."""
+
+
 def really(node: Node, secret: str, wanted: dict[str, Any]) -> httpx.Response:
     """Make the request."""
     in_query = wanted.get("location") == "query"
@@ -89,9 +99,7 @@ def really(node: Node, secret: str, wanted: dict[str, Any]) -> httpx.Response:
     if not in_query:
         headers["authorization"] = f"Bearer {secret}"
     get = wanted.get("method") == "GET" or wanted["path"].startswith("/v1/models")
-    body: dict[str, Any] = {"prompt": "hi"}
-    if wanted["path"] != "/v1/generate":  # which takes nothing that it does not know
-        body |= {"messages": [{"role": "user", "content": "hi"}], "input": "hi"}
+    body = BODIES.get(wanted["path"], {"prompt": "hi", "messages": HELLO, "input": "hi"})
     return node.send(
         "GET" if get else "POST",
         wanted["path"],

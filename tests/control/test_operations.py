@@ -71,7 +71,7 @@ def test_every_route_has_a_row_and_every_row_a_route() -> None:
 
 def test_every_operation_of_the_data_plane_belongs_to_a_permission() -> None:
     """What a key with `read` may call is what its holder pays for; nothing there manages anything."""
-    operations = {*paths.OPERATIONS.values(), paths.ENGINE_OPERATION, paths.MODEL_OPERATION}
+    operations = {*paths.OPERATIONS.values(), paths.ENGINE_OPERATION, *paths.GEMINI_METHODS.values()}
     keyless = {operation.name for operation in operations if operation.shape in {paths.HEALTH, paths.READY}}
 
     assert keyless == {"health", "ready"}

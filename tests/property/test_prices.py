@@ -8,6 +8,7 @@ from typing import cast
 import msgspec
 from hypothesis import given, settings, strategies as st
 
+from keyturn.bus import Upstream
 from keyturn.domain.models import Target
 from keyturn.domain.prices import (
     Price,
@@ -102,7 +103,7 @@ def test_a_part_beyond_the_whole_costs_no_more_than_the_whole(
 def test_the_data_plane_charges_what_the_domain_says(price: Price | None, usage: Usage) -> None:
     """It has a faster copy of the sum."""
     version = None if price is None else PriceVersion("prc_1", "m", price)
-    route = Route(Target("demo", "m"), cast("Pool", None), {}, b"", version)
+    route = Route(Target("demo", "m"), cast("Pool", None), Upstream("demo", "http://h"), version)
     tokens = msgspec.structs.replace(usage, images=0, audio_ms=0, characters=0)
 
     cost = route.cost(

@@ -5,6 +5,7 @@ import itertools
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from keyturn.dialects import openai_usage
 from keyturn.gateway.meter import StreamMeter
 
 ROLE = b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
@@ -30,7 +31,7 @@ STREAMS = {
 
 def outcome(pieces: list[bytes]) -> tuple[object, ...]:
     """Return all that depends on the bytes alone."""
-    meter = StreamMeter()
+    meter = StreamMeter(openai_usage.from_stream)
     for piece in pieces:
         meter.take([piece])
     return meter.usage(400, whole=True), meter.usage(400, whole=False), meter.at_event_boundary

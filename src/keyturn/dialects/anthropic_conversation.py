@@ -120,7 +120,9 @@ def _thoughts(part: Reasoning, losses: list[Loss]) -> list[wire.Block]:
     if part.sealed:  # a text beside it is a summary of what is sealed
         found.append(wire.RedactedThinkingBlock(part.sealed))
     if not found:
-        losses.append(Loss(part.path or "messages", "Anthropic takes back only thoughts that it has signed"))
+        losses.append(
+            Loss(part.path or "messages", "Anthropic takes back only thoughts that it has signed", minor=True)
+        )
     return found
 
 

@@ -173,7 +173,7 @@ def _format(chat: Chat, losses: list[Loss]) -> wire.JsonSchema | None:
         losses.append(Loss("format", "Anthropic writes JSON only where it is given the schema"))
         return None
     if chat.schema_description:
-        losses.append(Loss("schema_description", "Anthropic takes the schema alone"))
+        losses.append(Loss("schema_description", "Anthropic takes the schema alone", minor=True))
     if json_members(chat.schema) is None:
         losses.append(Loss("schema", "it is not a JSON object"))
         return None

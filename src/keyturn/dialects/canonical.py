@@ -190,10 +190,12 @@ class Loss(msgspec.Struct, frozen=True):
     Attributes:
         path: A member of ``Chat`` (``top_k``) or the path of a part, a message or a tool as the client wrote it.
         why: A sentence without a full stop, for the client's developer.
+        minor: The answer is hardly another without it: it is dropped, and named in a header, unasked.
     """
 
     path: str
     why: str
+    minor: bool = False
 
 
 class Read(msgspec.Struct, frozen=True):

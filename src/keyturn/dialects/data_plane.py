@@ -18,7 +18,6 @@ class Call(msgspec.Struct, frozen=True):
         dialect: How errors are told.
         needs: The permission it belongs to.
         names_model: The request names a model, in its path or its body.
-        served: A model answers there; otherwise the key is checked and the answer is 404.
     """
 
     name: str
@@ -26,7 +25,6 @@ class Call(msgspec.Struct, frozen=True):
     dialect: Dialect = Dialect.OPENAI
     needs: Permission = Permission.READ
     names_model: bool = True
-    served: bool = True
 
 
 _POST, _GET = frozenset({"POST"}), frozenset({"GET", "HEAD"})
@@ -36,16 +34,35 @@ CALLS: dict[str, Call] = {
     "/v1/completions": Call("completions", _POST),
     "/v1/responses": Call("responses", _POST),
     "/v1/embeddings": Call("embeddings", _POST),
+    "/v1/moderations": Call("moderations", _POST),
+    "/v1/images/generations": Call("images", _POST),
+    "/v1/images/edits": Call("image_edits", _POST),
+    "/v1/images/variations": Call("image_variations", _POST),
+    "/v1/audio/speech": Call("speech", _POST),
+    "/v1/audio/transcriptions": Call("transcriptions", _POST),
+    "/v1/audio/translations": Call("translations", _POST),
+    "/v1/realtime": Call("realtime", _GET),
     "/v1/generate": Call("generate", _POST, Dialect.ENVELOPE),
     "/v1/models": Call("models", _GET, names_model=False),
-    "/v1/messages": Call("messages", _POST, Dialect.ANTHROPIC, served=False),
-    "/v1/messages/count_tokens": Call("count_tokens", _POST, Dialect.ANTHROPIC, served=False),
-    "/v1beta/models": Call("models", _GET, Dialect.GEMINI, names_model=False, served=False),
+    "/v1/messages": Call("messages", _POST, Dialect.ANTHROPIC),
+    "/v1/messages/count_tokens": Call("count_tokens", _POST, Dialect.ANTHROPIC),
+    "/v1beta/models": Call("models", _GET, Dialect.GEMINI, names_model=False),
+}
+_GEMINI = {
+    "generateContent": "generate_content",
+    "streamGenerateContent": "generate_content",
+    "embedContent": "embed_content",
+    "batchEmbedContents": "embed_content",
+    "countTokens": "content_tokens",
 }
 _NAMING_MODEL: tuple[tuple[str, str, Call], ...] = (
     ("/v1/engines/", "/completions", Call("completions", _POST)),
     ("/v1/models/", "", Call("models", _GET)),
-    ("/v1beta/models/", "", Call("gemini", _POST | _GET, Dialect.GEMINI, served=False)),
+    *(
+        ("/v1beta/models/", f":{method}", Call(name, _POST, Dialect.GEMINI))
+        for method, name in _GEMINI.items()
+    ),
+    ("/v1beta/models/", "", Call("models", _GET, Dialect.GEMINI)),
 )
 """What stands before and behind the model."""
 
@@ -59,7 +76,7 @@ def find(path: str) -> tuple[Call | None, str]:
         if path.startswith(before) and path.endswith(behind):
             model = path[len(before) : len(path) - len(behind)]
             if model:
-                return naming, model.partition(":")[0] if naming.dialect is Dialect.GEMINI else model
+                return naming, model
     return None, ""
 
 

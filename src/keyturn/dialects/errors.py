@@ -89,6 +89,15 @@ def _body(dialect: Dialect, refused: Refused, request_id: str, support: Help) ->
     return envelope.render(refused, support)
 
 
+def render_event(dialect: Dialect, refused: Refused, request_id: str) -> bytes:
+    """Return the event that ends a stream with an error."""
+    if dialect is Dialect.ANTHROPIC:
+        return b"event: error\ndata: %b\n\n" % anthropic_errors.render(refused, request_id)
+    if dialect is Dialect.GEMINI:
+        return b"data: %b\r\n\r\n" % gemini_errors.render(refused)
+    return openai_errors.render_event(refused)
+
+
 def headers(dialect: Dialect, refused: Refused, request_id: str) -> list[tuple[str, str]]:
     """Return the headers of an error answer beside its type and ``x-request-id``: how to authenticate, when to return."""
     # Anthropic's SDK reads no other header for it.

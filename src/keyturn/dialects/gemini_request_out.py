@@ -19,6 +19,7 @@ from keyturn.dialects.canonical import (
     ToolResult,
     Written,
 )
+from keyturn.dialects.effort import BUDGETS
 from keyturn.dialects.gemini_parts import arguments_of, medium_of, response_of
 from keyturn.dialects.gemini_signature import NO_SIGNATURE, is_base64
 
@@ -30,15 +31,8 @@ _LEVELS = {
     Effort.HIGH: "HIGH",
     Effort.HIGHEST: "XHIGH",
 }
-_BUDGETS = {
-    Effort.MINIMAL: 1024,
-    Effort.LOW: 1024,
-    Effort.MEDIUM: 8192,
-    Effort.HIGH: 24576,
-    Effort.HIGHEST: 24576,
-}
-"""For models of the 2.5 generation, which know no levels.
-Source: https://ai.google.dev/gemini-api/docs/openai#thinking."""
+_LARGEST_BUDGET = 24_576
+"""That all models of the 2.5 generation take, which know no levels."""
 _WITHOUT_LEVELS = "gemini-2.5"
 _WITHOUT_PROOF = ("gemini-1", "gemini-2")
 """Later ones refuse a turn whose first call is not signed.
@@ -126,7 +120,9 @@ def _call(part: ToolCall, losses: list[Loss]) -> wire.Part:
 
 def _thought(part: Reasoning, losses: list[Loss]) -> wire.Part | None:
     if part.sealed:
-        losses.append(Loss(part.path, "only the provider that sealed these thoughts can read them"))
+        losses.append(
+            Loss(part.path, "only the provider that sealed these thoughts can read them", minor=True)
+        )
     signature = _signature(part.signature, part.path, losses)
     if not part.text:
         return wire.Part(text="", thought_signature=signature) if signature else None
@@ -136,7 +132,7 @@ def _thought(part: Reasoning, losses: list[Loss]) -> wire.Part | None:
 def _signature(signature: str, path: str, losses: list[Loss]) -> str:
     if not signature or is_base64(signature):
         return signature
-    losses.append(Loss(path, "this signature is not Gemini's"))
+    losses.append(Loss(path, "this signature is not Gemini's", minor=True))
     return ""
 
 
@@ -177,7 +173,9 @@ def _config(chat: Chat, losses: list[Loss]) -> wire.GenerationConfig:
         config.response_mime_type = "application/json"
         config.response_json_schema = _raw(chat.schema)
     if chat.schema_description:
-        losses.append(Loss("schema_description", "Gemini takes a description inside the schema only"))
+        losses.append(
+            Loss("schema_description", "Gemini takes a description inside the schema only", minor=True)
+        )
     return config
 
 
@@ -187,9 +185,9 @@ def _thinking(chat: Chat, losses: list[Loss]) -> wire.ThinkingConfig | None:
     if effort is Effort.NONE:
         budget = 0
     elif effort is not None and budget is not None:
-        losses.append(Loss("effort", "Gemini takes a count of tokens or an effort, not both"))
+        losses.append(Loss("effort", "Gemini takes a count of tokens or an effort, not both", minor=True))
     elif effort is not None and chat.model.startswith(_WITHOUT_LEVELS):
-        budget = _BUDGETS[effort]
+        budget = min(BUDGETS[effort], _LARGEST_BUDGET)
     elif effort is not None:
         level = _LEVELS[effort]
     if budget is None and not level and chat.show_reasoning is None:

@@ -59,6 +59,14 @@ def members(body: bytes) -> Members | Refused:
     return spans if isinstance(spans, Refused) else found
 
 
+def own_members(body: bytes) -> Members:
+    """Cut an object of our own making into its members."""
+    found = members(body)
+    if isinstance(found, Refused):
+        raise TypeError("a body of our own making was refused")
+    return found
+
+
 def locate(body: bytes, found: Members) -> dict[str, Span] | Refused:
     """Find where each member of ``found`` stands in the body it was cut from; refuses a member that comes twice."""
     spans: dict[str, Span] = {}

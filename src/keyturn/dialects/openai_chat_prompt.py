@@ -56,7 +56,7 @@ def write_request(
     if chat.top_k is not None and not top_k:
         writing.lose("top_k", "this dialect has no top_k")
     if chat.show_reasoning and not thoughts:
-        writing.lose("show_reasoning", "this dialect doesn't show what a model thinks")
+        writing.lose("show_reasoning", "this dialect doesn't show what a model thinks", minor=True)
     request = shapes.Request(
         model=chat.model,
         messages=messages,
@@ -92,15 +92,17 @@ class _Writing:
         self._thoughts = thoughts
         self._signatures = signatures
 
-    def lose(self, path: str, why: str) -> None:
-        self.losses.append(Loss(path, why))
+    def lose(self, path: str, why: str, *, minor: bool = False) -> None:
+        self.losses.append(Loss(path, why, minor))
 
     def effort(self, chat: Chat) -> Effort | None:
         if chat.effort is not None or chat.reasoning_tokens is None:
             return chat.effort
         if chat.reasoning_tokens == 0:
             return Effort.NONE
-        self.lose("reasoning_tokens", "this dialect doesn't count thoughts; it knows an effort only")
+        self.lose(
+            "reasoning_tokens", "this dialect doesn't count thoughts; it knows an effort only", minor=True
+        )
         for most, effort in _BUDGETS:
             if chat.reasoning_tokens <= most:
                 return effort
@@ -151,11 +153,13 @@ class _Writing:
             return
         if not self._thoughts:
             for thought in thoughts:
-                self.lose(thought.path, "this dialect doesn't take thoughts back")
+                self.lose(thought.path, "this dialect doesn't take thoughts back", minor=True)
             return
         for thought in thoughts:
             if not thought.text:
-                self.lose(thought.path, "only the provider that has sealed these thoughts can read them")
+                self.lose(
+                    thought.path, "only the provider that has sealed these thoughts can read them", minor=True
+                )
         setattr(written, self._thoughts, "".join(thought.text for thought in thoughts) or None)
 
     def _given(self, message: Message) -> Iterable[shapes.Message]:
@@ -164,7 +168,7 @@ class _Writing:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 if part.failed:
-                    self.lose(part.path, "this dialect doesn't say that a tool has failed")
+                    self.lose(part.path, "this dialect doesn't say that a tool has failed", minor=True)
                 texts = [inner for inner in part.parts if isinstance(inner, Text)]
                 parts += self._media([inner for inner in part.parts if isinstance(inner, Media)])
                 yield shapes.Message(role="tool", tool_call_id=part.call_id, content=_content(texts))

@@ -119,7 +119,9 @@ def _reasoning(chat: Chat, losses: list[Loss]) -> Json:
     if budget == 0:
         effort = effort or Effort.NONE
     elif budget is not None:
-        losses.append(Loss("reasoning_tokens", "can be said to OpenAI's responses as an effort only"))
+        losses.append(
+            Loss("reasoning_tokens", "can be said to OpenAI's responses as an effort only", minor=True)
+        )
         if effort is None:
             effort = Effort.LOW if budget <= _LOW_BUDGET else Effort.MEDIUM
             effort = effort if budget <= _MEDIUM_BUDGET else Effort.HIGH
@@ -259,6 +261,7 @@ class _Turn:
                 Loss(
                     self._summary.path or "messages",
                     "is no thought that OpenAI's responses can take back: it is not sealed",
+                    minor=True,
                 )
             )
             self._summary = None

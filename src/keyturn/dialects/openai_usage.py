@@ -75,6 +75,11 @@ def from_tail(tail: bytes) -> Usage | None:
     return None
 
 
+def from_stream(_head: bytes, tail: bytes) -> Usage | None:
+    """Read the usage of a stream from its first and its last bytes: it stands in the last."""
+    return from_tail(tail)
+
+
 def _convert(found: _Usage) -> Usage | None:
     given, made = found.prompt_tokens, found.completion_tokens
     before, after = found.prompt_tokens_details, found.completion_tokens_details

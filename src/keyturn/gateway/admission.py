@@ -5,7 +5,7 @@ from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
 from keyturn import system
-from keyturn.dialects import errors, json_scan, openai_calls, problem
+from keyturn.dialects import calls, errors, json_scan, problem
 from keyturn.dialects.json_scan import Members
 from keyturn.domain import anomalies, key_text
 from keyturn.domain.decision import Facts, decide, refused_by_model
@@ -270,9 +270,9 @@ class Admission:
         del members[body_scheme.MEMBER]
         return None
 
-    def read_call(self, members: Members) -> openai_calls.Call | None:
+    def read_call(self, members: Members) -> calls.Call | None:
         """Read what the gateway acts on; ``None`` after a refusal."""
-        call = openai_calls.read(members, self.operation.name, self.model)
+        call = self.operation.read_call(members, self.model)
         if isinstance(call, Refused):
             self.refuse(call, self.key.id)
             return None

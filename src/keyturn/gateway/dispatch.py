@@ -3,6 +3,8 @@
 from keyturn.dialects import errors
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import answers, key_notes, paths
+from keyturn.gateway.admission import Admission
+from keyturn.gateway.count import CountExchange
 from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.forward import Forward
 from keyturn.gateway.forward_auth import ForwardAuth
@@ -12,7 +14,17 @@ from keyturn.gateway.paths import OPERATIONS, Operation
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.refused import shown, unread
 from keyturn.gateway.request import Request
-from keyturn.gateway.unserved import Unserved
+
+_KINDS: dict[int, type[Admission]] = {
+    paths.PASS: Exchange,
+    paths.ENGINE: Exchange,
+    paths.GENERATE: Exchange,
+    paths.COUNT: CountExchange,
+    paths.MODELS: ModelsList,
+}
+"""What handles a request, by how it is carried."""
+_ONCE = frozenset({paths.PASS, paths.ENGINE, paths.GENERATE})
+"""Shapes of calls that are charged, so that they can be made once only."""
 
 
 class Dispatch:
@@ -30,25 +42,24 @@ class Dispatch:
             Exchange(self._plane, request, plan.operation, b"").start_as_before(plan)
             return
         operation, model = OPERATIONS.get(request.path), b""
+        if operation is paths.MODELS_OPERATION and b"anthropic-version" in request.headers:
+            operation = paths.ANTHROPIC_MODELS
         if operation is None:
             operation, model = paths.find(request.path)
             if operation is None:
                 Forward(self._plane, request, secure=self._secure).start()
                 return
-        if request.method in operation.methods:
-            if operation.shape <= paths.GENERATE:
-                kind = OnceExchange if HEADER in request.headers else Exchange
-                kind(self._plane, request, operation, model).start()
-            elif operation.shape == paths.MODELS:
-                ModelsList(self._plane, request, operation, model).start()
-            elif operation.shape == paths.AUTH:
-                ForwardAuth(self._plane, request, operation).start()
-            elif operation.shape == paths.UNSERVED:
-                Unserved(self._plane, request, operation, model).start()
-            else:
-                self._answer_health(request, operation)
-        else:
+        if request.method not in operation.methods:
             self._refuse_method(request, operation)
+            return
+        shape = operation.shape
+        if shape in _KINDS:
+            kind = OnceExchange if HEADER in request.headers and shape in _ONCE else _KINDS[shape]
+            kind(self._plane, request, operation, model).start()
+        elif shape == paths.AUTH:
+            ForwardAuth(self._plane, request, operation).start()
+        else:
+            self._answer_health(request, operation)
 
     def _refuse_method(self, request: Request, operation: Operation) -> None:
         unknown = not operation.methods

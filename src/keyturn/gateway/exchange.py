@@ -13,10 +13,8 @@ Theory. An exchange is a chain of plain method calls; no task, future or timer i
 From ``admitted`` in the journal on, every way out passes ``settle``, exactly once.
 """
 
-import msgspec
-
 from keyturn import system
-from keyturn.dialects import generate, json_scan, openai_errors
+from keyturn.dialects import generate, json_scan
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import NOTHING, Usage, tokens_in
@@ -24,13 +22,14 @@ from keyturn.gateway import answers, meter
 from keyturn.gateway.answers import STATUS_LINES
 from keyturn.gateway.bodies import BodyRecorder
 from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
-from keyturn.gateway.growth import Growth
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
 from keyturn.gateway.plane import Plane
+from keyturn.gateway.preparation import Preparation
 from keyturn.gateway.relay import Upstream
 from keyturn.gateway.request import Plan, Request
-from keyturn.providers.compatible import FORWARDED, is_document
+from keyturn.gateway.translation import UNREADABLE
+from keyturn.providers.compatible import is_document
 
 BUFFER_LIMIT = 65_536
 """A plain answer up to this size is sent in one write, with its cost in the head."""
@@ -39,10 +38,11 @@ TRANSLATED_LIMIT = 8_388_608
 CLIENT_LEFT = 499
 """Noted, never sent: the client had gone before there was a head to send (nginx's number)."""
 
+_UNREADABLE = "The model's provider sent an answer that can't be read"
 _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 
 
-class Exchange(Growth):
+class Exchange(Preparation):
     """One call of a model."""
 
     __slots__ = ("_pieces",)
@@ -72,13 +72,9 @@ class Exchange(Growth):
         route = self.find_priced_route()
         if route is None:
             return
-        target, request = route.target, self.request
-        if target.model != call.model or "model" not in members:
-            request.body = json_scan.replace(
-                request.body, members, "model", msgspec.json.encode(target.model)
-            )
         self.route = route
-        self.reserve(call)
+        if self.prepare(members, call):
+            self.reserve(call)
 
     def reserved(self) -> None:
         """Note the request and send it on."""
@@ -93,23 +89,29 @@ class Exchange(Growth):
             self.refuse(body, self.key.id)
             return None
         self.request.body = body
-        found = json_scan.members(body)
-        if isinstance(found, Refused):
-            raise TypeError("a body of our own making was refused")
-        return found
+        return json_scan.own_members(body)
 
     def _send(self) -> None:
-        request = self.request
+        request, way = self.request, self.way
         if self.key.store_bodies:
             request.client = BodyRecorder(
                 request.client, self.plane.bodies, self.request_id, self.key.id, request.body
             )
-        start, rest = self.route.heads[self.operation.upstream_path]
-        lines = [start, b"?" + self.query, rest] if self.query else [start, rest]
+        lines = (
+            [way.start, b"?" + self.query, way.rest]
+            if self.query and way.takes_query
+            else [way.start, way.rest]
+        )
         plan = request.plan
+        if plan is None:
+            plan = self._plan()
+        forwarded = plan.forwarded.get(way.heads)
+        if forwarded is None:
+            forwarded = plan.forwarded[way.heads] = way.forwarded(request.headers)
         lines += (
-            self._plan().forwarded if plan is None else plan.forwarded,
-            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), self.length),
+            forwarded,
+            way.signature(request.body) if way.who.signs else b"",
+            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), len(request.body)),
             request.body,
         )
         request.body = b""
@@ -117,12 +119,10 @@ class Exchange(Growth):
         self._upstream = self.route.pool.send(b"".join(lines), self)
 
     def _plan(self) -> Plan:
-        """Work out what is the same for every request with this head, and offer it to the edge where that is safe."""
+        """Note what is the same for every request with this head, and offer it to the edge where that is safe."""
         request = self.request
         plan = Plan()
-        plan.forwarded = b"".join(
-            [b"%b: %b\r\n" % (name, value) for name, value in request.headers.items() if name in FORWARDED]
-        )
+        plan.forwarded = {}
         if self.digest and request.keep_alive and self.operation.shape == PASS:
             plan.method, plan.path, plan.headers = request.method, request.path, request.headers
             plan.operation, plan.credential, plan.digest = self.operation, self.credential, self.digest
@@ -137,16 +137,26 @@ class Exchange(Growth):
         self.first_byte_at = system.monotonic()
         self._status = status = upstream.status
         length = upstream.content_length
-        short = (
-            length <= BUFFER_LIMIT if length >= 0 else is_document(upstream.lines)
-        )  # as long as it stays short
-        whole = (
-            status >= 400 or status in _BODILESS or self.operation.shape == GENERATE
-        )  # whatever it claims to be
-        if whole or (short and not upstream.event_stream):
+        if (
+            status >= 400
+            or status in _BODILESS
+            or self.operation.shape == GENERATE
+            or self._is_short(length)
+            or (self.translation is not None and not (upstream.event_stream or self._in_frames()))
+        ):
             self.stage = BUFFERING
         else:
             self._start_stream()
+
+    def _in_frames(self) -> bool:
+        """Say whether an answer is a stream in a framing of its provider's own."""
+        return self.way.frames and not is_document(self._upstream.lines)
+
+    def _is_short(self, length: int) -> bool:
+        """Say whether an answer is to be kept until it is whole, as long as it stays short."""
+        if self._upstream.event_stream:
+            return False
+        return length <= BUFFER_LIMIT if length >= 0 else is_document(self._upstream.lines)
 
     def answer_pieces(self, pieces: list[bytes]) -> None:
         """Hand on bytes of the body, or keep them while the answer may be short."""
@@ -155,7 +165,7 @@ class Exchange(Growth):
             return
         self._pieces += pieces
         kept = sum(map(len, self._pieces))
-        if self.operation.shape == GENERATE or self._status >= 400:
+        if self.translation is not None or self.operation.shape == GENERATE or self._status >= 400:
             if kept > TRANSLATED_LIMIT:
                 self._upstream.cancel()
                 self.answer_failed(Reason.UPSTREAM_MALFORMED, "the answer is too large to be translated")
@@ -174,14 +184,17 @@ class Exchange(Growth):
         if status >= 400:
             body = self.route.withhold(body)
             self._upstream.lines = [self.route.withhold(part) for part in self._upstream.lines]
-        usage, source = meter.of_answer(status, body, self.length)
+        usage, source = meter.of_answer(status, body, self.length, self.way.usage_of_answer)
         cost = self.settle(status, usage, source, "ok")
         if status in _CREDENTIAL_REFUSED:
             self.say_no(answers.credential_refused(self.route.target.upstream), status)
             return
-        if self.operation.shape == GENERATE:
-            self._answer_native(status, body)
-            return
+        if self.translation is not None or self.operation.shape == GENERATE:
+            said = self._said(status, body)
+            if said is None:
+                self.say_no(Refused(Reason.UPSTREAM_MALFORMED, _UNREADABLE), status if status >= 400 else 502)
+                return
+            body = said
         lines = self._head(status)
         if status not in _BODILESS:
             lines.append(
@@ -192,29 +205,24 @@ class Exchange(Growth):
         request.client.write(b"".join(lines))
         request.client.finish(request.keep_alive)
 
-    def _answer_native(self, status: int, body: bytes) -> None:
-        request = self.request
-        if status < 400:
-            answer = generate.from_chat(body, self.request_id)
-            if answer is None:
-                self.say_no(
-                    Refused(
-                        Reason.UPSTREAM_MALFORMED, "The model's provider sent an answer that can't be read"
-                    )
-                )
-                return
-        else:
-            answer = generate.from_error(body)
-        lines = self._head(status)
-        lines.append(
-            b"%bcontent-length: %d\r\n\r\n"
-            % (b"" if request.keep_alive else b"connection: close\r\n", len(answer))
-        )
-        request.client.write(b"".join((*lines, answer)))
-        request.client.finish(request.keep_alive)
+    def _said(self, status: int, body: bytes) -> bytes | None:
+        """Return a whole answer as the client reads it; ``None``: it can't be read."""
+        found: bytes | None = body
+        translation = self.translation
+        if translation is not None:
+            if status >= 400:
+                found = translation.error(status, body, self.request_id)
+            else:
+                found = translation.answer(body, stream=self.stream)
+        if self.operation.shape != GENERATE:
+            return found
+        if status >= 400:
+            return generate.from_error(body if found is None else found)
+        return None if found is None else generate.from_chat(found, self.request_id)
 
     def _head(self, status: int) -> list[bytes]:
-        lines = [STATUS_LINES[status], *self._upstream.lines]
+        lines = [STATUS_LINES[status]]
+        lines += self._upstream.lines if self.media_type is None else self.own_lines(status)
         lines.append(
             b"x-request-id: %b\r\nserver-timing: auth;dur=%.3f, limits;dur=%.3f, upstream;dur=%.3f\r\n"
             % (
@@ -237,10 +245,12 @@ class Exchange(Growth):
     def _start_stream(self) -> None:
         self.stage = STREAMING
         self.plane.open_streams += 1
-        self.meter = StreamMeter()
+        self.meter = StreamMeter(self.way.usage_of_stream)
+        if self.translation is not None:
+            self.translation.begin()
         request, upstream = self.request, self._upstream
         lines = self._head(self._status)
-        self._chunked = upstream.content_length < 0
+        self._chunked = upstream.content_length < 0 or self.changes_stream
         if not self._chunked:
             lines.append(b"content-length: %d\r\n" % upstream.content_length)
         elif request.http_10:
@@ -259,7 +269,17 @@ class Exchange(Growth):
 
     def pass_held(self, pieces: list[bytes]) -> None:
         """Send pieces of the body."""
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self.changes_stream:
+            try:
+                data = self.changed(pieces)
+            except UNREADABLE as error:
+                self._upstream.cancel()
+                self.answer_failed(Reason.UPSTREAM_MALFORMED, f"its stream can't be read: {error}")
+                return
+            if not data:
+                return
+        else:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunked:
             self.request.client.write(b"%x\r\n%b\r\n" % (len(data), data))
         else:  # the last bytes of a declared length come with the end, so they can't overtake the settling
@@ -269,9 +289,18 @@ class Exchange(Growth):
         assert self.meter is not None  # noqa: S101 -- made with the stage
         if pieces:
             self.meter.take(pieces)
-        usage, source = self._stream_usage(whole=True)
-        self.settle(self._status, usage, source, "ok")
-        data = b"".join(self.take_held() + pieces)
+        outcome = "ok"
+        if self.changes_stream:
+            try:
+                data, whole = self.changed_end(self.take_held() + pieces)
+            except UNREADABLE as error:
+                self.answer_failed(Reason.UPSTREAM_MALFORMED, f"its stream can't be read: {error}")
+                return
+            outcome = "ok" if whole else Reason.UPSTREAM_CLOSED.value
+        else:
+            data = b"".join(self.take_held() + pieces)
+        usage, source = self._stream_usage(whole=outcome == "ok")
+        self.settle(self._status, usage, source, outcome)
         request = self.request
         if self._chunked:
             last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
@@ -284,6 +313,8 @@ class Exchange(Growth):
     def _stream_usage(self, *, whole: bool) -> tuple[Usage, str]:
         if self.meter is None or self._status >= 400:
             return NOTHING, REPORTED
+        if self.translation is not None and self.translation.usage is not None:
+            return self.translation.usage, REPORTED
         return self.meter.usage(self.length, whole=whole)
 
     # ── other endings ───────────────────────────────────────────────────────
@@ -300,8 +331,8 @@ class Exchange(Growth):
         usage, source = self._stream_usage(whole=False)
         self.settle(self._status, usage, source, reason.value)
         client = self.request.client
-        if self._chunked and self._upstream.event_stream and self.meter and self.meter.at_event_boundary:
-            event = openai_errors.render_event(refused)
+        if self._chunked and self._upstream.event_stream and self.may_say_so():
+            event = self.failure(refused)
             client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
             client.finish(self.request.keep_alive)
         else:

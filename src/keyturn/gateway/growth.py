@@ -6,7 +6,6 @@ not read from meanwhile.
 """
 
 from keyturn import system
-from keyturn.dialects.openai_stream_end import cut_short
 from keyturn.domain.leases import Denial
 from keyturn.domain.limits import METRICS, Metric
 from keyturn.domain.overuse import refused_by_limit
@@ -120,6 +119,10 @@ class Growth(Reservation):
         """Send what was held."""
         raise NotImplementedError
 
+    def last_words(self, rest: bytes) -> bytes:
+        """Return the end of a stream that may not go on behind ``rest``, the last of the provider's events."""
+        raise NotImplementedError
+
     def found_none(self, reason: Reason) -> None:
         """Try with less, and in the end do without."""
         if self._step > LEAST_STEP:
@@ -143,7 +146,7 @@ class Growth(Reservation):
         if rest is None:
             client.abort()
             return
-        last = rest + cut_short(self.meter.head)
+        last = self.last_words(rest)
         client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
         client.finish(self.request.keep_alive)
 

@@ -4,10 +4,15 @@ A stream is not decoded while it runs: its last ``TAIL_LENGTH`` bytes are kept a
 events are counted, so that a stream that ends without saying can be estimated.
 """
 
-from keyturn.dialects import openai_usage
+from collections.abc import Callable
+
 from keyturn.dialects.openai_usage import TAIL_LENGTH
 from keyturn.domain.usage import NOTHING, Source, Usage, streamed_output_tokens, tokens_in
 
+UsageOfAnswer = Callable[[bytes], Usage | None]
+"""Reads a whole answer."""
+UsageOfStream = Callable[[bytes, bytes], Usage | None]
+"""Reads the first and the last bytes of a stream."""
 REPORTED, ESTIMATED = Source.REPORTED.value, Source.ESTIMATED.value
 
 _EVENT = b"data:"
@@ -19,9 +24,11 @@ _BOUNDARIES = (b"\n\n", b"\r\n\r\n", b"\r\r")
 class StreamMeter:
     """Follows a streamed answer."""
 
-    __slots__ = ("_cut", "_events", "_head", "_length", "_odd", "_overhead", "_tail", "_tail_length")
+    __slots__ = ("_cut", "_events", "_head", "_length", "_odd", "_overhead", "_read", "_tail", "_tail_length")
 
-    def __init__(self) -> None:
+    def __init__(self, read: UsageOfStream) -> None:
+        """Begin; ``read`` reads what the provider says of it."""
+        self._read = read
         self._tail: list[bytes] = []
         self._tail_length = self._length = self._events = self._overhead = 0
         self._head = self._cut = b""
@@ -63,6 +70,11 @@ class StreamMeter:
         """The first events, as far as they were looked at."""
         return self._head
 
+    @property
+    def tail(self) -> bytes:
+        """The last bytes."""
+        return b"".join(self._tail)[-TAIL_LENGTH:]
+
     def ended_at_boundary(self, length: int) -> bool:
         """Say whether an event ended before the last ``length`` bytes."""
         before = b"".join(self._tail)
@@ -81,8 +93,8 @@ class StreamMeter:
             request_length: Bytes of the request body, for estimating the input.
             whole: The stream came to its own end.
         """
-        tail = b"".join(self._tail)[-TAIL_LENGTH:]
-        found = openai_usage.from_tail(tail)
+        tail = self.tail
+        found = self._read(self._head, tail)
         if found is not None and (whole or found.output_tokens):
             return found, REPORTED
         events = self._events - (1 if _DONE in tail else 0)
@@ -99,11 +111,11 @@ class StreamMeter:
         return second if second > 0 else len(head)
 
 
-def of_answer(status: int, body: bytes, request_length: int) -> tuple[Usage, str]:
-    """Say what a plain answer used; an error used nothing."""
+def of_answer(status: int, body: bytes, request_length: int, read: UsageOfAnswer) -> tuple[Usage, str]:
+    """Say what a plain answer used, as ``read`` finds it; an error used nothing."""
     if status >= 400:
         return NOTHING, REPORTED
-    found = openai_usage.from_answer(body)
+    found = read(body)
     if found is not None:
         return found, REPORTED
     return Usage(tokens_in(request_length), tokens_in(len(body))), ESTIMATED

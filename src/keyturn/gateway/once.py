@@ -19,8 +19,8 @@ What is answered again takes nothing from limits and is not charged; the use of 
 """
 
 from keyturn import system
+from keyturn.dialects.calls import Call
 from keyturn.dialects.json_scan import Members
-from keyturn.dialects.openai_calls import Call
 from keyturn.domain import attempts
 from keyturn.domain.attempts import Answer, Fate
 from keyturn.domain.refusals import Reason, Refused

@@ -26,11 +26,13 @@ from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
 from keyturn.gateway.leases import Later, Leases
 from keyturn.gateway.notices import Notices, Send
-from keyturn.gateway.paths import ENGINE_OPERATION, OPERATIONS
+from keyturn.gateway.paths import Operation
 from keyturn.gateway.refused import Refusals
 from keyturn.gateway.relay import Origin, Pool
 from keyturn.gateway.uses import Uses
-from keyturn.providers.compatible import WITHHELD
+from keyturn.gateway.ways import Way, find_way
+from keyturn.providers.catalog import PROVIDERS
+from keyturn.providers.hosts import COMPATIBLE
 from keyturn.system import Tasks
 
 HOP_BY_HOP = frozenset(
@@ -53,11 +55,8 @@ WITHHELD_HERE = HOP_BY_HOP | {b"x-request-id"}
 """What the control process answers and a worker says itself."""
 
 
-Heads = dict[str, tuple[bytes, bytes]]
-
-
 class Route:
-    """Where a model goes and what it costs: its target, the pool of connections and the request heads, made once.
+    """Where a model goes and what it costs: its target, the pool of connections and the ways there, worked out once.
 
     Never changed: when the price does, another one takes its place, so that a request ends at the price it began with.
 
@@ -65,31 +64,37 @@ class Route:
         priced: Somebody has said what the model costs.
         price_id: The version of the price; empty: none.
         output_cap: The most tokens that the model writes; 0: nobody knows.
+        who: The provider.
+        upstream: The connection to it.
     """
 
     __slots__ = (
         "_cached_extra",
-        "_credential",
         "_input",
         "_output",
         "_reasoning_extra",
+        "_secrets",
+        "_ways",
         "_write_extra",
-        "heads",
         "output_cap",
         "pool",
         "price_id",
         "priced",
         "target",
+        "upstream",
+        "who",
     )
 
     def __init__(
-        self, target: Target, pool: Pool, heads: Heads, credential: bytes, version: PriceVersion | None
+        self, target: Target, pool: Pool, upstream: bus.Upstream, version: PriceVersion | None
     ) -> None:
         self.target = target
         self.pool = pool
-        self.heads = heads
+        self.upstream = upstream
+        self.who = PROVIDERS.get(upstream.provider, COMPATIBLE)
         self.output_cap = target.output_cap
-        self._credential = credential
+        self._ways: tuple[dict[str, Way | None], dict[str, Way | None]] = {}, {}
+        self._secrets = _secrets_of(upstream, signs=self.who.signs)
         price = None if version is None else version.price
         self.priced = price is not None
         self.price_id = "" if version is None else version.id
@@ -100,12 +105,24 @@ class Route:
             self._reasoning_extra = price.reasoning_extra
 
     def at(self, version: PriceVersion | None) -> "Route":
-        """Return the same way at another price."""
-        return Route(self.target, self.pool, self.heads, self._credential, version)
+        """Return the same route at another price."""
+        return Route(self.target, self.pool, self.upstream, version)
+
+    def way(self, operation: Operation, *, stream: bool) -> Way | None:
+        """Return how an operation reaches the model; ``None``: it can't."""
+        ways = self._ways[stream]
+        try:
+            return ways[operation.name]
+        except KeyError:
+            found = find_way(self.who, self.upstream, operation, self.target.model, stream=stream)
+            ways[operation.name] = found
+            return found
 
     def withhold(self, text: bytes) -> bytes:
-        """Take our credential out of what a provider says about it."""
-        return text.replace(self._credential, REDACTED.encode()) if self._credential else text
+        """Take our credentials out of what a provider says about them."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED.encode())
+        return text
 
     def cost(
         self,
@@ -184,7 +201,7 @@ class Plane:
         self.ready = False
         self._settings = settings.relay
         self._tasks = tasks
-        self._pools: dict[bus.Upstream, Pool] = {}
+        self._pools: dict[tuple[str, str, str], Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self.control = Pool(
             Origin("control process", path=str(control_socket)), settings.relay, tasks, WITHHELD_HERE
@@ -213,24 +230,19 @@ class Plane:
         self.places = Places(snapshot.locations, self.key_headers)
         self.foreign_shapes = snapshot.foreign_shapes
         self.takes_headers = "header" in snapshot.locations and not self.key_headers
+        upstreams = snapshot.upstreams
+        # A credential may be another every hour: the connections stay.
         pools = {
-            upstream: self._pools.pop(upstream) if upstream in self._pools else self._pool(upstream)
-            for upstream in snapshot.upstreams.values()
+            _place(one): self._pools.pop(_place(one)) if _place(one) in self._pools else self._pool(one)
+            for one in upstreams.values()
         }
         for gone in self._pools.values():
             gone.close()
         self._pools = pools
-        heads = {name: _heads(upstream) for name, upstream in snapshot.upstreams.items()}
         self.routes = {
-            model: Route(
-                target,
-                pools[snapshot.upstreams[target.upstream]],
-                heads[target.upstream],
-                snapshot.upstreams[target.upstream].credential.encode(),
-                None,
-            )
+            model: Route(target, pools[_place(upstreams[target.upstream])], upstreams[target.upstream], None)
             for model, target in snapshot.models.items()
-            if target.upstream in snapshot.upstreams
+            if target.upstream in upstreams
         }
         self._price(system.now_ms())
         self.ready = True
@@ -260,7 +272,8 @@ class Plane:
             tls=self._tls if secure else None,
             proxy=proxy_for(upstream.base_url, self._settings),
         )
-        return Pool(origin, self._settings, self._tasks, WITHHELD)
+        who = PROVIDERS.get(upstream.provider, COMPATIBLE)
+        return Pool(origin, self._settings, self._tasks, who.withheld)
 
     def report_failure(self, request_id: str, upstream: str, reason: Reason, detail: str) -> None:
         """Log what a provider did."""
@@ -289,13 +302,14 @@ class Plane:
             pool.close()
 
 
-def _heads(upstream: bus.Upstream) -> Heads:
-    """Return, for each upstream path, a request's first line up to the query, and what follows up to what varies."""
-    url = urlsplit(upstream.base_url)
-    authorization = f"authorization: Bearer {upstream.credential}\r\n" if upstream.credential else ""
-    rest = f" HTTP/1.1\r\nhost: {url.netloc}\r\n{authorization}".encode()
-    return {
-        operation.upstream_path: (f"POST {url.path}{operation.upstream_path}".encode(), rest)
-        for operation in [*OPERATIONS.values(), ENGINE_OPERATION]
-        if operation.upstream_path
-    }
+def _place(upstream: bus.Upstream) -> tuple[str, str, str]:
+    """Return what a pool of connections is kept by."""
+    return upstream.name, upstream.base_url, upstream.provider
+
+
+def _secrets_of(upstream: bus.Upstream, *, signs: bool) -> tuple[bytes, ...]:
+    """Return what must not be seen of an upstream's credentials; of one that signs, its parts but the first."""
+    found: list[str] = []
+    for credential in (upstream.credential, *upstream.credentials):
+        found += credential.split(":")[1:] if signs and ":" in credential else [credential]
+    return tuple(one.encode() for one in dict.fromkeys(found) if one)

@@ -46,7 +46,7 @@ class Plan:
         operation: What the path stands for; the handler's own type.
         credential: The secret as presented in ``Authorization: Bearer``.
         digest: Its SHA-256.
-        forwarded: The header lines that go upstream.
+        forwarded: The header lines that go upstream, by provider.
     """
 
     __slots__ = ("credential", "digest", "forwarded", "headers", "method", "operation", "path")
@@ -57,7 +57,7 @@ class Plan:
     operation: Operation
     credential: bytes
     digest: bytes
-    forwarded: bytes
+    forwarded: dict[str, bytes]
 
 
 class Request:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from operator import sub
 
 from keyturn import system
-from keyturn.dialects.openai_calls import Call
+from keyturn.dialects.calls import Call
 from keyturn.domain.leases import Denial
 from keyturn.domain.limits import METRICS, WINDOW_S, Metric
 from keyturn.domain.overuse import refused_by_limit

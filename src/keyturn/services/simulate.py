@@ -165,8 +165,6 @@ def _decide(
     if refused is not None:
         unsaid = refused.reason is Reason.IP_NOT_ALLOWED and not question.address
         return refused_without_address(key, "") if unsaid else refused
-    if not call.served:
-        return Refused(Reason.PATH_NOT_FOUND, f"No model is served at {question.path[:100]}")
     return _refused_by_model(key, unquote(model) or question.model, call, models)
 
 

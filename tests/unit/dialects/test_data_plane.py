@@ -33,7 +33,6 @@ def test_each_call_is_what_workers_make_of_it(path: str) -> None:
     assert call.name == operation.name
     assert call.methods == {method.decode() for method in operation.methods}
     assert (call.needs, call.dialect) == (operation.needs, operation.dialect)
-    assert call.served == (operation.shape != paths.UNSERVED)
     assert model == ("m" if path in NAMING_A_MODEL else "")
 
 

@@ -157,6 +157,7 @@ def test_media_are_written_by_value_or_by_address() -> None:
         ("gemini-3-pro", {"effort": Effort.HIGHEST}, {"thinkingLevel": "XHIGH"}),
         ("gemini-3-pro", {"effort": Effort.NONE}, {"thinkingBudget": 0}),
         ("gemini-2.5-flash", {"effort": Effort.MEDIUM}, {"thinkingBudget": 8192}),
+        ("gemini-2.5-flash", {"effort": Effort.HIGHEST}, {"thinkingBudget": 24576}),
         ("gemini-2.5-flash", {"reasoning_tokens": 5}, {"thinkingBudget": 5}),
         ("gemini-3-pro", {"show_reasoning": False}, {"includeThoughts": False}),
     ],

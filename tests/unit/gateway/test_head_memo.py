@@ -41,7 +41,7 @@ def planned(data: bytes) -> Plan:
     """Return the plan of a request, as the handler makes it."""
     request, plan = read(data), Plan()
     plan.method, plan.path, plan.headers = request.method, request.path, request.headers
-    plan.operation, plan.credential, plan.digest, plan.forwarded = OPERATIONS[PATH], b"x", b"d", b""
+    plan.operation, plan.credential, plan.digest, plan.forwarded = OPERATIONS[PATH], b"x", b"d", {}
     return plan
 
 

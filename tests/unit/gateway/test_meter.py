@@ -2,6 +2,7 @@
 
 import pytest
 
+from keyturn.dialects import openai_usage
 from keyturn.dialects.openai_usage import TAIL_LENGTH
 from keyturn.domain.usage import NOTHING, Usage
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter, of_answer
@@ -14,7 +15,7 @@ WORD = b'data: {"choices":[{"delta":{"content":"word "}}]}\n\n'
 
 def metered(*pieces: bytes) -> StreamMeter:
     """Let pieces go by one at a time."""
-    meter = StreamMeter()
+    meter = StreamMeter(openai_usage.from_stream)
     for piece in pieces:
         meter.take([piece])
     return meter
@@ -68,7 +69,7 @@ def test_a_stream_that_reports_as_it_goes_is_believed_when_cut_off() -> None:
 def test_a_stream_without_an_event_is_estimated_from_its_length() -> None:
     """A large plain answer is metered as a stream too."""
     assert metered(b"x" * 400).usage(0, whole=True) == (Usage(0, 100), ESTIMATED)
-    assert StreamMeter().usage(0, whole=False) == (NOTHING, ESTIMATED)
+    assert StreamMeter(openai_usage.from_stream).usage(0, whole=False) == (NOTHING, ESTIMATED)
 
 
 def test_one_event_alone_is_one_token() -> None:
@@ -99,12 +100,12 @@ def test_a_plain_answer_that_says_its_usage_is_believed() -> None:
     """The provider counts best."""
     body = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
-    assert of_answer(200, body, 400) == (Usage(9, 12), REPORTED)
+    assert of_answer(200, body, 400, openai_usage.from_answer) == (Usage(9, 12), REPORTED)
 
 
 def test_a_plain_answer_that_says_nothing_is_estimated() -> None:
     """By four bytes a token."""
-    assert of_answer(200, b"x" * 40, 400) == (Usage(100, 10), ESTIMATED)
+    assert of_answer(200, b"x" * 40, 400, openai_usage.from_answer) == (Usage(100, 10), ESTIMATED)
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
@@ -112,12 +113,12 @@ def test_an_error_used_nothing(status: int) -> None:
     """Nobody pays for a refusal, whatever it says."""
     body = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
-    assert of_answer(status, body, 400) == (NOTHING, REPORTED)
+    assert of_answer(status, body, 400, openai_usage.from_answer) == (NOTHING, REPORTED)
 
 
 def test_what_was_made_is_known_while_it_goes_by() -> None:
     """A stream that outgrows its reservation must be noticed before it has ended."""
-    meter = StreamMeter()
+    meter = StreamMeter(openai_usage.from_stream)
     made = [meter.made]
     for text in (b"", b"a", b"four tokens or so, all in one event here"):
         meter.take([b'data: {"text":"%b"}\n\n' % text])
@@ -128,7 +129,7 @@ def test_what_was_made_is_known_while_it_goes_by() -> None:
 
 def test_the_end_of_an_event_is_known_before_what_is_held_back() -> None:
     """What a client has must be whole before an event of ours may follow."""
-    meter = StreamMeter()
+    meter = StreamMeter(openai_usage.from_stream)
 
     held_at_the_start = meter.ended_at_boundary(0)
     meter.take([b"data: 1\n\nda", b"ta: 2\n\n"])

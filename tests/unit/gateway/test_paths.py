@@ -11,20 +11,21 @@ UNKNOWN = paths.UNKNOWN[Dialect.OPENAI]
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "upstream_path"),
+    ("path", "name"),
     [
-        (b"/v1/chat/completions", "chat", "/chat/completions"),
-        (b"/v1/completions", "completions", "/completions"),
-        (b"/v1/responses", "responses", "/responses"),
-        (b"/v1/embeddings", "embeddings", "/embeddings"),
-        (b"/v1/generate", "generate", "/chat/completions"),
+        (b"/v1/chat/completions", "chat"),
+        (b"/v1/completions", "completions"),
+        (b"/v1/responses", "responses"),
+        (b"/v1/embeddings", "embeddings"),
+        (b"/v1/generate", "generate"),
+        (b"/v1/messages", "messages"),
     ],
 )
-def test_a_call_of_a_model_is_a_post_that_needs_read(path: bytes, name: str, upstream_path: str) -> None:
+def test_a_call_of_a_model_is_a_post_that_needs_read(path: bytes, name: str) -> None:
     """Generating content is reading; a permission belongs to the operation."""
     operation = OPERATIONS[path]
 
-    assert (operation.name, operation.upstream_path) == (name, upstream_path)
+    assert operation.name == name
     assert operation.methods == {b"POST"}
     assert operation.needs is Permission.READ
 
@@ -61,14 +62,20 @@ def test_a_path_that_leads_nowhere_is_told_as_its_clients_expect(
         (b"/v1/engines/a/b/completions", (paths.ENGINE_OPERATION, b"a/b")),
         (b"/v1/engines//completions", (UNKNOWN, b"")),
         (b"/v1/engines/completions", (UNKNOWN, b"")),
-        (b"/v1/models/gpt-4o", (paths.MODEL_OPERATION, b"gpt-4o")),
-        (b"/v1/models/org/model", (paths.MODEL_OPERATION, b"org/model")),
+        (b"/v1/models/gpt-4o", (paths.MODELS_OPERATION, b"gpt-4o")),
+        (b"/v1/models/org/model", (paths.MODELS_OPERATION, b"org/model")),
         (b"/v1/models/", (UNKNOWN, b"")),
         (b"/v1", (UNKNOWN, b"")),
         (b"/v1/", (UNKNOWN, b"")),
         (b"/v1/nothing", (UNKNOWN, b"")),
         (b"/v1/messages/batches", (paths.UNKNOWN[Dialect.ANTHROPIC], b"")),
-        (b"/v1beta/models/gemini-pro:generateContent", (paths.GEMINI_OPERATION, b"gemini-pro")),
+        (
+            b"/v1beta/models/gemini-pro:generateContent",
+            (paths.GEMINI_METHODS[b"generateContent"], b"gemini-pro"),
+        ),
+        (b"/v1beta/models/a:b:countTokens", (paths.GEMINI_METHODS[b"countTokens"], b"a:b")),
+        (b"/v1beta/models/gemini-pro:unheardOf", (paths.UNKNOWN[Dialect.GEMINI], b"")),
+        (b"/v1beta/models/:generateContent", (paths.UNKNOWN[Dialect.GEMINI], b"")),
         (b"/v1beta/models/", (paths.UNKNOWN[Dialect.GEMINI], b"")),
         (b"/v1beta/nothing", (paths.UNKNOWN[Dialect.GEMINI], b"")),
         (b"/v1/tasks", (paths.UNKNOWN[Dialect.ENVELOPE], b"")),

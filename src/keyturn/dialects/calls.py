@@ -1,4 +1,4 @@
-"""What the gateway reads of an OpenAI-style request: the model, whether to stream, how much may come back."""
+"""What the gateway reads of a request: the model, whether to stream, how much may come back."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,21 @@ _CAPS = {
     "generate": _CHAT_CAPS,
     "completions": ("max_tokens",),
     "responses": ("max_output_tokens",),
+    "messages": ("max_tokens",),
 }
 """By operation, what a provider goes by: it passes over a member of another one, and so must what is reserved."""
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 _integer: msgspec.json.Decoder[int | None] = msgspec.json.Decoder(int | None)
+
+
+class _Settings(msgspec.Struct):
+    camel: int | None = msgspec.field(default=None, name="maxOutputTokens")
+    snake: int | None = msgspec.field(default=None, name="max_output_tokens")
+    answers: int | None = msgspec.field(default=None, name="candidateCount")
+
+
+_settings = msgspec.json.Decoder(_Settings)
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -71,6 +81,24 @@ def read(found: Members, operation: str, model: str = "") -> Call | Refused:
             return Refused(Reason.INVALID_MEMBER, "'stream' must be true or false", "stream")
     cap = _cap(found, _CAPS.get(operation, ()))
     return cap if isinstance(cap, Refused) else Call(named, stream, cap, _answers(found))
+
+
+def read_gemini(found: Members, model: str, *, stream: bool) -> Call | Refused:
+    """Read the same of a request whose path names the model and says whether to stream."""
+    raw = found.get("generationConfig") or found.get("generation_config")
+    if raw is None:
+        return Call(model, stream, None)
+    try:
+        settings = _settings.decode(raw)
+    except msgspec.DecodeError:
+        message = "'generationConfig' must be an object, and its 'maxOutputTokens' an integer"
+        return Refused(Reason.INVALID_MEMBER, message, "generationConfig")
+    cap = settings.camel if settings.snake is None else settings.snake
+    if cap is not None and cap < 0:
+        message = "'maxOutputTokens' must not be negative"
+        return Refused(Reason.INVALID_MEMBER, message, "generationConfig.maxOutputTokens")
+    answers = max(1, min(settings.answers or 1, MOST_ANSWERS))
+    return Call(model, stream, None if cap is None else min(cap, MOST_OUTPUT_TOKENS), answers)
 
 
 def _answers(found: Members) -> int:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keyturn.dialects import json_scan, openai_calls
-from keyturn.dialects.openai_calls import Call
+from keyturn.dialects import calls, json_scan
+from keyturn.dialects.calls import Call
 from keyturn.domain.refusals import Reason, Refused
 
 
@@ -11,7 +11,7 @@ def read(body: str, model: str = "", operation: str = "chat") -> Call | Refused:
     """Read a body."""
     found = json_scan.members(body.encode())
     assert not isinstance(found, Refused)
-    return openai_calls.read(found, operation, model)
+    return calls.read(found, operation, model)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""How many tokens a request has: asked of the provider where it counts, estimated here where it doesn't."""
+
+from keyturn import system
+from keyturn.dialects import token_counts
+from keyturn.dialects.calls import Call
+from keyturn.dialects.errors import Dialect
+from keyturn.dialects.json_scan import Members
+from keyturn.domain.refusals import Refused
+from keyturn.gateway import answers
+from keyturn.gateway.exchange import Exchange
+
+
+class CountExchange(Exchange):
+    """One such question."""
+
+    __slots__ = ()
+
+    def prepare(self, members: Members, call: Call) -> bool:
+        """Make the body that goes to the provider; ``False`` when the question is answered or refused."""
+        way = self.route.way(self.operation, stream=False)
+        if way is not None and way.passes:
+            return super().prepare(members, call)
+        self._estimate()
+        return False
+
+    def _estimate(self) -> None:
+        request = self.request
+        if self.operation.dialect is Dialect.ANTHROPIC:
+            body = token_counts.of_messages(request.body)
+        else:
+            body = token_counts.of_contents(request.body, self.model)
+        if isinstance(body, Refused):
+            self.refuse(body, self.key.id)
+            return
+        self.note_use()
+        headers = f"x-request-id: {self.request_id}\r\nx-keyturn-estimated: true\r\n".encode() + self.extra
+        if self.location == "query":
+            headers += answers.NO_STORE
+        self.plane.counters.count(self.operation.name, 200, system.monotonic() - request.received)
+        request.client.write(answers.document(200, body, headers=headers, keep_alive=request.keep_alive))
+        request.client.finish(request.keep_alive)

@@ -1,0 +1,200 @@
+"""What goes to a provider: the client's own body with the provider's name of the model, or the same in another dialect."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from keyturn import system
+from keyturn.dialects import errors, json_scan
+from keyturn.dialects.calls import Call
+from keyturn.dialects.gemini_array import ArrayFraming
+from keyturn.dialects.json_scan import Members
+from keyturn.dialects.openai_unasked_usage import UnaskedUsage
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.gateway import translation
+from keyturn.gateway.growth import Growth
+from keyturn.gateway.paths import PASS
+from keyturn.gateway.translation import Translation
+from keyturn.gateway.ways import Way
+from keyturn.providers.provider import UNCHANGED
+
+LOSSY = b"x-keyturn-lossy"
+_ALLOW = b"allow"
+_ASKED = msgspec.Raw(b'{"include_usage":true}')
+_ALT_SSE = re.compile(rb"(?:^|&)(?:alt|%24alt)=sse(?:&|$)")
+_JSON, _EVENTS = b"application/json", b"text/event-stream"
+_RETRY = b"retry-after"
+_LONGEST_LINE = 1024
+_options = msgspec.json.Decoder(dict[str, Any])
+
+
+class Preparation(Growth):
+    """A call that is made ready for its provider.
+
+    Attributes:
+        way: How it gets there.
+        translation: Turns the answer into the client's dialect; ``None``: it passes as it is.
+        framing: Changes the frame of a stream or takes out what only we had asked for; ``None``: nothing to do.
+        media_type: Of the answer, where it is not what the provider says; ``None``: it is.
+        stream: The client wants the answer in pieces.
+        changes_stream: A stream does not pass byte for byte.
+    """
+
+    __slots__ = ("changes_stream", "framing", "media_type", "stream", "translation", "way")
+
+    way: Way
+    translation: Translation | None
+    framing: UnaskedUsage | ArrayFraming | None
+    media_type: bytes | None
+    stream: bool
+    changes_stream: bool
+
+    def prepare(self, members: Members, call: Call) -> bool:
+        """Make the body that goes to the provider; ``False`` after a refusal."""
+        way = self.route.way(self.operation, stream=call.stream)
+        if way is None:
+            self.refuse(self._unsaid(), self.key.id)
+            return False
+        self.way, self.stream = way, call.stream
+        self.media_type = None
+        array = self.operation.streams and not _ALT_SSE.search(self.query)
+        self.framing = ArrayFraming() if array else None
+        if way.passes:
+            self.translation = None
+            self._pass(members, call)
+            self.changes_stream = self.framing is not None
+        elif self._translate(call):
+            self.changes_stream = True
+        else:
+            return False
+        if array:
+            self.media_type = _JSON
+        return True
+
+    def _unsaid(self) -> Refused:
+        message = (
+            f"The model '{self.model}' can't be used here: {self.route.who.title}, which runs it, "
+            f"has nothing like '{self.operation.name}'"
+        )
+        return Refused(Reason.INVALID_MEMBER, message, "model")
+
+    # ── as it is ────────────────────────────────────────────────────────────
+
+    def _pass(self, members: Members, call: Call) -> None:
+        way, target = self.way, self.route.target.model
+        if self.operation.shape == PASS:
+            if target != call.model:
+                self._put(members, "model", msgspec.json.encode(target))
+        elif "model" not in members:
+            if way.names_model:
+                self._put(members, "model", msgspec.json.encode(target))
+        elif target != call.model or way.model_prefix:
+            self._put(members, "model", msgspec.json.encode(way.model_prefix + target))
+        if call.stream and way.asks_usage:
+            self._ask_usage(members)
+        self._change(members)
+
+    def _change(self, members: Members) -> None:
+        """Do to the body what its provider wants done to it."""
+        request, change = self.request, self.way.change
+        if change is UNCHANGED:
+            return
+        for name in change.drop & members.keys():
+            request.body = json_scan.remove(request.body, members, name)
+            del members[name]
+        for name, value in change.add:
+            self._put(members, name, value)
+
+    def _put(self, members: Members, name: str, value: bytes) -> None:
+        self.request.body = json_scan.replace(self.request.body, members, name, value)
+        members[name] = msgspec.Raw(value)
+
+    def _ask_usage(self, members: Members) -> None:
+        """Ask for the usage of a stream whose client doesn't."""
+        said = members.get("stream_options")
+        options: dict[str, Any] = {}
+        if said is not None and bytes(said) != b"null":
+            try:
+                options = _options.decode(said)
+            except msgspec.DecodeError:
+                return  # the provider's to refuse
+            if options.get("include_usage") is True:
+                return
+        value = _ASKED if not options else msgspec.json.encode(options | {"include_usage": True})
+        self._put(members, "stream_options", bytes(value))
+        self.framing = UnaskedUsage()
+
+    # ── in another dialect ──────────────────────────────────────────────────
+
+    def _translate(self, call: Call) -> bool:
+        request, way = self.request, self.way
+        lossy = request.headers.get(LOSSY, b"").strip().lower() == _ALLOW
+        asked = translation.ask(
+            way, request.body, self.model, self.route.target, stream=call.stream, lossy=lossy
+        )
+        if isinstance(asked, Refused):
+            self.refuse(asked, self.key.id)
+            return False
+        request.body = asked.body
+        if way.change is not UNCHANGED:
+            self._change(json_scan.own_members(asked.body))
+        self.translation = Translation(way, asked, created=int(system.now()))
+        self.media_type = _EVENTS if call.stream else _JSON
+        return True
+
+    # ── the answer ──────────────────────────────────────────────────────────
+
+    def own_lines(self, status: int) -> list[bytes]:
+        """Return the lines of a head that is not the provider's: of that, when to come again is left."""
+        lines = [
+            b"content-type: %b\r\n" % (_JSON if status >= 400 or self.media_type is None else self.media_type)
+        ]
+        upstream = self._upstream.lines
+        for start in range(0, len(upstream), 4):
+            if upstream[start].startswith(_RETRY):
+                lines += upstream[start : start + 4]
+        if self.translation is not None and self.translation.dropped:
+            named = ", ".join(self.translation.dropped).encode("ascii", "backslashreplace")
+            lines.append(b"x-keyturn-dropped: %b\r\n" % named[:_LONGEST_LINE])
+        return lines
+
+    def changed(self, pieces: list[bytes]) -> bytes:
+        """Return what the client gets of these pieces of a stream; raises ``translation.UNREADABLE``."""
+        if self.translation is not None:
+            data = self.translation.pieces(pieces)
+            pieces = [data] if data else []
+        return b"".join(pieces if self.framing is None else self.framing.take(pieces))
+
+    def changed_end(self, pieces: list[bytes]) -> tuple[bytes, bool]:
+        """Return what the client gets of the last pieces, and whether the stream came to its own end."""
+        translation, whole = self.translation, True
+        if translation is not None:
+            data = translation.pieces(pieces) + translation.end()
+            whole = translation.whole
+            if not whole:
+                data += translation.fail(Refused(Reason.UPSTREAM_CLOSED))
+            pieces = [data] if data else []
+        return self._framed(pieces), whole
+
+    def _framed(self, pieces: list[bytes]) -> bytes:
+        framing = self.framing
+        return b"".join(pieces if framing is None else framing.take(pieces) + framing.end())
+
+    def last_words(self, rest: bytes) -> bytes:
+        """Return the end of a stream that may not go on behind ``rest``, the last of the provider's events."""
+        assert self.meter is not None  # noqa: S101 -- it streams
+        translation = self.translation
+        if translation is not None:
+            return self._framed([translation.pieces([rest]), translation.cut_short()])
+        return self._framed([rest, self.way.cut_short(self.meter.head, self.meter.tail)])
+
+    def may_say_so(self) -> bool:
+        """Say whether an event of ours may follow what the client has."""
+        return self.translation is not None or (self.meter is not None and self.meter.at_event_boundary)
+
+    def failure(self, refused: Refused) -> bytes:
+        """Return the end of a stream that has failed."""
+        if self.translation is not None:
+            return self._framed([self.translation.fail(refused)])
+        return self._framed([errors.render_event(self.operation.dialect, refused, self.request_id)])

@@ -1,0 +1,155 @@
+"""A call in another dialect than the client's: the request on its way out, and the answer on its way back.
+
+Everything goes through ``dialects.canonical``: what the client wrote is read into it, and the provider's request written
+from it; the answer likewise, event by event, in the turn of the loop in which it came.
+"""
+
+import msgspec
+
+from keyturn.dialects.canonical import Answer, Chat, Event, Finished, Loss
+from keyturn.dialects.member_names import member_name
+from keyturn.dialects.pieces import events_of
+from keyturn.dialects.sse import EventTooLargeError
+from keyturn.dialects.translators import CLIENT_DIALECTS, PROVIDER_DIALECTS
+from keyturn.domain.models import Target
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.usage import Usage
+from keyturn.gateway.ways import Way
+
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError, EventTooLargeError)
+"""What a codec raises for an answer that it can't read; a ``ValidationError`` is a ``DecodeError``."""
+
+_CACHE_HINT = "cache_control"
+"""Tells a provider what to keep for the next request: it makes that cheaper, and no answer different."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A request as the provider gets it.
+
+    Attributes:
+        body: JSON.
+        chat: What it says.
+        dropped: What the client wrote and the provider does not get, by path.
+    """
+
+    body: bytes
+    chat: Chat
+    dropped: tuple[str, ...]
+
+
+def ask(way: Way, body: bytes, model: str, target: Target, *, stream: bool, lossy: bool) -> Asked | Refused:
+    """Say a client's request in the provider's dialect.
+
+    Args:
+        way: How it gets there.
+        body: The client's.
+        model: The name by which the client asked for the model.
+        target: The provider's model.
+        stream: The answer is to come in pieces.
+        lossy: The client allows what can't be said to be dropped.
+    """
+    read = CLIENT_DIALECTS[way.client].read_request(body, model=model, stream=stream)
+    if isinstance(read, Refused):
+        return read
+    chat = msgspec.structs.replace(read.chat, model=target.model)
+    written = way.write(chat, output_cap=target.output_cap)
+    losses = read.losses + written.losses
+    if losses and not lossy:
+        for loss in losses:
+            if not (loss.minor or loss.path.endswith(_CACHE_HINT)):
+                return _refused(way, loss)
+    dropped = dict.fromkeys(member_name(way.client, loss.path) for loss in losses)
+    return Asked(written.body, chat, tuple(dropped))
+
+
+def _refused(way: Way, loss: Loss) -> Refused:
+    path = member_name(way.client, loss.path)
+    message = (
+        f"'{path}' can't be passed on to {way.who.title}: {loss.why}. "
+        "Leave it out, or send 'x-keyturn-lossy: allow' to have it dropped."
+    )
+    return Refused(Reason.INVALID_MEMBER, message, path)
+
+
+class Translation:
+    """The answer to one translated request.
+
+    Attributes:
+        dropped: What of the request the provider did not get, by path.
+        usage: What a stream that came to its end says it used; ``None``: nothing.
+    """
+
+    __slots__ = ("_created", "_ours", "_reader", "_theirs", "_usage", "_writer", "dropped", "usage")
+
+    def __init__(self, way: Way, asked: Asked, *, created: int) -> None:
+        """Get ready.
+
+        Args:
+            way: How the request got there.
+            asked: What it was.
+            created: Seconds since 1970 UTC, for answers that don't tell.
+        """
+        self._ours, self._theirs = CLIENT_DIALECTS[way.client], PROVIDER_DIALECTS[way.provider]
+        self._created, self._usage = created, asked.chat.stream_usage
+        self.dropped = asked.dropped
+        self.usage: Usage | None = None
+
+    def begin(self) -> None:
+        """Begin a stream."""
+        self._reader = self._theirs.StreamReader()
+        self._writer = self._ours.StreamWriter(created=self._created, usage=self._usage)
+
+    def pieces(self, pieces: list[bytes]) -> bytes:
+        """Return what the client gets of these pieces of a stream.
+
+        Raises:
+            ValueError: They are no stream of the provider's dialect (a ``msgspec.DecodeError`` is one).
+        """
+        events: list[Event] = []
+        for piece in pieces:
+            events += self._reader.take(piece)
+        return self._write(events) if events else b""
+
+    def end(self) -> bytes:
+        """Return what the client gets at the end of the stream; ``whole`` says whether it is one."""
+        return self._write(self._reader.end())
+
+    def _write(self, events: list[Event]) -> bytes:
+        last = events[-1] if events else None
+        if isinstance(last, Finished):
+            self.usage = last.usage
+        return self._writer.write(events)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the stream has come to its own end."""
+        return self._reader.whole
+
+    def cut_short(self) -> bytes:
+        """End the stream as one that has become long enough."""
+        return self._writer.cut_short()
+
+    def fail(self, refused: Refused) -> bytes:
+        """End the stream with an error."""
+        return self._writer.fail(refused)
+
+    def answer(self, body: bytes, *, stream: bool) -> bytes | None:
+        """Return a whole answer as the client reads it; ``None``: it is none.
+
+        Args:
+            body: The provider's.
+            stream: The client has asked for pieces all the same.
+        """
+        answer = self._theirs.read_answer(body)
+        if answer is None:
+            return None
+        return self._in_pieces(answer) if stream else self._ours.write_answer(answer, created=self._created)
+
+    def _in_pieces(self, answer: Answer) -> bytes:
+        writer = self._ours.StreamWriter(created=self._created, usage=self._usage)
+        return writer.write(events_of(answer))
+
+    def error(self, status: int, body: bytes, request_id: str) -> bytes | None:
+        """Return a provider's error as the client reads it; ``None``: it is none."""
+        error = self._theirs.read_error(body)
+        return None if error is None else self._ours.write_error(status, error, request_id)
