@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import msgspec
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fakes import canonical_values as values
 from keyturn.dialects import gemini
@@ -24,6 +24,9 @@ from keyturn.dialects.canonical import (
 )
 from keyturn.dialects.json_array import ArraySplitter
 
+quickly = settings(
+    max_examples=100, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SIGNATURES = st.binary(min_size=1, max_size=12).map(
     lambda data: msgspec.json.encode(data).decode().strip('"')
@@ -83,6 +86,7 @@ def chats(draw: st.DrawFn) -> Chat:
     )
 
 
+@quickly
 @given(chat=chats())
 def test_a_request_comes_back_as_it_was_written(chat: Chat) -> None:
     """What goes to a provider must mean what the client has said."""
@@ -101,6 +105,7 @@ def answers(parts: st.SearchStrategy[Part]) -> st.SearchStrategy[Answer]:
     return values.answers(said=parts, signed_calls=True, created=False, usage=st.none() | values.usages())
 
 
+@quickly
 @given(answer=answers(values.TEXTS | THOUGHTS | PROOFS | SEALED | values.IMAGES))
 def test_an_answer_comes_back_as_it_was_written(answer: Answer) -> None:
     """A client must get what the model has said, with signatures of any kind."""
@@ -142,6 +147,7 @@ def through(events: Sequence[Event], *, array: bool, cuts: Sequence[int]) -> Ans
     return values.assembled(read)
 
 
+@quickly
 @given(events=STREAMS, array=st.booleans(), cuts=st.lists(st.integers(0, 10_000), max_size=6))
 def test_a_stream_comes_back_as_it_was_written(events: list[Event], array: bool, cuts: list[int]) -> None:  # noqa: FBT001 -- from a strategy
     """In either form, wherever the network cuts it."""
@@ -163,6 +169,7 @@ def test_a_stream_comes_back_as_it_was_written(events: list[Event], array: bool,
     )
 
 
+@quickly
 @given(
     objects=st.lists(
         st.dictionaries(
