@@ -20,9 +20,6 @@ SHORTLY := awk '/^Collecting/ { print "  " $$2; fflush() }'
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate
 
-# The fast ones first.
-TESTS = tests/unit $(filter-out tests/unit/ tests/fakes/ tests/data/,$(wildcard tests/*/))
-
 help: ## Show this list.
 	@awk -F ': .*## ' '/^[a-z]+:.* ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -36,7 +33,7 @@ serve: $(RUNTIME) ## Start a node with the demo upstream (ARGS="--port 9000" add
 test: $(DEVELOP) $(SERVERS) ## Run all tests with coverage (ARGS="-k name" picks some).
 	@$(BIN)/coverage erase
 	@status=0; \
-	$(BIN)/coverage run -m pytest $(TESTS) $(ARGS) | tee .coverage-pytest.log || status=$$?; \
+	$(BIN)/python tests/support/all_tests.py $(ARGS) | tee .coverage-pytest.log || status=$$?; \
 	$(BIN)/coverage combine --quiet || status=1; \
 	$(BIN)/coverage report || status=1; \
 	tail -n 1 .coverage-pytest.log; \

@@ -49,9 +49,15 @@ class Provider:
             writer.close()
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
-    async def ended(self) -> None:
-        """Wait until every connection is closed."""
-        await asyncio.gather(*self._serving)
+    async def end(self, server: asyncio.Server) -> None:
+        """Wait until every connection is closed, also one that a caller gave up before it was heard of here."""
+        # They are heard of in order, so whatever came before a last one is known when that one has its end.
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+        server.close()
+        await asyncio.gather(writer.wait_closed(), *self._serving)
 
 
 @asynccontextmanager
@@ -63,5 +69,4 @@ async def provider() -> AsyncIterator[Provider]:
     try:
         yield found
     finally:
-        server.close()
-        await found.ended()
+        await found.end(server)

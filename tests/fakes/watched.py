@@ -1,6 +1,6 @@
 """Keys in use, in a real database, watched at a time of the test's own; their requests go through a real journal's records."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -80,11 +80,18 @@ class Watched:
 
     async def use_many(self, times: Mapping[str, int], at_ms: int, **members: Any) -> None:
         """Have requests of several keys served."""
+        keys = [key_id for key_id, count in times.items() for _ in range(count)]
+        await self._serve([(key_id, at_ms) for key_id in keys], members)
+
+    async def use_at(self, key_id: str, times_ms: Iterable[int], **members: Any) -> None:
+        """Have a request served that began at each of these times."""
+        await self._serve([(key_id, at_ms) for at_ms in times_ms], members)
+
+    async def _serve(self, requests: Iterable[tuple[str, int]], members: dict[str, Any]) -> None:
         tally = Tally()
-        for key_id, count in times.items():
-            for _ in range(count):
-                begun = admitted(key_id=key_id, started_us=at_ms * 1_000)
-                tally.add([payload(begun), payload(served(begun, **members))])
+        for key_id, at_ms in requests:
+            begun = admitted(key_id=key_id, started_us=at_ms * 1_000)
+            tally.add([payload(begun), payload(served(begun, **members))])
         async with self.store.writing() as connection:
             await journals.write(connection, tally.batch(journal="", worker="w", position=0, finished=True))
 

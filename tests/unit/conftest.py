@@ -1,35 +1,44 @@
 """A real database in a folder of its own."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from keyturn.store.engine import Store, open_store
+from fakes.databases import Databases
+from keyturn.store.engine import Store
 from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.vault import Vault
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """Log without colours: drawing a traceback with all variables takes a second, and nobody looks at it."""
+    *before, _ = structlog.get_config()["processors"]
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*before, plain])
+
+
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database, made once: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("database") / "keyturn.db"
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """What makes the databases of all tests."""
+    return Databases(tmp_path_factory.mktemp("database"))
 
-    async def migrate() -> None:
-        await (await open_store(path)).close()
 
-    asyncio.run(migrate())
-    return path
+@pytest.fixture(scope="session")
+def secrets_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Secrets, made once: each file is written through to the disk."""
+    folder = tmp_path_factory.mktemp("secrets")
+    Vault(folder).create()
+    return folder
 
 
 @pytest.fixture
-async def store(tmp_path: Path, empty_database: Path) -> AsyncIterator[Store]:
+async def store(tmp_path: Path, databases: Databases) -> AsyncIterator[Store]:
     """A new database."""
-    path = tmp_path / "keyturn.db"
-    shutil.copy(empty_database, path)
-    found = await open_store(path)
+    found = databases.open(tmp_path / "keyturn.db")
     yield found
     await found.close()
 
@@ -43,10 +52,6 @@ def key_lookup(store: Store) -> Iterator[KeyLookup]:
 
 
 @pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    """New secrets."""
-    folder = tmp_path / "secrets"
-    folder.mkdir()
-    found = Vault(folder)
-    found.create()
-    return found
+def vault(tmp_path: Path, secrets_folder: Path) -> Vault:
+    """Secrets in a folder of the test's own."""
+    return Vault(shutil.copytree(secrets_folder, tmp_path / "secrets"))

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fakes.databases import Databases
 from fakes.management_api import ManagementApi, over_tcp
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.services import checkpoints
 from keyturn.services.audit import note
 from keyturn.services.checkpoints import Checkpoint, Signer
 from keyturn.store.audit_file import entries_in
-from keyturn.store.engine import open_store
 from unit.cli.conftest import Run
 
 ENTRY = {
@@ -30,14 +30,13 @@ ENTRY = {
 
 
 @pytest.fixture
-def database(tmp_path: Path, keyturn: Run, empty_database: Path) -> Path:
+def database(tmp_path: Path, keyturn: Run, databases: Databases) -> Path:
     """A database with five entries, where commands look for it."""
     path = tmp_path / ".keyturn" / "keyturn.db"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    shutil.copy(empty_database, path)
 
     async def write() -> None:
-        store = await open_store(path)
+        store = databases.open(path)
         async with store.writing() as connection:
             for number in range(5):
                 await note(connection, Principal(OPERATOR), "key.edit", f"key_{number}")

@@ -1,10 +1,12 @@
 """A furnished database and the use cases over it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from fakes.billing import House, house
+from fakes.databases import Databases, become
 from fakes.heard import Heard
 from fakes.price_rules import RULES
 from fakes.stored_keys import StoredKeys
@@ -31,11 +33,26 @@ def workers() -> Heard:
     return Heard()
 
 
+@pytest.fixture(scope="session")
+def furnished_database(
+    databases: Databases, secrets_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A database after its first start with the demo upstream, made once."""
+
+    async def furnish() -> Path:
+        store = databases.open(tmp_path_factory.mktemp("furnished") / "keyturn.db")
+        await bootstrap.first_start(store, Vault(secrets_folder), {})
+        await bootstrap.add_demo(store)
+        await store.close()
+        return store.path
+
+    return asyncio.run(furnish())
+
+
 @pytest.fixture
-async def furnished(store: Store, vault: Vault) -> Store:
+def furnished(store: Store, furnished_database: Path) -> Store:
     """A database after its first start with the demo upstream."""
-    await bootstrap.first_start(store, vault, {})
-    await bootstrap.add_demo(store)
+    become(store, furnished_database)
     return store
 
 

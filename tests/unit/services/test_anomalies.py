@@ -25,8 +25,8 @@ def watched(furnished: Store, vault: Vault) -> Watched:
 
 async def usual_days(watched: Watched, key_id: str, tokens: int) -> None:
     """Have a key use so many tokens every hour of two weeks."""
-    for hour in range(24 * 14, 1, -1):
-        await watched.use(key_id, NOW - hour * HOUR_MS, input_tokens=tokens, output_tokens=0)
+    hours = (NOW - hour * HOUR_MS for hour in range(24 * 14, 1, -1))
+    await watched.use_at(key_id, hours, input_tokens=tokens, output_tokens=0)
 
 
 # ── usage_spike ─────────────────────────────────────────────────────────────

@@ -1,16 +1,19 @@
 """Usage by any dimension and over time, compared with the requests themselves."""
 
+import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+from fakes.databases import Databases, become
 from fakes.used import ACCOUNTS, KEYS, PROJECTS, USER, group_of, own, requests, use
 from keyturn import system
 from keyturn.domain.journal import Served
@@ -27,19 +30,32 @@ from keyturn.store.usage_reports import Dimension, Rank
 EVERYTHING = Principal(OPERATOR)
 NOW_S = int(system.now()) // 60 * 60
 SINCE_S = NOW_S // HOUR_S * HOUR_S - 5 * DAY_S - 17 * 60
+USED = requests(1_500, since_s=SINCE_S - DAY_S, until_s=NOW_S)
 SPAN: dict[str, Any] = {"since_ms": SINCE_S * 1000, "until_ms": NOW_S * 1000}
 END_MS = 253_402_300_799_000
 """The last second that can be written as RFC 3339."""
 Sums = tuple[int, ...]
 
 
+@pytest.fixture(scope="module")
+def used_database(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with what was used, made once: it takes longer than all that is asked of it."""
+
+    async def fill() -> Path:
+        store = databases.open(tmp_path_factory.mktemp("used") / "keyturn.db")
+        await own(store)
+        await use(store, USED)
+        await store.close()
+        return store.path
+
+    return asyncio.run(fill())
+
+
 @pytest.fixture
-async def used(store: Store) -> list[Served]:
+def used(store: Store, used_database: Path) -> list[Served]:
     """Every request that the database knows sums of; some lie before what is asked for."""
-    await own(store)
-    found = requests(1_500, since_s=SINCE_S - DAY_S, until_s=NOW_S)
-    await use(store, found)
-    return found
+    become(store, used_database)
+    return USED
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""Runs all tests as ``make test`` does: most of them side by side, then one after the other those that measure time.
+
+``python tests/support/all_tests.py [ARGUMENTS OF PYTEST]`` runs under coverage; the last line sums up all runs.
+"""
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+COMMAND = (sys.executable, "-m", "coverage", "run", "-m", "pytest")
+PASSED, NOTHING = 0, 5
+"""Exit statuses of pytest."""
+
+TIMED = (
+    "tests/control/test_many_keys.py",
+    "tests/control/test_verify_speed.py",
+    "tests/clients/test_limits.py",
+    "tests/node",
+    "tests/faults",
+)
+"""What has bounds on time, or loads a node as far as the machine goes: nothing else may run beside it."""
+TOGETHER = ("-n", "auto", "--dist", "loadfile", "tests", *(f"--ignore={path}" for path in TIMED))
+RUNS = (TOGETHER, TIMED)
+
+_SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s\b")
+_ONE = {"error": "errors", "warning": "warnings"}
+_ORDER = ("failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "warnings", "errors")
+_WIDTH = 80
+
+
+def run(arguments: Sequence[str]) -> tuple[int, str]:
+    """Run pytest once and show what it says; return its exit status and its last line that is not empty."""
+    last = ""
+    with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                last = line.strip() or last
+        except KeyboardInterrupt:
+            # It came to pytest too, which now says what it knows.
+            sys.stdout.write(process.stdout.read())
+    return process.returncode, last
+
+
+def counts(line: str) -> Counter[str] | None:
+    """Return what pytest's last line says by outcome, or ``None`` if it is not one: pytest did not get so far."""
+    found = _SUMMARY.match(line)
+    if found is None:
+        return None
+    words = re.findall(r"(\d+) ([a-z]+)", found[1])
+    return Counter({_ONE.get(outcome, outcome): int(number) for number, outcome in words})
+
+
+def summed_up(ended: Sequence[tuple[int, str]], *, took_s: float) -> tuple[int, str]:
+    """Return the exit status and the last line for several runs.
+
+    Args:
+        ended: Status and last line of each.
+        took_s: How long they took.
+    """
+    total: Counter[str] = Counter()
+    broken = []
+    for status, line in ended:
+        found = counts(line)
+        total.update(found or {})
+        if found is None or (status not in (PASSED, NOTHING) and not found["failed"] + found["errors"]):
+            broken.append(f"a run ended with status {status}")
+    said = [f"{total[outcome]} {outcome}" for outcome in _ORDER if total[outcome]]
+    words = ", ".join(said + broken) or "no tests ran"
+    worst = max((status for status, _ in ended if status != NOTHING), default=NOTHING)
+    minutes, seconds = divmod(int(took_s), 60)
+    line = f" {words} in {took_s:.2f}s ({minutes // 60}:{minutes % 60:02}:{seconds:02}) "
+    return worst or int(bool(broken)), line.center(_WIDTH, "=")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run everything; return the exit status."""
+    began, ended = time.monotonic(), []
+    for one in RUNS:
+        ended.append(run((*one, *arguments)))
+        if ended[-1][0] not in (PASSED, NOTHING) and "-x" in arguments:
+            break
+    status, line = summed_up(ended, took_s=time.monotonic() - began)
+    sys.stdout.write(line + "\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
