@@ -105,6 +105,7 @@ def test_the_data_plane_charges_what_the_domain_says(price: Price | None, usage:
     version = None if price is None else PriceVersion("prc_1", "m", price)
     route = Route(Target("demo", "m"), cast("Pool", None), Upstream("demo", "http://h"), version)
     tokens = msgspec.structs.replace(usage, images=0, audio_ms=0, characters=0)
+    units = Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters)
 
     cost = route.cost(
         usage.input_tokens,
@@ -115,7 +116,12 @@ def test_the_data_plane_charges_what_the_domain_says(price: Price | None, usage:
     )
 
     assert cost == (0 if price is None else cost_nano_usd(price, tokens))
-    assert cost <= route.ceiling(usage.input_tokens, usage.output_tokens)
+    ceiling = route.ceiling(usage.input_tokens, usage.output_tokens)
+    assert cost <= ceiling
+    assert route.cost_of(usage) == (0 if price is None else cost_nano_usd(price, usage))
+    assert route.cost_of_units(usage) == route.cost_of(units)
+    assert route.cost_of(usage) <= ceiling + route.cost_of_units(usage)
+    assert route.cost_of(route.counted(usage)) == route.cost_of(usage)
     assert (route.priced, route.price_id) == ((False, "") if price is None else (True, "prc_1"))
 
 

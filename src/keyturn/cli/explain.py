@@ -109,8 +109,19 @@ def _use(request: Request) -> list[tuple[str, RenderableType]]:
     source = SOURCES.get(request.usage_source, "")
     note = f" ({source})" if source else ""
     cost = screen.dollars(request.cost_usd or "0") if request.priced else "the model has no price"
-    price = [("price", screen.clean(request.price_id))] if request.price_id else []
-    return [("tokens", tokens + cached + thought + note), ("cost", cost), *price]
+    units = (
+        (request.images, f"{request.images:,} images"),
+        (request.audio_ms, f"{request.audio_ms / 1000:,.1f} s of audio"),
+        (request.characters, f"{request.characters:,} characters spoken"),
+    )
+    beside = ", ".join(text for count, text in units if count)
+    rows: list[tuple[str, RenderableType]] = [("tokens", tokens + cached + thought + note)]
+    if beside:
+        rows.append(("beside", beside))
+    rows.append(("cost", cost))
+    if request.price_id:
+        rows.append(("price", screen.clean(request.price_id)))
+    return rows
 
 
 def _timing(request: Request) -> Text:

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from keyturn.dialects import media_requests
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.usage import Usage
 
 MOST_OUTPUT_TOKENS = 10**9
 MOST_ANSWERS = 1_000
@@ -40,12 +42,14 @@ class Call(msgspec.Struct, frozen=True):
         stream: Whether the answer comes in pieces.
         output_cap: The most tokens of one answer; ``None``: the request does not say.
         answers: How many answers it asks for.
+        expected: What it will use at most, where that is not text only; ``None``: it is.
     """
 
     model: str
     stream: bool
     output_cap: int | None
     answers: int = 1
+    expected: Usage | None = None
 
 
 def read(found: Members, operation: str, model: str = "") -> Call | Refused:
@@ -80,7 +84,13 @@ def read(found: Members, operation: str, model: str = "") -> Call | Refused:
         if not stream and text not in {b"false", b"null"}:
             return Refused(Reason.INVALID_MEMBER, "'stream' must be true or false", "stream")
     cap = _cap(found, _CAPS.get(operation, ()))
-    return cap if isinstance(cap, Refused) else Call(named, stream, cap, _answers(found))
+    if isinstance(cap, Refused):
+        return cap
+    answers = _answers(found)
+    if operation not in media_requests.OPERATIONS:
+        return Call(named, stream, cap, answers)
+    expected = media_requests.of_document(operation, found, answers=answers)
+    return Call(named, stream, cap, answers, expected)
 
 
 def read_gemini(found: Members, model: str, *, stream: bool) -> Call | Refused:

@@ -63,7 +63,8 @@ def fate_of(ended: Served) -> Fate | None:
         return Fate.UNKNOWN
     if ended.outcome == "ok" and ended.status < 400:
         return Fate.SERVED
-    if ended.input_tokens or ended.output_tokens or ended.cost_nano_usd:
+    units = ended.images or ended.audio_ms or ended.characters
+    if ended.input_tokens or ended.output_tokens or units or ended.cost_nano_usd:
         return Fate.BROKEN
     return None
 

@@ -79,6 +79,10 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     cache_write_tokens: int = 0
     admitted_us: int = 0
     """From the whole request read to the moment there was room under its key's limits; 0: it has none."""
+    images: int = 0
+    audio_ms: int = 0
+    characters: int = 0
+    """Of text that was spoken."""
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):

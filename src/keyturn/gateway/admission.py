@@ -1,6 +1,5 @@
 """The first half of an exchange: which key, may it, which model, where to. Ends in a refusal or in ``admit``."""
 
-from functools import partial
 from hashlib import sha256
 from urllib.parse import unquote_to_bytes
 
@@ -15,7 +14,6 @@ from keyturn.domain.keys import ANONYMOUS, KeyRecord
 from keyturn.domain.models import near
 from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.domain.secret import Secret
 from keyturn.gateway import answers, gate, key_notes
 from keyturn.gateway.paths import Operation
 from keyturn.gateway.plane import Plane, Route
@@ -168,10 +166,13 @@ class Admission:
         if isinstance(members, Refused):
             return missing
         self.members = members
+        return self._presented(members)
+
+    def _presented(self, members: Members) -> Presented | Refused:
         found = body_scheme.read(members)
         if isinstance(found, Presented):
             return gate.permitted(found, self.plane.places.accepted) or found
-        return missing
+        return Refused(Reason.MISSING_API_KEY)
 
     def _looked_up(self, key: KeyRecord | None, failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
         if self.gone:
@@ -249,6 +250,9 @@ class Admission:
                 self.refuse(found, self.key.id)
                 return None
             members = found
+        return self._without_credential(members)
+
+    def _without_credential(self, members: Members) -> Members | None:
         if body_scheme.MEMBER in members:
             refused = self._strip_credential(members)
             if refused is not None:
@@ -266,9 +270,12 @@ class Admission:
             )
             if refused is not None:
                 return refused
-        self.request.body = json_scan.remove(self.request.body, members, body_scheme.MEMBER)
-        del members[body_scheme.MEMBER]
+        self._remove(members, body_scheme.MEMBER)
         return None
+
+    def _remove(self, members: Members, name: str) -> None:
+        self.request.body = json_scan.remove(self.request.body, members, name)
+        del members[name]
 
     def read_call(self, members: Members) -> calls.Call | None:
         """Read what the gateway acts on; ``None`` after a refusal."""
@@ -293,29 +300,6 @@ class Admission:
             message = f"The model '{redact(self.model[:100])}' does not exist or you do not have access to it.{meant}"
             self.refuse(Refused(Reason.MODEL_NOT_FOUND, message, "model"), self.key.id)
         return route
-
-    def look_for_keys(self) -> None:
-        """Tell of keys of ours that stand in the body: a provider is about to read them."""
-        for text in key_notes.keys_in(self.request.body):
-            digest = sha256(text).digest()
-            told = partial(self._tell_of_leak, key_text.display(Secret(text.decode())))
-            known = self.plane.keys.get(digest)
-            if known is not None:
-                told(known, False)
-            else:
-                self.plane.keys.look(digest, told, system.monotonic())
-
-    def _tell_of_leak(self, display: str, leaked: KeyRecord | None, _failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
-        if leaked is not None:
-            self.plane.notices.add(
-                EventKind.KEY_IN_PROMPT,
-                system.now(),
-                key_id=leaked.id,
-                address=self.request.address,
-                request_id=self.request_id,
-                display=display,
-                sent_by=self.key.id,
-            )
 
     # ── no ──────────────────────────────────────────────────────────────────
 

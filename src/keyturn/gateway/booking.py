@@ -23,6 +23,7 @@ class Booking(Admission):
         length: Of the request's body, in bytes.
         admitted_at: ``system.monotonic`` when there was room under its key's limits; 0: it has none.
         cap: The most output tokens it may ask for.
+        expected: What it will use at most, where that is not text only; ``None``: it is.
         input_estimate: The input tokens that are reserved.
         cost_estimate: The nano-dollars that are reserved.
         sent_at: ``system.monotonic`` when it went upstream.
@@ -34,6 +35,7 @@ class Booking(Admission):
         "admitted_at",
         "cap",
         "cost_estimate",
+        "expected",
         "first_byte_at",
         "input_estimate",
         "length",
@@ -49,6 +51,7 @@ class Booking(Admission):
     length: int
     admitted_at: float
     cap: int
+    expected: Usage | None
     input_estimate: int
     cost_estimate: int
     sent_at: float
@@ -106,6 +109,8 @@ class Booking(Admission):
             usage.reasoning_tokens,
             usage.cache_write_tokens,
         )
+        if self.expected is not None:
+            cost = self.route.cost_of(usage)
         plane.journal.served(
             (
                 journal.SERVED,
@@ -136,6 +141,9 @@ class Booking(Admission):
                 self.route.price_id,
                 usage.cache_write_tokens,
                 int((self.admitted_at - received) * 1e6) if self.admitted_at else 0,
+                usage.images,
+                usage.audio_ms,
+                usage.characters,
             )
         )
         plane.counters.input_tokens += usage.input_tokens

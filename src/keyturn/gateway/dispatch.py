@@ -6,6 +6,7 @@ from keyturn.gateway import answers, key_notes, paths
 from keyturn.gateway.admission import Admission
 from keyturn.gateway.count import CountExchange
 from keyturn.gateway.exchange import Exchange
+from keyturn.gateway.form_exchange import FormExchange, OnceFormExchange
 from keyturn.gateway.forward import Forward
 from keyturn.gateway.forward_auth import ForwardAuth
 from keyturn.gateway.models_list import ModelsList
@@ -18,13 +19,19 @@ from keyturn.gateway.request import Request
 _KINDS: dict[int, type[Admission]] = {
     paths.PASS: Exchange,
     paths.ENGINE: Exchange,
+    paths.FORM: FormExchange,
     paths.GENERATE: Exchange,
     paths.COUNT: CountExchange,
     paths.MODELS: ModelsList,
 }
 """What handles a request, by how it is carried."""
-_ONCE = frozenset({paths.PASS, paths.ENGINE, paths.GENERATE})
-"""Shapes of calls that are charged, so that they can be made once only."""
+_ONCE: dict[int, type[OnceExchange]] = {
+    paths.PASS: OnceExchange,
+    paths.ENGINE: OnceExchange,
+    paths.FORM: OnceFormExchange,
+    paths.GENERATE: OnceExchange,
+}
+"""Calls that are charged, so that they can be made once only."""
 
 
 class Dispatch:
@@ -54,7 +61,7 @@ class Dispatch:
             return
         shape = operation.shape
         if shape in _KINDS:
-            kind = OnceExchange if HEADER in request.headers and shape in _ONCE else _KINDS[shape]
+            kind = _ONCE[shape] if HEADER in request.headers and shape in _ONCE else _KINDS[shape]
             kind(self._plane, request, operation, model).start()
         elif shape == paths.AUTH:
             ForwardAuth(self._plane, request, operation).start()

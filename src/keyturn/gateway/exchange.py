@@ -15,13 +15,15 @@ From ``admitted`` in the journal on, every way out passes ``settle``, exactly on
 
 from keyturn import system
 from keyturn.dialects import generate, json_scan
+from keyturn.dialects.form_data import Form
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import NOTHING, Usage, tokens_in
-from keyturn.gateway import answers, meter
+from keyturn.gateway import answers, media_meter, meter
 from keyturn.gateway.answers import STATUS_LINES
 from keyturn.gateway.bodies import BodyRecorder
 from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
+from keyturn.gateway.media_meter import MediaMeter, Ordered
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
 from keyturn.gateway.plane import Plane
@@ -45,7 +47,10 @@ _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 class Exchange(Preparation):
     """One call of a model."""
 
-    __slots__ = ("_pieces",)
+    __slots__ = ("_pieces", "form")
+
+    form: Form | Refused | None
+    """Of a call whose request is one (``gateway.form_exchange``): as it was read; ``None``: not yet, or it is none."""
 
     def __init__(self, plane: Plane, request: Request, operation: Operation, model: bytes) -> None:
         super().__init__(plane, request, operation, model)
@@ -184,7 +189,7 @@ class Exchange(Preparation):
         if status >= 400:
             body = self.route.withhold(body)
             self._upstream.lines = [self.route.withhold(part) for part in self._upstream.lines]
-        usage, source = meter.of_answer(status, body, self.length, self.way.usage_of_answer)
+        usage, source = self._answer_usage(status, body)
         cost = self.settle(status, usage, source, "ok")
         if status in _CREDENTIAL_REFUSED:
             self.say_no(answers.credential_refused(self.route.target.upstream), status)
@@ -245,7 +250,8 @@ class Exchange(Preparation):
     def _start_stream(self) -> None:
         self.stage = STREAMING
         self.plane.open_streams += 1
-        self.meter = StreamMeter(self.way.usage_of_stream)
+        ordered = self._ordered()
+        self.meter = StreamMeter(self.way.usage_of_stream) if ordered is None else MediaMeter(ordered)
         if self.translation is not None:
             self.translation.begin()
         request, upstream = self.request, self._upstream
@@ -317,6 +323,17 @@ class Exchange(Preparation):
             return self.translation.usage, REPORTED
         return self.meter.usage(self.length, whole=whole)
 
+    def _answer_usage(self, status: int, body: bytes) -> tuple[Usage, str]:
+        ordered = self._ordered()
+        if ordered is None:
+            return meter.of_answer(status, body, self.length, self.way.usage_of_answer)
+        return media_meter.of_answer(status, body, ordered)
+
+    def _ordered(self) -> Ordered | None:
+        if self.expected is None:
+            return None
+        return Ordered(self.operation.name, self.expected, self.route.by_token)
+
     # ── other endings ───────────────────────────────────────────────────────
 
     def answer_failed(self, reason: Reason, detail: str) -> None:
@@ -347,7 +364,8 @@ class Exchange(Preparation):
         if self.stage == STREAMING:
             self.settle(self._status, *self._stream_usage(whole=False), "client_left")
         else:
-            self.settle(CLIENT_LEFT, Usage(tokens_in(self.length)), ESTIMATED, "client_left")
+            usage = Usage(tokens_in(self.length)) if self.expected is None else self.expected
+            self.settle(CLIENT_LEFT, usage, ESTIMATED, "client_left")
         if isinstance(self.request.client, BodyRecorder):
             self.request.client.end()
 

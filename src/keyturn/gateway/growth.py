@@ -48,7 +48,7 @@ class Growth(Reservation):
         """Begin to watch a stream, if a limit of its key is hard."""
         self._held = None
         self.room = None
-        if self.allowance is None or self._status >= 400:
+        if self.allowance is None or self._status >= 400 or self.expected is not None:
             return
         self._hard = tuple(
             lease

@@ -30,6 +30,7 @@ class Operation(msgspec.Struct, frozen=True):
         needs: The permission it belongs to.
         writes: Whether it makes output tokens.
         streams: The path says that the answer is to come in pieces.
+        default_model: What is meant where nobody names a model; empty: one must be named.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Operation(msgspec.Struct, frozen=True):
     needs: Permission = Permission.READ
     writes: bool = True
     streams: bool = False
+    default_model: str = ""
 
     def read_call(self, members: Members, model: str) -> Call | Refused:
         """Read what the gateway acts on.
@@ -49,7 +51,7 @@ class Operation(msgspec.Struct, frozen=True):
         """
         if self.dialect is Dialect.GEMINI:
             return calls.read_gemini(members, model, stream=self.streams)
-        return calls.read(members, self.name, model)
+        return calls.read(members, self.name, model if "model" in members else model or self.default_model)
 
     @property
     def native(self) -> bool:
@@ -68,7 +70,9 @@ OPERATIONS: dict[bytes, Operation] = {
     b"/v1/completions": Operation("completions", _POST, PASS),
     b"/v1/responses": Operation("responses", _POST, PASS),
     b"/v1/embeddings": Operation("embeddings", _POST, PASS, writes=False),
-    b"/v1/moderations": Operation("moderations", _POST, PASS, writes=False),
+    b"/v1/moderations": Operation(
+        "moderations", _POST, PASS, writes=False, default_model="omni-moderation-latest"
+    ),
     b"/v1/images/generations": Operation("images", _POST, PASS),
     b"/v1/images/edits": Operation("image_edits", _POST, FORM),
     b"/v1/images/variations": Operation("image_variations", _POST, FORM),

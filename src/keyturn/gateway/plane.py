@@ -13,9 +13,10 @@ from keyturn.config.sections import Settings
 from keyturn.dialects.help import Help
 from keyturn.domain.base62 import encode
 from keyturn.domain.models import Target
-from keyturn.domain.prices import PER_MILLION, PriceVersion, next_step_ms, version_at
+from keyturn.domain.prices import PER_MILLION, PriceVersion, cost_nano_usd, next_step_ms, version_at
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import REDACTED
+from keyturn.domain.usage import Usage
 from keyturn.gateway.attempts import Attempts
 from keyturn.gateway.bodies import Bodies
 from keyturn.gateway.counters import Counters
@@ -63,6 +64,7 @@ class Route:
     Attributes:
         priced: Somebody has said what the model costs.
         price_id: The version of the price; empty: none.
+        by_token: Tokens have a price.
         output_cap: The most tokens that the model writes; 0: nobody knows.
         who: The provider.
         upstream: The connection to it.
@@ -72,10 +74,12 @@ class Route:
         "_cached_extra",
         "_input",
         "_output",
+        "_price",
         "_reasoning_extra",
         "_secrets",
         "_ways",
         "_write_extra",
+        "by_token",
         "output_cap",
         "pool",
         "price_id",
@@ -96,6 +100,7 @@ class Route:
         self._ways: tuple[dict[str, Way | None], dict[str, Way | None]] = {}, {}
         self._secrets = _secrets_of(upstream, signs=self.who.signs)
         price = None if version is None else version.price
+        self._price = price
         self.priced = price is not None
         self.price_id = "" if version is None else version.id
         self._input = self._output = self._cached_extra = self._write_extra = self._reasoning_extra = 0
@@ -103,6 +108,7 @@ class Route:
             self._input, self._output = price.input_nano_usd, price.output_nano_usd
             self._cached_extra, self._write_extra = price.cached_extra, price.write_extra
             self._reasoning_extra = price.reasoning_extra
+        self.by_token = bool(self._input or self._output)
 
     def at(self, version: PriceVersion | None) -> "Route":
         """Return the same route at another price."""
@@ -149,6 +155,20 @@ class Route:
         dearest_input = self._input + max(0, self._cached_extra, self._write_extra)
         dearest_output = self._output + max(0, self._reasoning_extra)
         return -(-(input_tokens * dearest_input + output_tokens * dearest_output) // PER_MILLION)
+
+    def cost_of(self, usage: Usage) -> int:
+        """Price all that was used, images, audio and spoken text, too; 0 when unpriced."""
+        return 0 if self._price is None else cost_nano_usd(self._price, usage)
+
+    def cost_of_units(self, usage: Usage) -> int:
+        """Price what is not tokens."""
+        return self.cost_of(Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters))
+
+    def counted(self, usage: Usage) -> Usage:
+        """Return what counts of what a request may use: no tokens, where the model is sold by the piece only."""
+        if self.by_token or not self.priced:
+            return usage
+        return Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters)
 
 
 class Plane:

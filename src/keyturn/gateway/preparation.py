@@ -1,6 +1,8 @@
 """What goes to a provider: the client's own body with the provider's name of the model, or the same in another dialect."""
 
 import re
+from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -11,8 +13,12 @@ from keyturn.dialects.calls import Call
 from keyturn.dialects.gemini_array import ArrayFraming
 from keyturn.dialects.json_scan import Members
 from keyturn.dialects.openai_unasked_usage import UnaskedUsage
+from keyturn.domain import key_text
+from keyturn.domain.events import EventKind
+from keyturn.domain.keys import KeyRecord
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.gateway import translation
+from keyturn.domain.secret import Secret
+from keyturn.gateway import key_notes, translation
 from keyturn.gateway.growth import Growth
 from keyturn.gateway.paths import PASS
 from keyturn.gateway.translation import Translation
@@ -124,6 +130,31 @@ class Preparation(Growth):
         value = _ASKED if not options else msgspec.json.encode(options | {"include_usage": True})
         self._put(members, "stream_options", bytes(value))
         self.framing = UnaskedUsage()
+
+    # ── what has no business there ──────────────────────────────────────────
+
+    def look_for_keys(self) -> None:
+        """Tell of keys of ours that stand in the body: a provider is about to read them."""
+        for text in key_notes.keys_in(self.request.body):
+            digest = sha256(text).digest()
+            told = partial(self._tell_of_leak, key_text.display(Secret(text.decode())))
+            known = self.plane.keys.get(digest)
+            if known is not None:
+                told(known, False)
+            else:
+                self.plane.keys.look(digest, told, system.monotonic())
+
+    def _tell_of_leak(self, display: str, leaked: KeyRecord | None, _failed: bool) -> None:  # noqa: FBT001 -- the cache's callback
+        if leaked is not None:
+            self.plane.notices.add(
+                EventKind.KEY_IN_PROMPT,
+                system.now(),
+                key_id=leaked.id,
+                address=self.request.address,
+                request_id=self.request_id,
+                display=display,
+                sent_by=self.key.id,
+            )
 
     # ── in another dialect ──────────────────────────────────────────────────
 

@@ -76,7 +76,11 @@ class Reservation(Booking):
         self.cap = made = cap * call.answers if self.operation.writes else 0
         self.length = length = len(self.request.body)
         self.input_estimate = read = -(-length // BYTES_PER_TOKEN)
-        self.cost_estimate = cost = self.route.ceiling(read, made)
+        self.expected = expected = call.expected
+        if expected is not None:
+            self.expected = expected = self.route.counted(expected)
+            self.input_estimate, self.cap = read, made = expected.input_tokens, expected.output_tokens
+        self.cost_estimate = cost = self._ceiling(read, made)
         self.allowance, self._taken, self.limits_s, self.admitted_at = None, False, 0.0, 0.0
         if not self.key.limits:
             self.reserved()
@@ -164,9 +168,13 @@ class Reservation(Booking):
             return False
         self.cap = made = room
         read = self.input_estimate
-        self.cost_estimate = cost = self.route.ceiling(read, made)
+        self.cost_estimate = cost = self._ceiling(read, made)
         self.amounts = (1, read + made, read, made, cost, 1)
         return True
+
+    def _ceiling(self, read: int, made: int) -> int:
+        cost = self.route.ceiling(read, made)
+        return cost if self.expected is None else cost + self.route.cost_of_units(self.expected)
 
     def unanswered(self) -> None:
         """Refuse: whoever can't count lets nothing through."""

@@ -213,6 +213,9 @@ def _usage(record: Served) -> Usage:
         record.cached_tokens,
         record.reasoning_tokens,
         record.cache_write_tokens,
+        record.images,
+        record.audio_ms,
+        record.characters,
     )
 
 

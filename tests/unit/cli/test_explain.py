@@ -63,6 +63,16 @@ def test_a_served_request_is_told_from_key_to_cost(keyturn: Run, node: Managemen
         assert part in ran.out, part
 
 
+def test_what_is_not_tokens_is_told_beside_them(keyturn: Run, node: ManagementApi) -> None:
+    """Images, recordings and spoken text have their own prices."""
+    node.data("GET", PATH, SERVED | {"images": 1_200, "audio_ms": 8_470, "characters": 0})
+
+    ran = keyturn("explain", ID)
+
+    assert "1,200 images, 8.5 s of audio" in ran.out
+    assert "spoken" not in ran.out
+
+
 BODIES = {
     "request_id": ID,
     "request": {"content": '{"model":"fast"}\n\x1b[2J', "encoding": "utf-8", "cut": True},

@@ -99,6 +99,9 @@ class RequestObject(msgspec.Struct, kw_only=True):
     usage_source: Annotated[
         str, msgspec.Meta(description="`reported`, `estimated` or `recovered`.", examples=["reported"])
     ] = ""
+    images: Annotated[int, msgspec.Meta(description="That were made.")] = 0
+    audio_ms: Annotated[int, msgspec.Meta(description="Of recordings that were listened to.")] = 0
+    characters: Annotated[int, msgspec.Meta(description="Of text that was spoken.")] = 0
 
 
 class Encoding(StrEnum):
@@ -319,6 +322,9 @@ def _served(record: Served, key_name: str) -> RequestObject:
         output_tokens=record.output_tokens,
         cached_tokens=record.cached_tokens,
         reasoning_tokens=record.reasoning_tokens,
+        images=record.images,
+        audio_ms=record.audio_ms,
+        characters=record.characters,
         cost_usd=format_usd(record.cost_nano_usd),
         priced=record.priced,
         price_id=record.price,
