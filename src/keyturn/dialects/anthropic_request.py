@@ -8,7 +8,6 @@ Source: https://platform.claude.com/docs/en/api/messages/create
 """
 
 import base64
-import re
 
 import msgspec
 
@@ -17,7 +16,6 @@ from keyturn.dialects.anthropic_shape import REQUEST
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
-    Effort,
     Format,
     Loss,
     Media,
@@ -30,7 +28,8 @@ from keyturn.dialects.canonical import (
     ToolCall,
     ToolResult,
 )
-from keyturn.dialects.pruning import NullItemError, prune
+from keyturn.dialects.effort import WORDS
+from keyturn.dialects.strict_json import ERRORS, Reader, Unknown, refusal
 from keyturn.domain.refusals import Reason, Refused
 
 CARRIED = "keyturn-call:"
@@ -39,16 +38,7 @@ CARRIED = "keyturn-call:"
 Anthropic's tool calls have none, and Gemini wants its own back; clients return thinking blocks as they were.
 """
 
-EFFORTS: dict[str, Effort] = {
-    "low": Effort.LOW,
-    "medium": Effort.MEDIUM,
-    "high": Effort.HIGH,
-    "xhigh": Effort.HIGHEST,
-    "max": Effort.HIGHEST,
-}
-_decoder = msgspec.json.Decoder(wire.WireRequest)
-_AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
-_FIELD = re.compile(r"(?:required|unknown) field `([^`]*)`")
+_NO_COUNTERPART = "no other provider's API has a counterpart"
 
 
 def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read | Refused:  # noqa: ARG001 -- one signature for all dialects; here the body says both
@@ -65,20 +55,19 @@ def _read(body: bytes, *, counting: bool) -> Read | Refused:
     found = json_scan.members(body)
     if isinstance(found, Refused):
         return found
-    losses: list[Loss] = []
     try:
-        try:
-            request = _decoder.decode(body)
-            _check_blocks(request)
-        except (msgspec.ValidationError, NullItemError):
-            request = _decoder.decode(prune(body, REQUEST, losses))
-        return Read(_chat(request, counting=counting), tuple(losses))
-    except msgspec.DecodeError as error:
-        return _refused(str(error))
-    except NullItemError as error:
-        return Refused(Reason.INVALID_MEMBER, "An item of a list must not be null", error.path)
+        request, unknown = _reader.read(body)
+        return Read(_chat(request, counting=counting), tuple(map(_loss, unknown)))
+    except ERRORS as error:
+        return refusal(error)
     except _WrongError as error:
         return Refused(Reason.INVALID_MEMBER, error.message, error.path)
+
+
+def _loss(unknown: Unknown) -> Loss:
+    if unknown.kind is None:
+        return Loss(unknown.path, _NO_COUNTERPART)
+    return Loss(unknown.path, f"for the type '{unknown.kind}', {_NO_COUNTERPART}")
 
 
 class _WrongError(Exception):
@@ -88,24 +77,8 @@ class _WrongError(Exception):
         self.message, self.path = message, path
 
 
-def _refused(text: str) -> Refused:
-    """Turn what the decoder says into words and a path."""
-    at, field = _AT.search(text), _FIELD.search(text)
-    path = at[1] if at else ""
-    if field:
-        path = f"{path}.{field[1]}" if path else field[1]
-    message = _AT.sub("", text)
-    return Refused(
-        Reason.INVALID_MEMBER, f"{message[0].upper()}{message[1:]}".replace("`", "'"), path or None
-    )
-
-
-def _check_blocks(request: wire.WireRequest) -> None:
-    """Find a ``null`` that the client has written where only pruning leaves one.
-
-    Raises:
-        NullItemError: There is one.
-    """
+def _has_no_null(request: wire.WireRequest) -> bool:
+    """Say whether the client has written no ``null`` where only what is cut out leaves one."""
     for message in request.messages:
         if type(message.content) is list:
             for block in message.content:
@@ -114,9 +87,13 @@ def _check_blocks(request: wire.WireRequest) -> None:
                     and type(block.content) is list
                     and None in block.content
                 ):
-                    raise NullItemError("messages")
-    if (request.tools and None in request.tools) or (type(request.system) is list and None in request.system):
-        raise NullItemError("tools")
+                    return False
+    return not (
+        (request.tools and None in request.tools) or (type(request.system) is list and None in request.system)
+    )
+
+
+_reader = Reader(wire.WireRequest, REQUEST, fits=_has_no_null, nulls=False)
 
 
 # ── the whole ───────────────────────────────────────────────────────────────
@@ -129,7 +106,7 @@ def _chat(request: wire.WireRequest, *, counting: bool) -> Chat:
         raise _WrongError("At least one message is needed", "messages")
     choice, name, parallel = _choice(request.tool_choice)
     config = request.output_config
-    effort = EFFORTS[config.effort] if config and config.effort else None
+    effort = WORDS[config.effort] if config and config.effort else None
     tokens, shown = _thinking(request.thinking)
     schema = (config.format if config else None) or request.output_format
     return Chat(

@@ -1,46 +1,44 @@
 """Which members of an Anthropic request are read, and which may be left out without a word."""
 
-from keyturn.dialects.pruning import Fields, Items, Shape, Tagged, Whole
+from keyturn.dialects import anthropic_wire as wire
+from keyturn.dialects.strict_json import Members, Several, Shape, Typed, is_read_by
 
-_ANY = Whole()
-_FALSE, _EMPTY_LIST, _EMPTY = (b"false",), (b"[]",), (b"{}",)
-_NO_CITATIONS = (b'{"enabled":false}', b'{"enabled": false}', b"{}", b"[]")
+_NO_CITATIONS: tuple[object, ...] = ({"enabled": False}, {}, [])
 
 
-def _fields(*names: str, core: str = "", harmless: dict[str, tuple[bytes, ...]] | None = None) -> Fields:
+def _fields(*names: str, harmless: dict[str, tuple[object, ...]] | None = None) -> Members:
     """Return an object whose members are read whole."""
-    return Fields(dict.fromkeys(("type", *names), _ANY), harmless or {}, core)
+    return Members(dict.fromkeys(("type", *names)), harmless or {})
 
 
 _SOURCE = {
     "base64": _fields("media_type", "data"),
     "url": _fields("url"),
 }
-_TEXT = _fields("text", harmless={"citations": _EMPTY_LIST})
-_SHOWN: dict[str, Fields] = {
+_TEXT = _fields("text", harmless={"citations": ([],)})
+_SHOWN: dict[str, Members] = {
     "text": _TEXT,
-    "image": Fields(
-        {"type": _ANY, "source": Tagged(_SOURCE)},
+    "image": Members(
+        {"type": None, "source": Typed(_SOURCE)},
         # What happens anyway to an image that is too large.
-        {"transformations": (*_EMPTY, b'{"oversized_image":"downsize"}', b'{"oversized_image": "downsize"}')},
+        {"transformations": ({}, {"oversized_image": "downsize"})},
         core="source",
     ),
-    "document": Fields(
+    "document": Members(
         {
-            "type": _ANY,
-            "title": _ANY,
-            "source": Tagged(_SOURCE | {"text": _fields("media_type", "data")}),
+            "type": None,
+            "title": None,
+            "source": Typed(_SOURCE | {"text": _fields("media_type", "data")}),
         },
-        {"citations": _NO_CITATIONS, "context": (b'""',)},
+        {"citations": _NO_CITATIONS, "context": ("",)},
         core="source",
     ),
 }
-_DIRECT = (b'{"type":"direct"}', b'{"type": "direct"}')
-_BLOCKS: dict[str, Fields] = _SHOWN | {
+_BLOCKS: dict[str, Members] = _SHOWN | {
     # ``caller``: that the model has called the tool itself is what is meant anyway.
-    "tool_use": _fields("id", "name", "input", harmless={"caller": _DIRECT}),
-    "tool_result": Fields(
-        {"type": _ANY, "tool_use_id": _ANY, "is_error": _ANY, "content": Items(Tagged(_SHOWN))}
+    "tool_use": _fields("id", "name", "input", harmless={"caller": ({"type": "direct"},)}),
+    "tool_result": Members(
+        {"type": None, "tool_use_id": None, "is_error": None, "content": Several(Typed(_SHOWN))}
     ),
     "thinking": _fields("thinking", "signature"),
     "redacted_thinking": _fields("data"),
@@ -51,52 +49,60 @@ _TOOL = _fields(
     "input_schema",
     "strict",
     harmless={
-        "allowed_callers": (b'["direct"]', *_EMPTY_LIST),
-        "defer_loading": _FALSE,
+        "allowed_callers": (["direct"], []),
+        "defer_loading": (False,),
         # In how large pieces the arguments come, not what is in them.
-        "eager_input_streaming": (b"true", b"false"),
-        "input_examples": _EMPTY_LIST,
+        "eager_input_streaming": (True, False),
+        "input_examples": ([],),
     },
 )
-_FORMAT = Tagged({"json_schema": _fields("schema")})
-_CHOICE = Tagged(
+_FORMAT = Typed({"json_schema": _fields("schema")}, default="json_schema")
+_CHOICE = Typed(
     {
         "auto": _fields("disable_parallel_tool_use"),
         "any": _fields("disable_parallel_tool_use"),
         "tool": _fields("name", "disable_parallel_tool_use"),
-        "none": _fields(harmless={"disable_parallel_tool_use": (b"true", b"false")}),
+        "none": _fields(harmless={"disable_parallel_tool_use": (True, False)}),
     }
 )
-_THINKING = Tagged(
+_THINKING = Typed(
     {
         "enabled": _fields("budget_tokens", "display"),
         "adaptive": _fields("display"),
         "disabled": _fields(),
     }
 )
+_is_message = is_read_by(wire.WireMessage)
+
+
+def _fits(message: bytes) -> bool:
+    """Whether the message is read as it is, with no ``null`` in a list of blocks for certain."""
+    return b"null" not in message and _is_message(message)
+
+
 _WHOLE = ("model", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "stream")
 
-_MEMBERS: dict[str, Shape] = {
-    **dict.fromkeys(_WHOLE, _ANY),
-    "system": Items(Tagged({"text": _TEXT})),
-    "messages": Items(Fields({"role": _ANY, "content": Items(Tagged(_BLOCKS))})),
-    "tools": Items(Tagged({"custom": _TOOL}, default="custom")),
+_MEMBERS: dict[str, Shape | None] = {
+    **dict.fromkeys(_WHOLE),
+    "system": Several(Typed({"text": _TEXT}, default="text")),
+    "messages": Several(Members({"role": None, "content": Several(Typed(_BLOCKS))}), fits=_fits),
+    "tools": Several(Typed({"custom": _TOOL}, default="custom"), fits=is_read_by(wire.WireTool)),
     "tool_choice": _CHOICE,
     "thinking": _THINKING,
-    "output_config": Fields({"effort": _ANY, "format": _FORMAT}),
+    "output_config": Members({"effort": None, "format": _FORMAT}),
     "output_format": _FORMAT,
-    "metadata": Fields({"user_id": _ANY}),
+    "metadata": Members({"user_id": None}),
 }
 
-REQUEST: Shape = Fields(
+REQUEST = Members(
     _MEMBERS,
     {
         # What the provider does anyway.
-        "service_tier": (b'"auto"',),
-        "speed": (b'"standard"',),
-        "mcp_servers": _EMPTY_LIST,
-        "betas": _EMPTY_LIST,
-        "context_management": (*_EMPTY, b'{"edits":[]}', b'{"edits": []}'),
-        "diagnostics": _EMPTY,
+        "service_tier": ("auto",),
+        "speed": ("standard",),
+        "mcp_servers": ([],),
+        "betas": ([],),
+        "context_management": ({}, {"edits": []}),
+        "diagnostics": ({},),
     },
 )

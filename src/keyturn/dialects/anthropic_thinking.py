@@ -41,6 +41,9 @@ class Thought(msgspec.Struct, frozen=True):
         return isinstance(self.thinking, (wire.Enabled, wire.Adaptive))
 
 
+NOTHING_ASKED = Thought(None, None, 0)
+
+
 def ask(chat: Chat, model: Claude, default_cap: int, losses: list[Loss]) -> Thought:
     """Put it to this model; what can't be said goes to ``losses``."""
     cap, effort, tokens = chat.max_output_tokens or default_cap, chat.effort, chat.reasoning_tokens

@@ -1,6 +1,6 @@
 """The JSON of ``/v1/messages`` as types: one set for the reader and the writer of requests.
 
-What is not named here has no place in ``canonical`` and goes through ``pruning`` first.
+What is not named here has no place in ``canonical`` and is cut out first, as ``anthropic_shape`` says.
 Source: https://platform.claude.com/docs/en/api/messages/create, and the types of the official SDK.
 """
 
@@ -96,7 +96,7 @@ Block = Shown | ToolUseBlock | ToolResultBlock | ThinkingBlock | RedactedThinkin
 
 
 class WireMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """One turn. A block that was pruned has left ``None`` behind, so that the others keep their paths."""
+    """One turn. A block that was cut out has left ``None`` behind, so that the others keep their paths."""
 
     role: Role
     content: str | list[Block | None]

@@ -46,7 +46,7 @@ def write_request(chat: Chat, *, default_cap: int) -> Written:
     losses: list[Loss] = []
     model = claude(chat.model)
     request, thinks = _request(chat, model, default_cap, losses)
-    request.temperature, request.top_p, request.top_k = _sampling(chat, model, thinks, losses)
+    request.temperature, request.top_p, request.top_k = sampling(chat, model, thinks, losses)
     for member, none in _UNKNOWN:
         if getattr(chat, member) not in (None, none):
             losses.append(Loss(member, "Anthropic's API has no such setting"))
@@ -96,7 +96,7 @@ def _system(instructions: tuple[Text, ...]) -> str | list[wire.TextBlock | None]
 # ── settings ────────────────────────────────────────────────────────────────
 
 
-def _sampling(
+def sampling(
     chat: Chat,
     model: Claude,
     thinks: bool,  # noqa: FBT001 -- private, and the type says it

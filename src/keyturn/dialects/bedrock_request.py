@@ -4,13 +4,19 @@ Said without a word, because nothing of the answer hangs on it: the id of a thou
 something only to the provider that gave them; a schema is always strict; a refusal in the conversation is told as the
 words it is made of; an image is always looked at as closely as the model can; thoughts are shown where there are any.
 
-Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+Claude is asked to think as by its maker's own API: Converse hands ``thinking`` and ``output_config`` on.
+
+Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html,
+https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-adaptive-thinking.html
 """
 
 import re
 
 import msgspec
 
+from keyturn.dialects.anthropic_models import claude
+from keyturn.dialects.anthropic_thinking import NOTHING_ASKED, Thought, ask
+from keyturn.dialects.anthropic_writing import sampling
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
@@ -50,6 +56,8 @@ _USER = re.compile(r"[a-zA-Z0-9\s:_@$#=/+,.-]{1,256}")
 _NO_ARGUMENTS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _LONGEST_ID = 64
 _S3 = "s3://"
+_CLAUDE = "anthropic.claude"
+_NO_CAP = 10**9
 _UNKNOWN: tuple[tuple[str, float | None], ...] = (
     ("frequency_penalty", 0),
     ("presence_penalty", 0),
@@ -65,8 +73,10 @@ def write_request(chat: Chat) -> Written:
     system = [text.text for text in chat.instructions] + _late_instructions(chat, losses)
     if said := [{"text": text} for text in system if text.strip()]:
         body["system"] = said
-    if sampling := _sampling(chat, losses):
-        body["inferenceConfig"] = sampling
+    thought = _asked(chat, losses)
+    chat = _calmed(chat, losses) if thought.on else chat
+    if settings := _sampling(chat, losses):
+        body["inferenceConfig"] = settings
     if tools := _tools(chat, losses):
         body["toolConfig"] = tools
     if chat.format is Format.SCHEMA:
@@ -75,7 +85,7 @@ def write_request(chat: Chat) -> Written:
         body["outputConfig"] = {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": schema}}}
     elif chat.format is Format.JSON:
         losses.append(Loss("format", "Bedrock's Converse writes JSON by a schema only"))
-    if extra := _of_the_model(chat, losses):
+    if extra := _of_the_model(chat, thought, losses):
         body["additionalModelRequestFields"] = extra
     if chat.user:
         if _USER.fullmatch(chat.user):
@@ -105,24 +115,39 @@ def _sampling(chat: Chat, losses: list[Loss]) -> Json:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _of_the_model(chat: Chat, losses: list[Loss]) -> Json:
+def _asked(chat: Chat, losses: list[Loss]) -> Thought:
+    """Return what is asked of a Claude model; a cap that the client has not named is the model's own."""
+    if _CLAUDE not in chat.model or (chat.effort is None and chat.reasoning_tokens is None):
+        return NOTHING_ASKED
+    return ask(chat, claude(chat.model), _NO_CAP, losses)
+
+
+def _calmed(chat: Chat, losses: list[Loss]) -> Chat:
+    """Return the request without what a Claude that thinks can't be told."""
+    temperature, top_p, top_k = sampling(chat, claude(chat.model), True, losses)
+    choice = chat.tool_choice
+    if choice in {Choice.REQUIRED, Choice.NAMED}:
+        losses.append(Loss("tool_choice", "a model that thinks can't be made to call a tool"))
+        choice = Choice.AUTO
+    return msgspec.structs.replace(
+        chat, temperature=temperature, top_p=top_p, top_k=top_k, tool_choice=choice
+    )
+
+
+def _of_the_model(chat: Chat, thought: Thought, losses: list[Loss]) -> Json:
     """Return what Converse hands on to the model as it is: each maker has names of its own."""
+    if _CLAUDE in chat.model:
+        config = {"effort": thought.effort} if thought.effort else None
+        said = {"top_k": chat.top_k, "thinking": thought.thinking, "output_config": config}
+        return {name: value for name, value in said.items() if value is not None}
     found: Json = {}
-    is_claude = "anthropic.claude" in chat.model
     if chat.top_k is not None:
-        if is_claude:
-            found["top_k"] = chat.top_k
-        elif "amazon.nova" in chat.model:
+        if "amazon.nova" in chat.model:
             found["inferenceConfig"] = {"topK": chat.top_k}
         else:
             losses.append(Loss("top_k", "nobody knows what this model calls it"))
     if chat.reasoning_tokens is not None:
-        if is_claude:
-            on = chat.reasoning_tokens > 0
-            budget: Json = {"type": "enabled", "budget_tokens": chat.reasoning_tokens}
-            found["thinking"] = budget if on else {"type": "disabled"}
-        else:
-            losses.append(Loss("reasoning_tokens", "this model has no budget for thoughts"))
+        losses.append(Loss("reasoning_tokens", "this model has no budget for thoughts"))
     if chat.effort is not None:
         if "openai.gpt" in chat.model:
             found["reasoning_effort"] = chat.effort.value

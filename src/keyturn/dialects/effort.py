@@ -26,6 +26,9 @@ BUDGETS: dict[Effort, int] = {
     Effort.HIGHEST: 32_768,
 }
 """In rising order."""
+WORDS: dict[str, Effort] = {effort.value: effort for effort in Effort} | {"max": Effort.HIGHEST}
+"""As clients say them; ``max`` is what some call the highest."""
+_COMMON = {Effort.MINIMAL: Effort.LOW, Effort.HIGHEST: Effort.HIGH}
 
 
 def effort_for(tokens: int) -> Effort:
@@ -34,3 +37,9 @@ def effort_for(tokens: int) -> Effort:
         if tokens <= budget:
             return effort
     return Effort.HIGHEST
+
+
+def common_effort_for(tokens: int) -> Effort:
+    """Return the same in one of the words that every model that thinks knows: ``low``, ``medium`` and ``high``."""
+    effort = effort_for(tokens)
+    return _COMMON.get(effort, effort)

@@ -12,6 +12,7 @@ from keyturn.dialects import gemini_shapes as wire, json_scan
 from keyturn.dialects.canonical import Chat, Loss, Read, Written
 from keyturn.dialects.gemini_request import read_object
 from keyturn.dialects.gemini_request_out import request_of
+from keyturn.dialects.strict_json import MOST_UNKNOWN
 from keyturn.domain.refusals import Reason, Refused
 
 _WHOLE = ("generateContentRequest", "generate_content_request")
@@ -40,7 +41,8 @@ def read_count(body: bytes, *, model: str = "") -> Read | Refused:
     if "contents" in found:
         return Refused(Reason.INVALID_MEMBER, f"Give 'contents' or '{whole}', not both", "contents")
     read = read_object(bytes(found[whole]), model=model, prefix=f"{_WHOLE[0]}.")
-    others = tuple(Loss(name, "no other dialect knows it") for name in found if name not in {whole, "model"})
+    names = [name for name in found if name not in {whole, "model"}][:MOST_UNKNOWN]
+    others = tuple(Loss(name, "no other dialect knows it") for name in names)
     return read if isinstance(read, Refused) or not others else Read(read.chat, (*read.losses, *others))
 
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import msgspec
 
-from keyturn.dialects import gemini_shapes as wire, json_scan, proto_json
+from keyturn.dialects import gemini_shapes as wire, json_scan
 from keyturn.dialects.canonical import Loss, Written
 from keyturn.dialects.embeddings import Embedding, ReadEmbedding, Vectors
 from keyturn.dialects.gemini_usage import UsageMetadata, usage_of
+from keyturn.dialects.strict_json import ERRORS, Reader, refusal, shape_of
 from keyturn.domain.refusals import Reason, Refused
 
 _WHY = "other dialects embed a text for no purpose in particular"
@@ -44,11 +45,10 @@ class _Answer(msgspec.Struct, rename="camel", omit_defaults=True):
     usage_metadata: UsageMetadata | None = None
 
 
-_one = msgspec.json.Decoder(_One, strict=False)
-_batch = msgspec.json.Decoder(_Batch, strict=False)
+_one = Reader(_One, shape_of(_One, proto=True), lax=True)
+_batch = Reader(_Batch, shape_of(_Batch, proto=True), lax=True)
 _answer = msgspec.json.Decoder(_Answer)
 _encoder = msgspec.json.Encoder()
-_ONE, _BATCH = proto_json.shape_of(_One), proto_json.shape_of(_Batch)
 
 
 def read_embed(body: bytes, *, model: str = "", batch: bool = False) -> ReadEmbedding | Refused:
@@ -63,13 +63,15 @@ def read_embed(body: bytes, *, model: str = "", batch: bool = False) -> ReadEmbe
     if isinstance(found, Refused):
         return found
     try:
-        tidied, unknown = proto_json.tidied(body, _BATCH if batch else _ONE)
-        asked = _batch.decode(tidied).requests if batch else [_one.decode(tidied)]
-    except proto_json.Twice as error:
-        return Refused(Reason.DUPLICATE_MEMBER, f"The request body has '{error.path}' twice", error.path)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return proto_json.wrong_type(error)
-    return _read(asked, model, [Loss(path, _WHY) for path in unknown], batch=batch)
+        if batch:
+            several, unknown = _batch.read(body)
+            asked = several.requests
+        else:
+            one, unknown = _one.read(body)
+            asked = [one]
+    except ERRORS as error:
+        return refusal(error)
+    return _read(asked, model, [Loss(lost.path, _WHY) for lost in unknown], batch=batch)
 
 
 def _read(asked: list[_One], model: str, losses: list[Loss], *, batch: bool) -> ReadEmbedding | Refused:

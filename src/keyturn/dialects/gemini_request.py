@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from keyturn.dialects import gemini_shapes as wire, json_scan, proto_json
+from keyturn.dialects import gemini_shapes as wire, json_scan
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
@@ -19,7 +19,8 @@ from keyturn.dialects.canonical import (
 )
 from keyturn.dialects.gemini_parts import PartReader, RefusedPart, joined, text_of
 from keyturn.dialects.gemini_schema import json_schema
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.dialects.strict_json import ERRORS, Reader, refusal, shape_of
+from keyturn.domain.refusals import Refused
 
 _ROLES = {"": Role.USER, "user": Role.USER, "function": Role.USER, "model": Role.ASSISTANT}
 """Older clients give a function's response a role of its own."""
@@ -31,14 +32,8 @@ _CHOICES = {
     "ANY": Choice.REQUIRED,
     "VALIDATED": Choice.AUTO,
 }
-_EFFORTS = {
-    "": None,
-    "THINKING_LEVEL_UNSPECIFIED": None,
-    "MINIMAL": Effort.MINIMAL,
-    "LOW": Effort.LOW,
-    "MEDIUM": Effort.MEDIUM,
-    "HIGH": Effort.HIGH,
-    "XHIGH": Effort.HIGHEST,
+_LEVELS = {"": None, "THINKING_LEVEL_UNSPECIFIED": None} | {
+    effort.value.upper(): effort for effort in Effort if effort is not Effort.NONE
 }
 _DYNAMIC = -1
 """A thinking budget that is the model's own choice, as it is without one."""
@@ -58,9 +53,7 @@ _WHY = {
 """By the last name of the path."""
 _UNKNOWN = "no other dialect knows it"
 
-_strict = msgspec.json.Decoder(wire.Request)
-_lax = msgspec.json.Decoder(wire.Request, strict=False)
-SHAPE = proto_json.shape_of(wire.Request)
+_reader = Reader(wire.Request, shape_of(wire.Request, proto=True), lax=True)
 
 
 def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read | Refused:
@@ -80,23 +73,14 @@ def read_object(body: bytes, *, model: str, stream: bool = False, prefix: str = 
         stream: As the path says it.
         prefix: The path of the request, with the dot behind it.
     """
+    path = prefix.removesuffix(".")
     try:
-        unknown: list[str] = []
-        try:
-            request = _strict.decode(body)
-        except msgspec.ValidationError:
-            tidied, unknown = proto_json.tidied(body, SHAPE, prefix)
-            request = _lax.decode(tidied)
-        return _read(request, model, [_unknown(path) for path in unknown], prefix, stream=stream)
+        request, unknown = _reader.read(body, path)
+        return _read(request, model, [_unknown(one.path) for one in unknown], prefix, stream=stream)
     except RefusedPart as error:
         return error.refused
-    except proto_json.Twice as error:
-        return Refused(Reason.DUPLICATE_MEMBER, f"The request body has '{error.path}' twice", error.path)
-    except msgspec.ValidationError as error:
-        return proto_json.wrong_type(error, prefix)
-    except (msgspec.DecodeError, RecursionError) as error:
-        cause = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        return Refused(Reason.INVALID_JSON, f"The request body is not valid JSON: {cause}")
+    except ERRORS as error:
+        return refusal(error, path)
 
 
 def _unknown(path: str) -> Loss:
@@ -239,8 +223,8 @@ def _thinking(config: wire.ThinkingConfig | None, losses: list[Loss], path: str)
     if config is None:
         return {}
     level = config.thinking_level.upper()
-    effort = _EFFORTS.get(level)
-    if level not in _EFFORTS:
+    effort = _LEVELS.get(level)
+    if level not in _LEVELS:
         losses.append(Loss(f"{path}.thinkingLevel", _UNKNOWN))
     budget = config.thinking_budget
     if budget is not None and budget < _DYNAMIC:

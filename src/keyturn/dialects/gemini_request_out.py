@@ -24,13 +24,6 @@ from keyturn.dialects.gemini_parts import arguments_of, medium_of, response_of
 from keyturn.dialects.gemini_signature import NO_SIGNATURE, is_base64
 
 _MODES = {Choice.AUTO: "AUTO", Choice.NONE: "NONE", Choice.REQUIRED: "ANY", Choice.NAMED: "ANY"}
-_LEVELS = {
-    Effort.MINIMAL: "MINIMAL",
-    Effort.LOW: "LOW",
-    Effort.MEDIUM: "MEDIUM",
-    Effort.HIGH: "HIGH",
-    Effort.HIGHEST: "XHIGH",
-}
 _LARGEST_BUDGET = 24_576
 """That all models of the 2.5 generation take, which know no levels."""
 _WITHOUT_LEVELS = "gemini-2.5"
@@ -189,7 +182,7 @@ def _thinking(chat: Chat, losses: list[Loss]) -> wire.ThinkingConfig | None:
     elif effort is not None and chat.model.startswith(_WITHOUT_LEVELS):
         budget = min(BUDGETS[effort], _LARGEST_BUDGET)
     elif effort is not None:
-        level = _LEVELS[effort]
+        level = effort.value.upper()
     if budget is None and not level and chat.show_reasoning is None:
         return None
     return wire.ThinkingConfig(chat.show_reasoning, budget, level)

@@ -46,10 +46,8 @@ def members(body: bytes) -> Members | Refused:
         found = _decoder.decode(body)
     except msgspec.ValidationError:
         return Refused(Reason.INVALID_MEMBER, "The request body must be a JSON object")
-    except msgspec.DecodeError as error:
-        return _invalid(str(error))
-    except RecursionError:
-        return Refused(Reason.INVALID_JSON, "The request body is not valid JSON: it is nested too deeply")
+    except (msgspec.DecodeError, RecursionError) as error:
+        return invalid(error)
     expected = 4 * len(found) + 1
     for name, value in found.items():
         expected += len(name) + len(value)
@@ -121,7 +119,11 @@ def _spans(body: bytes, found: Members) -> dict[str, Span]:
     return spans
 
 
-def _invalid(text: str) -> Refused:
+def invalid(error: Exception) -> Refused:
+    """Return the refusal for what a decoder has raised of text that is no JSON, or is nested too deeply."""
+    if isinstance(error, RecursionError):
+        return Refused(Reason.INVALID_JSON, "The request body is not valid JSON: it is nested too deeply")
+    text = str(error)
     position = _POSITION.search(text)
     where = f" at byte {position[1]}" if position else ""
     cause = _POSITION.sub("", text).removeprefix("JSON is malformed: ").strip()

@@ -27,14 +27,13 @@ from keyturn.dialects.canonical import (
     ToolResult,
     Written,
 )
+from keyturn.dialects.effort import common_effort_for
 from keyturn.dialects.openai_chat_parts import call_of, data_url, details_of, name_of_file, sound_format
 
 _encoder = msgspec.json.Encoder()
 
 SCHEMA_NAME = "answer"
 """Of a schema that has none; OpenAI wants one."""
-_BUDGETS = ((2_048, Effort.LOW), (8_192, Effort.MEDIUM))
-"""Tokens of thought, and what comes near them in a word."""
 
 
 def write_request(
@@ -103,10 +102,7 @@ class _Writing:
         self.lose(
             "reasoning_tokens", "this dialect doesn't count thoughts; it knows an effort only", minor=True
         )
-        for most, effort in _BUDGETS:
-            if chat.reasoning_tokens <= most:
-                return effort
-        return Effort.HIGH
+        return common_effort_for(chat.reasoning_tokens)
 
     def messages(self, chat: Chat) -> list[shapes.Message]:
         written: list[shapes.Message] = []

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import UNSET
 
-from keyturn.dialects import openai_chat_shapes as shapes
+from keyturn.dialects import json_scan, openai_chat_shapes as shapes
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
@@ -21,11 +21,13 @@ from keyturn.dialects.canonical import (
     Text,
     Tool,
 )
+from keyturn.dialects.effort import WORDS
 from keyturn.dialects.openai_chat_messages import Findings, MessageReader
-from keyturn.dialects.strict_json import Reader
+from keyturn.dialects.strict_json import ERRORS, Reader, refusal, shape_of, strict
 from keyturn.domain.refusals import Reason, Refused
 
-_reader = Reader(shapes.Request)
+_STRICT: type[shapes.Request] = strict(shapes.Request)
+_reader = Reader(_STRICT, shape_of(_STRICT))
 
 _UNKNOWN = "it means nothing in any other dialect"
 _NOT_OF_THIS_ROLE = "a message of this role has no such member"
@@ -50,7 +52,6 @@ _HARMLESS: tuple[tuple[str, tuple[object, ...], str], ...] = (
 )
 """What no other dialect can say, but for the values that ask for nothing."""
 
-_EFFORTS = {effort.value: effort for effort in Effort} | {"max": Effort.HIGHEST}
 _CHOICES = {choice.value: choice for choice in (Choice.AUTO, Choice.NONE, Choice.REQUIRED)}
 
 
@@ -62,10 +63,13 @@ def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read 
         model: The model that the path names, if it does.
         stream: Whether the path asks for a stream.
     """
-    found = _reader.read(body)
+    found = json_scan.members(body)
     if isinstance(found, Refused):
         return found
-    request, unknown = found
+    try:
+        request, unknown = _reader.read(body)
+    except ERRORS as error:
+        return refusal(error)
     if not request.messages:
         return Refused(Reason.INVALID_MEMBER, "'messages' must not be empty", "messages")
     if not (request.model or model):
@@ -74,7 +78,7 @@ def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read 
     chat = reading.chat(request, model, stream=stream)
     if reading.found.refused is not None:
         return reading.found.refused
-    return Read(chat, (*reading.found.losses, *(Loss(path, _UNKNOWN) for path in unknown)))
+    return Read(chat, (*reading.found.losses, *(Loss(one.path, _UNKNOWN) for one in unknown)))
 
 
 class _Reading:
@@ -148,9 +152,9 @@ class _Reading:
     def _effort(self, word: str | None) -> Effort | None:
         if word is None:
             return None
-        effort = _EFFORTS.get(word)
+        effort = WORDS.get(word)
         if effort is None:
-            self.found.refuse("reasoning_effort", f"'reasoning_effort' must be one of {', '.join(_EFFORTS)}")
+            self.found.refuse("reasoning_effort", f"'reasoning_effort' must be one of {', '.join(WORDS)}")
         return effort
 
     def _format(self, asked: shapes.ResponseFormat | None) -> shapes.ResponseFormat | None:

@@ -7,7 +7,7 @@ import msgspec
 from keyturn.dialects import json_scan
 from keyturn.dialects.canonical import Loss, Written
 from keyturn.dialects.embeddings import Embedding, Encoding, ReadEmbedding, Vectors, packed, unpacked
-from keyturn.dialects.proto_json import wrong_type
+from keyturn.dialects.strict_json import ERRORS, MOST_UNKNOWN, refusal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
 
@@ -54,8 +54,8 @@ def read_embed(body: bytes) -> ReadEmbedding | Refused:
         return Refused(Reason.INVALID_MEMBER, "You must provide an input", "input")
     try:
         request = _request.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return wrong_type(error)
+    except ERRORS as error:
+        return refusal(error)
     inputs = [request.input] if isinstance(request.input, str) else request.input
     texts = tuple(text for text in inputs if isinstance(text, str))
     if len(texts) < len(inputs):
@@ -64,7 +64,8 @@ def read_embed(body: bytes) -> ReadEmbedding | Refused:
         )
     if not texts:
         return Refused(Reason.INVALID_MEMBER, "You must provide an input", "input")
-    losses = tuple(Loss(name, "no other dialect knows it") for name in found if name not in _KNOWN)
+    names = [name for name in found if name not in _KNOWN][:MOST_UNKNOWN]
+    losses = tuple(Loss(name, "no other dialect knows it") for name in names)
     encoding = request.encoding_format or Encoding.FLOAT
     return ReadEmbedding(Embedding(request.model, texts, request.dimensions, encoding), losses)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from keyturn.dialects.json_shape import Members, Several, Shape, Typed
+from keyturn.dialects.strict_json import Members, Several, Shape, Typed, is_read_by
 
 NULL = msgspec.Raw(b"null")
 
@@ -77,7 +77,7 @@ Part = InputText | InputImage | InputFile | OutputText | OutputRefusal | Summary
 class Item(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Any item of ``input``: a message may leave ``type`` out, so that types can't tell them apart while decoding."""
 
-    type: str = "message"
+    type: Annotated[str, msgspec.Meta(min_length=1)] = "message"
     id: str | None = None
     status: str | None = None
     phase: str | None = None
@@ -191,7 +191,7 @@ _KINDS = {
     "reasoning": Members(
         _SHARED
         | {
-            "summary": Several(Typed({"summary_text": Members(_known(Summary))})),
+            "summary": Several(Typed({"summary_text": Members(_known(Summary))}, "summary_text")),
             "content": Several(Typed({"reasoning_text": Members(_known(Thought))})),
             "encrypted_content": None,
         }
@@ -204,7 +204,11 @@ _FUNCTION = Members(
 _CHOICES = {
     "function": Members(_known(NamedChoice)),
     "allowed_tools": Members(
-        {"type": None, "mode": None, "tools": Several(Typed({"function": Members(_known(NamedChoice))}))}
+        {
+            "type": None,
+            "mode": None,
+            "tools": Several(Typed({"function": Members(_known(NamedChoice))}, "function")),
+        }
     ),
 }
 _FORMATS = {
@@ -212,9 +216,19 @@ _FORMATS = {
     "json_object": Members(_known(JsonFormat)),
     "json_schema": Members(_known(SchemaFormat)),
 }
+_item = msgspec.json.Decoder(Item)
+
+
+def _is_item(raw: bytes) -> bool:
+    try:
+        return fits(_item.decode(raw))
+    except msgspec.ValidationError:
+        return False
+
+
 SHAPES: dict[str, Shape] = {
-    "input": Several(Typed(_KINDS, "message")),
-    "tools": Several(Typed({"function": _FUNCTION}, "function")),
+    "input": Several(Typed(_KINDS, "message"), fits=_is_item),
+    "tools": Several(Typed({"function": _FUNCTION}, "function"), fits=is_read_by(Function)),
     "tool_choice": Typed(_CHOICES),
     "text": Members({"format": Typed(_FORMATS), "verbosity": None}),
     "reasoning": Members(
@@ -223,6 +237,7 @@ SHAPES: dict[str, Shape] = {
     ),
 }
 """Of the request's members that are more than one value."""
+REQUEST = Members(dict.fromkeys(Request.__struct_fields__) | SHAPES, harmless=None)
 
 _FIELDS = Item.__struct_fields__
 _FOREIGN = {
@@ -238,3 +253,13 @@ def has_place(item: Item) -> bool:
         return False
     values = foreign(item)
     return bool(values.count(None) == len(values))
+
+
+def fits(item: Item | None) -> bool:
+    """Whether nothing of the item has to be cut out."""
+    if item is None or not has_place(item):
+        return False
+    inner = item.content if item.output is None else item.output
+    if item.summary is not None and None in item.summary:
+        return False
+    return not isinstance(inner, list) or None not in inner

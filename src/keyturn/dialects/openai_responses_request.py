@@ -6,34 +6,39 @@ later; left out, it is OpenAI's default and nobody's wish. So is ``metadata``, w
 Source: ``CreateResponse`` of the OpenAI API description.
 """
 
-import re
 from collections.abc import Mapping
 
 import msgspec
 
-from keyturn.dialects.canonical import Chat, Choice, Effort, Format, Loss, Read, Text, Tool
+from keyturn.dialects.canonical import Chat, Choice, Format, Loss, Read, Text, Tool
+from keyturn.dialects.effort import WORDS
 from keyturn.dialects.json_scan import Members, members
-from keyturn.dialects.json_shape import is_one_of, prune
 from keyturn.dialects.openai_responses_conversation import STORED, Conversation, WrongMemberError
 from keyturn.dialects.openai_responses_items import (
     NULL,
-    SHAPES,
+    REQUEST,
     AllowedChoice,
     Function,
-    Item,
     JsonFormat,
     NamedChoice,
     Request,
     SchemaFormat,
-    has_place,
+    fits,
+)
+from keyturn.dialects.strict_json import (
+    ERRORS,
+    MOST_UNKNOWN,
+    Reader,
+    Unknown,
+    is_one_of,
+    place_of,
+    refusal,
 )
 from keyturn.domain.refusals import Reason, Refused
 
-_request = msgspec.json.Decoder(Request)
 _names = msgspec.json.Decoder(list[str])
 _CARRIED = frozenset(Request.__struct_fields__)
 _NULL = b"null"
-_PLACE = re.compile(r" - at `\$\.?([^`]*)`$")
 
 _HARMLESS: Mapping[str, tuple[object, ...]] = {
     "store": (False,),
@@ -73,7 +78,6 @@ _WHY = {
     "top_logprobs": "can't be said in another dialect",
 }
 _CHOICES = {"auto": Choice.AUTO, "none": Choice.NONE, "required": Choice.REQUIRED}
-_EFFORTS: dict[str, Effort] = {effort.value: effort for effort in Effort} | {"max": Effort.HIGHEST}
 
 
 def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read | Refused:
@@ -92,10 +96,8 @@ def read_request(body: bytes, *, model: str = "", stream: bool = False) -> Read 
         chat = _chat(_decode(body, found, losses), losses)
     except WrongMemberError as error:
         return Refused(Reason.INVALID_MEMBER, f"'{error.path}' {error.why}", error.path)
-    except msgspec.DecodeError as error:
-        return Refused(Reason.INVALID_JSON, f"The request body is not valid JSON: {error}")
-    except RecursionError:
-        return Refused(Reason.INVALID_JSON, "The request body is not valid JSON: it is nested too deeply")
+    except ERRORS as error:
+        return refusal(error)
     if not chat.model and not model:
         return Refused(Reason.INVALID_MEMBER, "You must provide a model parameter", "model")
     if not chat.model or stream:
@@ -121,35 +123,30 @@ def _lost(name: str, raw: bytes) -> list[Loss]:
 
 
 def _decode(body: bytes, found: Members, losses: list[Loss]) -> Request:
-    """Decode strictly; where that fails, once more without what has no place."""
     for name, value in found.items():
-        if name not in _CARRIED and name not in _IGNORED:
+        if name not in _CARRIED and name not in _IGNORED and len(losses) < MOST_UNKNOWN:
             losses += _lost(name, bytes(value))
+    del losses[MOST_UNKNOWN:]
     try:
-        request = _request.decode(body)
-    except msgspec.ValidationError:
-        pass
-    else:
-        if _fits(request):
-            return request
-    kept = []
-    for name, value in found.items():
-        raw = bytes(value)
-        if name in SHAPES and raw != _NULL:
-            raw = prune(raw, SHAPES[name], name, losses)
-        if name in _CARRIED:
-            kept.append(b'"%b":%b' % (name.encode(), raw))
-    try:
-        return _request.decode(b"{" + b",".join(kept) + b"}")
+        request, unknown = _reader.read(body)
     except msgspec.ValidationError as error:
-        place = _PLACE.search(str(error))
-        path = place[1] if place else ""
-        raise WrongMemberError(path, f"is not valid: {_PLACE.sub('', str(error))}") from error
+        what, path = place_of(error)
+        raise WrongMemberError(path, f"is not valid: {what}") from error
+    losses += map(_loss, unknown)
+    return request
+
+
+def _loss(unknown: Unknown) -> Loss:
+    if unknown.kind is None:
+        return Loss(unknown.path, "is not known here")
+    if not unknown.kind:
+        return Loss(unknown.path, "is null")
+    return Loss(unknown.path, f"of type '{unknown.kind}' can't be said in another dialect")
 
 
 def _fits(request: Request) -> bool:
     """Whether nothing has to be left out: no item of an unknown type, no member of another type's, no ``null``."""
-    if isinstance(request.input, list) and not all(map(_item_fits, request.input)):
+    if isinstance(request.input, list) and not all(map(fits, request.input)):
         return False
     choice = request.tool_choice
     if isinstance(choice, AllowedChoice) and None in choice.tools:
@@ -157,13 +154,7 @@ def _fits(request: Request) -> bool:
     return request.tools is None or None not in request.tools
 
 
-def _item_fits(item: Item | None) -> bool:
-    if item is None or not has_place(item):
-        return False
-    inner = item.content if item.output is None else item.output
-    if item.summary is not None and None in item.summary:
-        return False
-    return not isinstance(inner, list) or None not in inner
+_reader = Reader(Request, REQUEST, fits=_fits)
 
 
 def _chat(request: Request, losses: list[Loss]) -> Chat:
@@ -198,7 +189,7 @@ def _chat(request: Request, losses: list[Loss]) -> Chat:
         max_output_tokens=request.max_output_tokens,
         temperature=request.temperature,
         top_p=request.top_p,
-        effort=_EFFORTS[thinking.effort] if thinking is not None and thinking.effort else None,
+        effort=WORDS[thinking.effort] if thinking is not None and thinking.effort else None,
         # How long a summary is to be is a wish that no other dialect knows; that there is one, all do.
         show_reasoning=True if summary else None,
         stream=request.stream or False,

@@ -28,14 +28,13 @@ from keyturn.dialects.canonical import (
     ToolResult,
     Written,
 )
+from keyturn.dialects.effort import common_effort_for
 
 DOCUMENT_NAME = "document.pdf"
 """A file that comes by value has to have a name."""
 SCHEMA_NAME = "answer"
 _LONGEST_USER = 64
 _LONGEST_ID = 64
-_LOW_BUDGET, _MEDIUM_BUDGET = 2_048, 8_192
-"""Low, medium and high are the efforts that every model that thinks knows; the figures are Google's for the same words."""
 _UNSAYABLE = ("top_k", "frequency_penalty", "presence_penalty", "seed")
 _PLAIN = ("temperature", "top_p", "max_output_tokens", "parallel_tool_calls")
 
@@ -123,8 +122,7 @@ def _reasoning(chat: Chat, losses: list[Loss]) -> Json:
             Loss("reasoning_tokens", "can be said to OpenAI's responses as an effort only", minor=True)
         )
         if effort is None:
-            effort = Effort.LOW if budget <= _LOW_BUDGET else Effort.MEDIUM
-            effort = effort if budget <= _MEDIUM_BUDGET else Effort.HIGH
+            effort = common_effort_for(budget)
     found: Json = {} if effort is None else {"effort": effort.value}
     if chat.show_reasoning:
         found["summary"] = "auto"

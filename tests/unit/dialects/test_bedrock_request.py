@@ -106,6 +106,18 @@ def test_what_converse_has_not_is_told() -> None:
         (NOVA, {"top_k": 5}, {"inferenceConfig": {"topK": 5}}),
         (CLAUDE, {"reasoning_tokens": 2048}, {"thinking": {"type": "enabled", "budget_tokens": 2048}}),
         (CLAUDE, {"reasoning_tokens": 0}, {"thinking": {"type": "disabled"}}),
+        (CLAUDE, {"effort": Effort.MEDIUM}, {"thinking": {"type": "enabled", "budget_tokens": 8192}}),
+        (CLAUDE, {"effort": Effort.NONE}, {"thinking": {"type": "disabled"}}),
+        (
+            "us.anthropic.claude-opus-4-7",
+            {"effort": Effort.HIGHEST},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}},
+        ),
+        (
+            "us.anthropic.claude-opus-4-7",
+            {"reasoning_tokens": 2048},
+            {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
+        ),
         (GPT, {"effort": Effort.HIGH}, {"reasoning_effort": "high"}),
     ],
 )
@@ -115,6 +127,34 @@ def test_each_maker_has_names_of_its_own(model: str, members: dict[str, Any], ex
 
     assert body["additionalModelRequestFields"] == extra
     assert losses == []
+
+
+def test_a_claude_that_thinks_is_not_told_what_it_would_refuse() -> None:
+    """Bedrock's error would name members of another API."""
+    body, losses = written(
+        model=CLAUDE,
+        effort=Effort.LOW,
+        max_output_tokens=4096,
+        temperature=0.5,
+        top_p=0.5,
+        top_k=5,
+        tools=(WEATHER,),
+        tool_choice=Choice.REQUIRED,
+    )
+
+    assert losses == ["temperature", "top_p", "top_k", "tool_choice"]
+    assert body["inferenceConfig"] == {"maxTokens": 4096}
+    assert "toolChoice" not in body["toolConfig"]
+    assert body["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
+
+
+def test_a_claude_that_thinks_may_choose_a_tool_itself() -> None:
+    """Only being made to call one goes against thinking."""
+    body, losses = written(model=CLAUDE, effort=Effort.LOW, tools=(WEATHER,), tool_choice=Choice.AUTO)
+
+    assert losses == []
+    assert "toolChoice" not in body["toolConfig"]
+    assert "inferenceConfig" not in body
 
 
 def test_a_schema_of_the_answer_goes_as_text() -> None:

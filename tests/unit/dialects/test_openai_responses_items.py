@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from keyturn.dialects import openai_responses_items as items
-from keyturn.dialects.json_shape import Members, Several, Typed
+from keyturn.dialects.strict_json import Members, Several, Typed
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,7 @@ def test_what_asks_for_nothing_is_no_loss(members: dict[str, Any]) -> None:
         ({"tools": [{"type": "web_search"}, None, TIME | {"defer_loading": True}]}, ["tools[0]", "tools[1]", "tools[2].defer_loading"]),
         ({"tools": [None]}, ["tools[0]"]),
         ({"input": [None]}, ["input[0]"]),
+        ({"input": [{"content": "Hi", "role": "user"}, {"type": "item_reference", "id": "a"}]}, ["input[1]"]),
         ({"input": [{"role": "user", "content": [None]}]}, ["input[0].content[0]"]),
         ({"input": [{"type": "reasoning", "summary": [None], "encrypted_content": "a"}]}, ["input[0].summary[0]"]),
         ({"tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [None]}}, ["tool_choice.tools[0]"]),
@@ -215,10 +216,10 @@ def test_a_decoder_that_gives_up_is_no_fault(error: Exception, monkeypatch: pyte
     """How deep one goes depends on how deep it was called, and a typed one may look closer than the first."""
 
     class Shallow:
-        def decode(self, _body: bytes) -> None:
+        def read(self, _body: bytes) -> None:
             raise error
 
-    monkeypatch.setattr(openai_responses_request, "_request", Shallow())
+    monkeypatch.setattr(openai_responses_request, "_reader", Shallow())
 
     found = read_request(b'{"model":"m","input":"Hi"}')
 
