@@ -32,7 +32,7 @@ def test_a_local_server_becomes_an_upstream_and_goes_again(node: Node) -> None:
         removed = node.cli("upstreams", "remove", "local").stdout
         gone = node.chat("hi", model="local/echo")
 
-    assert added.stdout == "Added local with 8 models.\n"
+    assert added.stdout == "Added local with 14 models.\n"
     assert upstream["has_credential"] is True
     assert "local/echo" in upstream["models"]
     assert PROVIDER_KEY not in json.dumps(upstream)

@@ -1,18 +1,36 @@
 """What the demo upstream answers to a request: bytes in, a ``Reply`` out, always the same one. No I/O, no clock."""
 
-import hashlib
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
-from keyturn.demo import bodies, prose, replies, response_shapes, shapes, vectors
+from keyturn.demo import (
+    anthropic,
+    bodies,
+    conversing,
+    gemini,
+    hearing,
+    imaging,
+    moderating,
+    prose,
+    replies,
+    response_shapes,
+    shapes,
+    speaking,
+    vectors,
+    wording,
+)
 from keyturn.demo.bodies import Body, Invalid
-from keyturn.demo.models import MODELS, Behaviour
+from keyturn.demo.models import MODELS, Behaviour, Task
 from keyturn.demo.prose import Passage
 from keyturn.demo.replies import Reply, Served
 from keyturn.demo.shapes import Events, Told
+from keyturn.demo.wording import Wording
 
 HEALTH = b"/healthz"
+_COMPATIBLE = "/v1beta/openai/"
+"""Where Gemini takes OpenAI's dialect."""
 
 _MODEL_PREFIX = "/v1/models/"
 
@@ -46,6 +64,15 @@ class Answers:
             "/v1/completions": self._completions,
             "/v1/responses": self._responses,
             "/v1/embeddings": self._embeddings,
+            "/v1/moderations": moderating.moderate,
+            "/v1/audio/speech": speaking.speak,
+            "/v1/audio/transcriptions": hearing.transcribe,
+            "/v1/audio/translations": hearing.translate,
+            "/v1/images/generations": partial(imaging.generate, created=created),
+            "/v1/images/edits": partial(imaging.edit, created=created),
+            "/v1/images/variations": partial(imaging.vary, created=created),
+            "/v1/messages": partial(conversing.converse, wording.ANTHROPIC, created=created),
+            "/v1/messages/count_tokens": anthropic.count_tokens,
         }
         listing = [shapes.model(name, created) for name in MODELS]
         self._gets = {
@@ -53,36 +80,56 @@ class Answers:
             "/v1/models": replies.plain(shapes.encode({"object": "list", "data": listing})),
         }
 
-    def prepare(self, method: bytes, target: bytes, body: bytes) -> Reply:
+    def prepare(self, method: bytes, target: bytes, body: bytes, *, anthropic_version: bool = False) -> Reply:
         """Answer one request.
 
         Args:
             method: Such as ``b"POST"``; HEAD is answered like GET, the server leaves the body out.
-            target: The path, with or without a query, which is ignored.
+            target: The path, with or without a query, which matters in lists of models and in Gemini's dialect.
             body: The whole body.
+            anthropic_version: The request says which version of Anthropic's API it means.
         """
-        path = target.partition(b"?")[0].decode("latin-1")
+        path, _, query = target.decode("latin-1").partition("?")
         verb = method.decode("latin-1")
-        post = self._posts.get(path)
+        if path.startswith(_COMPATIBLE):
+            path = f"/v1/{path.removeprefix(_COMPATIBLE)}"
+        post = self._posts.get(path) or self._method(path, query)
+        if post is not None and verb == "POST":
+            return post(body)
+        dialect = wording.of_path(path, anthropic=anthropic_version)
         if post is not None:
-            return post(body) if verb == "POST" else _not_allowed(verb, path, "POST")
-        got = self._gets.get(path) or self._model(path)
+            return dialect.not_allowed(verb, path, "POST")
+        got = self._get(path, query, dialect)
         if got is None:
-            return replies.error(404, f"Invalid URL ({verb} {path})")
-        return got if verb in {"GET", "HEAD"} else _not_allowed(verb, path, "GET, HEAD")
+            return dialect.error(404, f"Invalid URL ({verb} {path})")
+        return got if verb in {"GET", "HEAD"} else dialect.not_allowed(verb, path, "GET, HEAD")
+
+    def _method(self, path: str, query: str) -> Callable[[bytes], Reply] | None:
+        if not path.startswith(wording.GEMINI_ROOT):
+            return None
+        return gemini.method(path, query, created=self._created)
+
+    def _get(self, path: str, query: str, dialect: Wording) -> Reply | None:
+        if dialect is wording.ANTHROPIC:
+            return anthropic.models(path, query, created=self._created)
+        if dialect is wording.GEMINI:
+            return gemini.models(path, query)
+        return self._gets.get(path) or self._model(path)
 
     def _model(self, path: str) -> Reply | None:
         if not path.startswith(_MODEL_PREFIX):
             return None
         name = path.removeprefix(_MODEL_PREFIX)
         if name not in MODELS:
-            return _unknown_model(name)
+            return wording.OPENAI.unknown_model(name)
         return replies.plain(shapes.encode(shapes.model(name, self._created)))
 
     def _chat(self, raw: bytes) -> Reply:
         body = bodies.read(raw, bodies.ChatBody)
         if isinstance(body, Invalid):
             return replies.invalid(body)
+        if not (body.is_plain or _is_simple(body.model)):
+            return conversing.converse(wording.OPENAI, raw, created=self._created)
         texts = [bodies.text_of(message.content) for message in body.messages]
         asked = [text for text, message in zip(texts, body.messages, strict=True) if message.role == "user"]
         conversation = Conversation(
@@ -118,6 +165,8 @@ class Answers:
         body = bodies.read(raw, bodies.ResponseBody)
         if isinstance(body, Invalid):
             return replies.invalid(body)
+        if not (body.is_plain or _is_simple(body.model)):
+            return conversing.converse(wording.RESPONSES, raw, created=self._created)
         items = [bodies.Item("user", body.input)] if isinstance(body.input, str) else body.input or []
         texts = [bodies.text_of(item.content) for item in items]
         asked = [text for text, item in zip(texts, items, strict=True) if item.role == "user"]
@@ -137,11 +186,9 @@ class Answers:
         body = bodies.read(raw, bodies.EmbeddingBody)
         if isinstance(body, Invalid):
             return replies.invalid(body)
-        behaviour = MODELS.get(body.model)
-        if behaviour is None or not behaviour.embeds:
-            return _unknown_model(body.model)
-        if behaviour.fails_with:
-            return _fail(body.model, behaviour)
+        behaviour = wording.OPENAI.model(body.model, Task.EMBEDDINGS)
+        if isinstance(behaviour, Reply):
+            return behaviour
         texts = bodies.texts_of(body.input)
         found = [vectors.embed(text, body.dimensions or vectors.DIMENSIONS) for text in texts]
         tokens = sum(map(prose.count_tokens, texts))
@@ -151,17 +198,16 @@ class Answers:
             tokens=tokens if behaviour.counts else None,
         )
         served = Served(model=body.model, input_tokens=tokens, output_tokens=0, streamed=False, status=200)
-        return _pace(replies.plain(answer, headers=_provider_headers(raw)), body, behaviour, served)
+        reply = replies.plain(answer, headers=wording.OPENAI.headers(raw))
+        return replies.pace(reply, body, behaviour, served)
 
     def _converse(self, raw: bytes, asked: Conversation) -> Reply:
         body = asked.body
-        behaviour = MODELS.get(body.model)
-        if behaviour is None or not behaviour.chats:
-            return _unknown_model(body.model)
-        if behaviour.fails_with:
-            return _fail(body.model, behaviour)
+        behaviour = wording.OPENAI.model(body.model, Task.TEXT)
+        if isinstance(behaviour, Reply):
+            return behaviour
         told = Told(
-            stamp=_stamp(raw),
+            stamp=wording.stamp(raw),
             created=self._created,
             model=body.model,
             passages=tuple(_say(prompt, asked, behaviour) for prompt in asked.prompts),
@@ -176,17 +222,12 @@ class Answers:
             streamed=bool(body.stream),
             status=200,
         )
+        headers = wording.OPENAI.headers(raw)
         if not body.stream:
-            return _pace(
-                replies.plain(asked.plain(told), headers=_provider_headers(raw)), body, behaviour, served
-            )
+            return replies.pace(replies.plain(asked.plain(told), headers=headers), body, behaviour, served)
         events = asked.events(told)
-        return _pace(
-            replies.stream(events.pieces, events.tail, headers=_provider_headers(raw)),
-            body,
-            behaviour,
-            served,
-        )
+        reply = replies.stream(events.pieces, events.tail, headers=headers)
+        return replies.pace(reply, body, behaviour, served)
 
 
 def _say(prompt: str, asked: Conversation, behaviour: Behaviour) -> Passage:
@@ -196,55 +237,6 @@ def _say(prompt: str, asked: Conversation, behaviour: Behaviour) -> Passage:
     return prose.finish(text, limit=asked.limit, stops=asked.stops)
 
 
-def _pace(reply: Reply, body: Body, behaviour: Behaviour, served: Served) -> Reply:
-    """Give an answer the pace that its model has or its client asked for."""
-    paced = msgspec.structs.replace(
-        reply,
-        served=served,
-        delay_ms=behaviour.delay_ms if body.demo_delay_ms is None else body.demo_delay_ms,
-        interval_ms=behaviour.interval_ms if body.demo_interval_ms is None else body.demo_interval_ms,
-    )
-    return replies.cut_in_half(paced) if behaviour.cuts else paced
-
-
-def _stamp(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()[:24]
-
-
-def _provider_headers(raw: bytes) -> list[tuple[str, str]]:
-    """Return what OpenAI adds to answers, so that clients of a gateway can tell whose they are."""
-    return [
-        ("openai-version", "2020-10-01"),
-        ("openai-processing-ms", "1"),
-        ("x-request-id", f"req_demo_{_stamp(raw)}"),
-    ]
-
-
-def _fail(model: str, behaviour: Behaviour) -> Reply:
-    if behaviour.fails_with == 429:
-        failed = replies.error(
-            429,
-            f"Rate limit reached for {model}. Please try again in 1s.",
-            kind="requests",
-            code="rate_limit_exceeded",
-            headers=[("retry-after", "1")],
-        )
-    else:
-        failed = replies.error(
-            behaviour.fails_with,
-            "The engine is currently overloaded, please try again later.",
-            kind="server_error",
-            code="service_unavailable",
-        )
-    served = Served(model=model, input_tokens=0, output_tokens=0, streamed=False, status=behaviour.fails_with)
-    return msgspec.structs.replace(failed, served=served)
-
-
-def _unknown_model(name: str) -> Reply:
-    message = f"The model `{name}` does not exist or you do not have access to it."
-    return replies.error(404, message, param="model", code="model_not_found")
-
-
-def _not_allowed(verb: str, path: str, allowed: str) -> Reply:
-    message = f"Not allowed to {verb} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-    return replies.error(405, message, code="method_not_supported", headers=[("allow", allowed)])
+def _is_simple(model: str) -> bool:
+    """Whether a model does nothing but repeat words, whatever else it is asked for."""
+    return model in MODELS and MODELS[model].echoes

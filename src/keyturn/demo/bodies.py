@@ -10,6 +10,8 @@ from keyturn.demo.prose import PIECES_LIMIT
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Text = str | None
+_PLAIN_FORM = "text"
+_WORDS = frozenset({"text", "input_text", "output_text", "refusal"})
 
 
 class Invalid(msgspec.Struct, frozen=True):
@@ -26,17 +28,22 @@ class StreamOptions(msgspec.Struct, frozen=True):
     include_usage: bool | None = None
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """What all requests have, with the demo's own members for tests and benchmarks."""
+class Paced(msgspec.Struct, frozen=True, kw_only=True):
+    """The demo's own members, for tests and benchmarks."""
 
-    model: str
-    stream: bool | None = None
     demo_words: Annotated[int, msgspec.Meta(ge=1, le=PIECES_LIMIT)] | None = None
     """How many words to answer."""
     demo_interval_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] | None = None
     """How long to pause between two words of a stream."""
     demo_delay_ms: Annotated[int, msgspec.Meta(ge=0, le=600_000)] | None = None
     """How long to wait before the first byte."""
+
+
+class Body(Paced, frozen=True, kw_only=True):
+    """What all requests of OpenAI's dialect have."""
+
+    model: str
+    stream: bool | None = None
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -54,6 +61,13 @@ class Message(msgspec.Struct, frozen=True):
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: Content = None
+    tool_calls: list[msgspec.Raw] | None = None
+
+
+class Form(msgspec.Struct, frozen=True):
+    """How an answer is to be written."""
+
+    type: str = _PLAIN_FORM
 
 
 class ChatBody(Body, frozen=True, kw_only=True):
@@ -65,6 +79,24 @@ class ChatBody(Body, frozen=True, kw_only=True):
     max_completion_tokens: Count | None = None
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
     stop: str | list[str] | None = None
+    tools: list[msgspec.Raw] | None = None
+    functions: list[msgspec.Raw] | None = None
+    response_format: Form | None = None
+    reasoning_effort: str | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """It is words that ask for words: no tools, no form, no thought, no pictures."""
+        return not (
+            self.tools
+            or self.functions
+            or self.reasoning_effort
+            or (self.response_format is not None and self.response_format.type != _PLAIN_FORM)
+            or any(
+                message.tool_calls or message.role in {"tool", "function"} or not _is_text(message.content)
+                for message in self.messages
+            )
+        )
 
 
 class CompletionBody(Body, frozen=True, kw_only=True):
@@ -82,6 +114,13 @@ class Item(msgspec.Struct, frozen=True):
 
     role: str = ""
     content: Content = None
+    type: str = "message"
+
+
+class Written(msgspec.Struct, frozen=True):
+    """How a response is written."""
+
+    format: Form | None = None
 
 
 class ResponseBody(Body, frozen=True, kw_only=True):
@@ -90,6 +129,21 @@ class ResponseBody(Body, frozen=True, kw_only=True):
     input: str | list[Item] | None = None
     instructions: str | None = None
     max_output_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    tools: list[msgspec.Raw] | None = None
+    text: Written | None = None
+    reasoning: dict[str, msgspec.Raw] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """It is words that ask for words: no tools, no form, no thought, no pictures."""
+        form = None if self.text is None else self.text.format
+        items = [] if self.input is None or isinstance(self.input, str) else self.input
+        return not (
+            self.tools
+            or self.reasoning
+            or (form is not None and form.type != _PLAIN_FORM)
+            or any(item.type != "message" or not _is_text(item.content) for item in items)
+        )
 
 
 class EmbeddingBody(Body, frozen=True, kw_only=True):
@@ -103,7 +157,7 @@ class EmbeddingBody(Body, frozen=True, kw_only=True):
     dimensions: Annotated[int, msgspec.Meta(ge=1, le=vectors.MAX_DIMENSIONS)] | None = None
 
 
-BodyType = TypeVar("BodyType", bound=Body)
+BodyType = TypeVar("BodyType", bound=Paced)
 
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<name>[^`]*)`")
@@ -114,12 +168,12 @@ def read(body: bytes, kind: type[BodyType]) -> BodyType | Invalid:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        return _explain(str(error))
+        return explain(str(error))
     except (msgspec.DecodeError, RecursionError):
         return Invalid("We could not parse the JSON body of your request.", None, None)
 
 
-def _explain(text: str) -> Invalid:
+def explain(text: str) -> Invalid:
     """Turn the decoder's sentence into OpenAI's: it names the member in ``param``."""
     where = _PATH.search(text)
     path = "" if where is None else where["path"]
@@ -131,6 +185,10 @@ def _explain(text: str) -> Invalid:
     return Invalid(
         f"Invalid value for '{path}': {said}." if path else f"{said}.", path or None, "invalid_value"
     )
+
+
+def _is_text(content: Content) -> bool:
+    return content is None or isinstance(content, str) or all(part.type in _WORDS for part in content)
 
 
 def text_of(content: Content) -> str:

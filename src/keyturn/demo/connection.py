@@ -26,7 +26,17 @@ from keyturn.demo.replies import Reply, Served
 BODY_LIMIT = 64 * 1024 * 1024
 QUEUE_LIMIT = 16
 
-_READ = frozenset({b"authorization", b"x-request-id", b"x-demo-delay-ms", b"expect"})
+_READ = frozenset(
+    {
+        b"authorization",
+        b"x-api-key",
+        b"x-goog-api-key",
+        b"anthropic-version",
+        b"x-request-id",
+        b"x-demo-delay-ms",
+        b"expect",
+    }
+)
 _CLOSE = b"connection: close\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -48,8 +58,8 @@ class Backend(Protocol):
     date: bytes
     """``date: …`` with its line end."""
 
-    def prepare(self, method: bytes, target: bytes, body: bytes, authorization: bytes) -> Reply:
-        """Return the answer to a request."""
+    def prepare(self, method: bytes, target: bytes, body: bytes, headers: dict[bytes, bytes]) -> Reply:
+        """Return the answer to a request; of its header fields, those that matter here, names in lower case."""
         ...
 
     def log(self, request_id: bytes, served: Served) -> None:
@@ -175,7 +185,7 @@ class Connection(asyncio.Protocol):
             return
         headers, method = self._headers, self._parser.get_method()
         body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        reply = self._backend.prepare(method, self._target, body, headers.get(b"authorization", b""))
+        reply = self._backend.prepare(method, self._target, body, headers)
         if len(reply.pieces) > 1 and self._parser.get_http_version() == "1.0":
             reply = replies.error(505, "Streams need HTTP/1.1.")
         delay = headers.get(b"x-demo-delay-ms", b"")

@@ -26,7 +26,7 @@ class ServedLog:
             request_id: ``x-request-id`` of the request as received; empty when there was none.
             served: What was answered.
         """
-        line = {"request_id": request_id.decode("latin-1"), **msgspec.structs.asdict(served)}
+        line = {"request_id": request_id.decode("latin-1"), **msgspec.to_builtins(served)}
         os.write(self._descriptor, msgspec.json.encode(line) + b"\n")
 
     def close(self) -> None:

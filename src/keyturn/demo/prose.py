@@ -32,6 +32,8 @@ class Passage(msgspec.Struct, frozen=True):
     tokens: int
     cut_short: bool
     """It ended at the limit on tokens, not by itself."""
+    stop: str = ""
+    """The text before which it was stopped; empty: none."""
 
 
 def count_tokens(text: str) -> int:
@@ -49,6 +51,13 @@ def reply_to(prompt: str) -> str:
         f"You sent {count}{_about(words)}. I am Keyturn's demo model: I do not think, "
         "but I answer at once, always the same way, and for free."
     )
+
+
+def thought_about(prompt: str) -> str:
+    """Think about ``prompt`` before something is said to it."""
+    words = _WORD.findall(prompt)
+    count = "one word" if len(words) == 1 else f"{len(words)} words"
+    return f"They wrote {count}{_about(words)}. I shall say that I have read them, and who I am."
 
 
 def _about(words: list[str]) -> str:
@@ -77,15 +86,17 @@ def finish(text: str, *, limit: int | None, stops: list[str]) -> Passage:
         limit: Most tokens, or ``None``.
         stops: Texts before the first of which the answer ends; empty ones are ignored.
     """
-    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
+    found = [(at, stop) for stop in stops if stop and (at := text.find(stop)) >= 0]
+    stopped_by = ""
     if found:
-        text = text[: min(found)]
+        at, stopped_by = min(found)
+        text = text[:at]
     tokens = 0
     for piece in _PIECE.finditer(text):
         if tokens == limit:
             return Passage(text[: piece.start()].rstrip(), tokens, cut_short=True)
         tokens += 1
-    return Passage(text, tokens, cut_short=False)
+    return Passage(text, tokens, cut_short=False, stop=stopped_by)
 
 
 def spoken_pieces(text: str) -> list[str]:

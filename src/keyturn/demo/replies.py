@@ -5,21 +5,31 @@ from http import HTTPStatus
 
 import msgspec
 
-from keyturn.demo.bodies import Invalid
+from keyturn.demo.bodies import Invalid, Paced
+from keyturn.demo.models import Behaviour
 
 JSON = b"application/json"
 EVENTS = b"text/event-stream; charset=utf-8"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class Served(msgspec.Struct, frozen=True):
-    """What the demo's own log says of an answer."""
+class Served(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the demo's own log says of an answer; figures that have a default only where they are not zero."""
 
     model: str
     input_tokens: int
     output_tokens: int
     streamed: bool
     status: int
+    cached_tokens: int = 0
+    """Of the input."""
+    reasoning_tokens: int = 0
+    """Of the output."""
+    images: int = 0
+    audio_ms: int = 0
+    """Heard."""
+    characters: int = 0
+    """Spoken."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -51,16 +61,35 @@ def plain(
     return Reply(head=head, pieces=(body,))
 
 
-def stream(pieces: Sequence[bytes], tail: bytes, *, headers: Sequence[tuple[str, str]] = ()) -> Reply:
+def stream(
+    pieces: Sequence[bytes],
+    tail: bytes,
+    *,
+    headers: Sequence[tuple[str, str]] = (),
+    content_type: bytes = EVENTS,
+) -> Reply:
     """Return an answer in chunks.
 
     Args:
         pieces: One chunk each.
         tail: The events that end the stream, one chunk.
         headers: Further header fields.
+        content_type: Of the whole.
     """
-    head = _head(200, EVENTS, [("cache-control", "no-cache"), *headers]) + b"transfer-encoding: chunked\r\n"
+    head = _head(200, content_type, [("cache-control", "no-cache"), *headers])
+    head += b"transfer-encoding: chunked\r\n"
     return Reply(head=head, pieces=(*map(_chunk, pieces), _chunk(tail) + LAST_CHUNK))
+
+
+def pace(reply: Reply, asked: Paced, behaviour: Behaviour, served: Served) -> Reply:
+    """Give an answer the pace that its model has or its client asked for."""
+    paced = msgspec.structs.replace(
+        reply,
+        served=served,
+        delay_ms=behaviour.delay_ms if asked.demo_delay_ms is None else asked.demo_delay_ms,
+        interval_ms=behaviour.interval_ms if asked.demo_interval_ms is None else asked.demo_interval_ms,
+    )
+    return cut_in_half(paced) if behaviour.cuts else paced
 
 
 def cut_in_half(reply: Reply) -> Reply:

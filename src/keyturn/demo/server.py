@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hmac
 import os
 import signal
 import socket
@@ -10,9 +9,9 @@ from email.utils import formatdate
 from pathlib import Path
 
 from keyturn import system
-from keyturn.demo import replies
 from keyturn.demo.answers import HEALTH, Answers
 from keyturn.demo.connection import Connection
+from keyturn.demo.guard import Guard
 from keyturn.demo.log import ServedLog
 from keyturn.demo.pacing import Pacer
 from keyturn.demo.replies import Reply, Served
@@ -25,6 +24,9 @@ KEPT_EACH = 1024 * 1024
 
 BACKLOG = 4096
 
+Asked = tuple[bytes, bytes, bytes, bool]
+"""Method, target, body, and whether the request says which version of Anthropic's API it means."""
+
 
 class DemoServer:
     """Serves ``Answers`` on a socket. Make it inside a running event loop."""
@@ -33,15 +35,15 @@ class DemoServer:
         """Get ready to serve.
 
         Args:
-            key: What ``Authorization: Bearer`` must hold; empty: anything goes.
+            key: What a request must bring, as its dialect does; empty: anything goes.
             log: File to append one JSON object to for each answer of a model.
         """
         self.pacer = Pacer(asyncio.get_running_loop())
         self.date = b""
-        self._authorization = f"Bearer {key}".encode() if key else b""
+        self._guard = Guard(key.encode()) if key else None
         self._log = ServedLog(log) if log is not None else None
         self._answers = Answers(created=int(system.now()))
-        self._kept: dict[tuple[bytes, bytes, bytes], Reply] = {}
+        self._kept: dict[Asked, Reply] = {}
         self._kept_bytes = 0
         self._open: set[Connection] = set()
         self._all_closed = asyncio.Event()
@@ -83,22 +85,21 @@ class DemoServer:
         for connection in list(self._open):
             connection.abort()
 
-    def prepare(self, method: bytes, target: bytes, body: bytes, authorization: bytes) -> Reply:
+    def prepare(self, method: bytes, target: bytes, body: bytes, headers: dict[bytes, bytes]) -> Reply:
         """Return the answer to a request, or the refusal of its credential."""
-        if (
-            self._authorization
-            and not hmac.compare_digest(authorization, self._authorization)
-            and target != HEALTH
-        ):
-            return replies.error(401, "Incorrect API key provided.", code="invalid_api_key")
-        asked = (method, target, body)
+        version = b"anthropic-version" in headers
+        if self._guard is not None and target != HEALTH:
+            refused = self._guard.check(target, headers, anthropic_version=version)
+            if refused is not None:
+                return refused
+        asked = (method, target, body, version)
         reply = self._kept.get(asked)
         if reply is None:
-            reply = self._answers.prepare(method, target, body)
+            reply = self._answers.prepare(method, target, body, anthropic_version=version)
             self._keep(asked, reply, len(body) + reply.size())
         return reply
 
-    def _keep(self, asked: tuple[bytes, bytes, bytes], reply: Reply, size: int) -> None:
+    def _keep(self, asked: Asked, reply: Reply, size: int) -> None:
         if size > KEPT_EACH:
             return
         if self._kept_bytes + size > KEPT_BYTES:

@@ -10,7 +10,7 @@ from keyturn.providers.catalog import PROVIDERS
 from keyturn.providers.provider import Provider
 from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import owner
-from keyturn.services.demo_models import DEMO, demo_models, demo_upstream
+from keyturn.services.demo_models import UPSTREAMS, demo_models, demo_upstream
 from keyturn.services.issuing import mint
 from keyturn.services.key_terms import NewKey
 from keyturn.services.upstreams import facts
@@ -91,14 +91,16 @@ async def add_demo(store: Store) -> None:
         if milestones.DEMO_ADDED in await milestones.reached(connection):
             return
         await milestones.reach(connection, milestones.DEMO_ADDED, now_ms=now_ms)
-        if await upstreams.get(connection, DEMO) is not None:
-            structlog.get_logger().warning(
-                "there is an upstream of the name 'demo': the built-in one is left out"
-            )
-            return
-        demo = demo_upstream(system.new_id(ids.UPSTREAM), now_ms=now_ms)
-        await upstreams.add(connection, demo)
-        await note(connection, FIRST_START, "upstream.add", DEMO, after=facts(demo))
+        for name in UPSTREAMS:
+            if await upstreams.get(connection, name) is not None:
+                structlog.get_logger().warning(
+                    f"there is an upstream of the name '{name}': the built-in one is left out"
+                )
+                return
+        for name in UPSTREAMS:
+            demo = demo_upstream(system.new_id(ids.UPSTREAM), name, now_ms=now_ms)
+            await upstreams.add(connection, demo)
+            await note(connection, FIRST_START, "upstream.add", name, after=facts(demo))
         taken = {model.name for model in await models.everything(connection)}
         await models.put(
             connection, [model for model in demo_models(now_ms=now_ms) if model.name not in taken]

@@ -1,5 +1,7 @@
 """What workers need to know beside keys: where each model goes, and how to get there."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 import structlog
 
@@ -108,7 +110,8 @@ class Configuration:
         if base_url == DEMO_URL:
             if not self._demo_port:
                 return None
-            base_url = f"http://127.0.0.1:{self._demo_port}/v1"
+            root = urlsplit(PROVIDERS[stored.provider].base_url).path or "/v1"
+            base_url = f"http://127.0.0.1:{self._demo_port}{root}"
         credentials = self._opened(stored)
         if credentials and PROVIDERS[stored.provider].exchanges:
             credentials = tuple(filter(None, map(self.tokens.held, credentials))) or None

@@ -63,7 +63,7 @@ def test_an_answer_ends_before_the_first_stop_text() -> None:
     """Clients never see their stop text; an empty one stops nothing."""
     passage = prose.finish("one two three four", limit=None, stops=["", "four", "three"])
 
-    assert passage == prose.Passage("one two ", 2, cut_short=False)
+    assert passage == prose.Passage("one two ", 2, cut_short=False, stop="three")
 
 
 @pytest.mark.parametrize("text", ["one two three", ""])

@@ -9,6 +9,7 @@ from keyturn.domain import verifier
 from keyturn.domain.secret import Secret
 from keyturn.services import bootstrap
 from keyturn.services.configuration import Configuration, Known
+from keyturn.services.demo_models import UPSTREAMS
 from keyturn.services.lookup import Lookup
 from keyturn.store import upstreams
 from keyturn.store.engine import Store
@@ -123,7 +124,11 @@ async def test_the_demo_is_added_once_and_reached_where_it_listens(store: Store,
     known = await Configuration(store, vault, demo_port=4711, rules=RULES).read()
     models, found = known.models, known.upstreams
 
-    assert found["demo"].base_url == "http://127.0.0.1:4711/v1"
+    assert {name: (one.provider, one.base_url) for name, one in found.items()} == {
+        "demo": ("compatible", "http://127.0.0.1:4711/v1"),
+        "demo-anthropic": ("anthropic", "http://127.0.0.1:4711/v1"),
+        "demo-gemini": ("gemini", "http://127.0.0.1:4711/v1beta"),
+    }
     assert {name: models[name].model for name in ("gpt-4o", "gpt-4", "davinci-codex", "echo")} == {
         "gpt-4o": "demo-chat",
         "gpt-4": "demo-chat",
@@ -147,7 +152,8 @@ async def test_a_removed_demo_does_not_come_back(store: Store, vault: Vault) -> 
     """Whoever removed it wants it gone."""
     await bootstrap.add_demo(store)
     async with store.writing() as connection:
-        await upstreams.remove(connection, "demo")
+        for name in UPSTREAMS:
+            await upstreams.remove(connection, name)
 
     await bootstrap.add_demo(store)
 
