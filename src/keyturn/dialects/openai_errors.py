@@ -53,6 +53,7 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.BODY_TOO_LARGE: (INVALID, "body_too_large"),
     Reason.REQUEST_TIMEOUT: (INVALID, "request_timeout"),
     Reason.EXPECTATION_FAILED: (INVALID, "expectation_failed"),
+    Reason.UPGRADE_REQUIRED: (INVALID, "upgrade_required"),
     Reason.LOOPBACK_ONLY: (PERMISSION, "loopback_only"),
     Reason.AUTH_UNAVAILABLE: (API, "auth_unavailable"),
     Reason.CONTROL_UNAVAILABLE: (API, "control_unavailable"),

@@ -20,7 +20,7 @@ CHECKS: tuple[tuple[str, frozenset[Reason]], ...] = (
             }
         ),
     ),
-    ("path", frozenset({Reason.PATH_NOT_FOUND, Reason.METHOD_NOT_ALLOWED})),
+    ("path", frozenset({Reason.PATH_NOT_FOUND, Reason.METHOD_NOT_ALLOWED, Reason.UPGRADE_REQUIRED})),
     (
         "credential found",
         frozenset({Reason.MISSING_API_KEY, Reason.MULTIPLE_CREDENTIALS, Reason.LOCATION_NOT_ALLOWED}),

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     BODY_TOO_LARGE = "body_too_large"
     REQUEST_TIMEOUT = "request_timeout"
     EXPECTATION_FAILED = "expectation_failed"
+    UPGRADE_REQUIRED = "upgrade_required"
     LOOPBACK_ONLY = "loopback_only"
     # From here on it is not the caller's doing.
     AUTH_UNAVAILABLE = "auth_unavailable"
@@ -223,6 +224,7 @@ RULES: dict[Reason, Rule] = {
     Reason.BODY_TOO_LARGE: Rule(413, _C, "The request body is too large", None, True),
     Reason.REQUEST_TIMEOUT: Rule(408, _C, "The request did not arrive in time"),
     Reason.EXPECTATION_FAILED: Rule(417, _C, "Only 'Expect: 100-continue' can be met", None, True),
+    Reason.UPGRADE_REQUIRED: Rule(426, _C, "This path speaks WebSocket, version 13", None, True),
     Reason.LOOPBACK_ONLY: Rule(403, _C, "This path is answered on the machine itself only", None, True),
     Reason.AUTH_UNAVAILABLE: Rule(503, _O, "API keys can't be checked at the moment", retry_after_s=1),
     Reason.CONTROL_UNAVAILABLE: Rule(

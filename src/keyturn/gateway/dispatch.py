@@ -13,6 +13,7 @@ from keyturn.gateway.models_list import ModelsList
 from keyturn.gateway.once import HEADER, OnceExchange
 from keyturn.gateway.paths import OPERATIONS, Operation
 from keyturn.gateway.plane import Plane
+from keyturn.gateway.realtime import Realtime
 from keyturn.gateway.refused import shown, unread
 from keyturn.gateway.request import Request
 
@@ -23,6 +24,7 @@ _KINDS: dict[int, type[Admission]] = {
     paths.GENERATE: Exchange,
     paths.COUNT: CountExchange,
     paths.MODELS: ModelsList,
+    paths.REALTIME: Realtime,
 }
 """What handles a request, by how it is carried."""
 _ONCE: dict[int, type[OnceExchange]] = {

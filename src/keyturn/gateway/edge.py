@@ -112,6 +112,7 @@ class Connection(RequestReader):
         "_paused",
         "_queue",
         "_stalled_since",
+        "_take",
         "_timed",
         "_transport",
         "current",
@@ -128,8 +129,8 @@ class Connection(RequestReader):
         self._paused = self._feeding = False
         self._stalled_since = 0.0
         self._only: Request | None = None
-        self._timed: dict[bytes, bytes] | None = None
-        """The headers, perhaps still coming, of the head whose clock runs."""
+        self._take: Callable[[bytes], None] | None = None  # gets what comes from a client that has left HTTP
+        self._timed: dict[bytes, bytes] | None = None  # headers of the head whose clock runs
 
     # ── called by the transport ─────────────────────────────────────────────
 
@@ -170,7 +171,7 @@ class Connection(RequestReader):
         request, self.current = self.current, None
         self._queue = None
         self._held = b""
-        self._parser = None
+        self._parser = self._take = None
         if request is not None and request.handling is not None:
             request.handling.client_left()
 
@@ -212,6 +213,8 @@ class Connection(RequestReader):
         self._feeding = True
         self.feed(data)
         self._feeding = False
+        if self.switching:
+            self._hold(self.beyond)
         only, self._only = self._only, None
         if self.phase != IDLE:
             self._give_time()
@@ -233,18 +236,36 @@ class Connection(RequestReader):
         self.phase = IDLE
         self._deadline = self._loop.time() + self._settings.idle_timeout_s
         self._address = preamble.address or self._address
-        # The peer only carries bytes. Headers are believed if who sent them is a proxy, too.
-        self.proxied = self._edge.proxies.trusts(preamble.address)
+        self.proxied = self._edge.proxies.trusts(preamble.address)  # the peer only carries bytes
         if len(data) > preamble.length:
             self.data_received(data[preamble.length :])
 
     def _hold(self, data: bytes) -> None:
-        if self.phase == LINGER:
-            return
-        self._held += data
-        if len(self._held) > HELD_LIMIT and not self._paused:
+        if self._take is not None:
+            self._take(data)
+        elif self.phase != LINGER:
+            self._held += data
+            if len(self._held) > HELD_LIMIT:
+                self.pause()
+
+    def switch(self, take: Callable[[bytes], None]) -> None:
+        """Give what the client sends from here on to ``take``, and what is held already."""
+        self._take = take
+        held, self._held = self._held, b""
+        self.resume()
+        take(held)
+
+    def pause(self) -> None:
+        """Stop reading what the client sends."""
+        if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
 
     def _give_time(self) -> None:
         """Start the clock of what has not arrived whole, when its turn comes; what comes in one read never needs one."""
@@ -328,9 +349,7 @@ class Connection(RequestReader):
                 self._refuse_and_linger(self.refusal)
             elif self._held:
                 data, self._held = self._held, b""
-                if self._paused:
-                    self._paused = False
-                    self._transport.resume_reading()
+                self.resume()
                 self.data_received(data)
             else:
                 self._give_time()
@@ -345,11 +364,10 @@ class Connection(RequestReader):
     def _linger(self) -> None:
         self.phase = LINGER
         self._held = b""
-        self._queue = None
+        self._queue = self._take = None
         if self._transport.is_closing():
             return
-        if self._paused:
-            self._transport.resume_reading()
+        self.resume()
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self._deadline = self._loop.time() + LINGER_S

@@ -9,7 +9,8 @@ import msgspec
 
 from keyturn.domain import key_text
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.schemes import headers as header_scheme, query as query_scheme
+from keyturn.gateway.paths import WEBSOCKETS
+from keyturn.schemes import headers as header_scheme, query as query_scheme, subprotocol
 from keyturn.schemes.presented import Presented
 
 
@@ -39,6 +40,8 @@ def credential(
         found += [
             one for name, value in repeated for one in header_scheme.read({name: value}, places.headers)
         ]
+    if subprotocol.HEADER in headers and path in WEBSOCKETS:
+        found += subprotocol.read(headers[subprotocol.HEADER])[0]
     if query:
         in_query, query = query_scheme.read(query, query_scheme.names_at(path))
         found += in_query

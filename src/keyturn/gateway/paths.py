@@ -90,6 +90,8 @@ OPERATIONS: dict[bytes, Operation] = {
     b"/readyz": Operation("ready", _GET, READY, dialect=Dialect.ENVELOPE),
 }
 
+WEBSOCKETS = frozenset(path for path, one in OPERATIONS.items() if one.shape == REALTIME)
+"""Paths at which the offer of a WebSocket is taken up."""
 ENGINE_OPERATION = Operation("completions", _POST, ENGINE)
 GEMINI_MODEL_OPERATION = Operation("models", _GET, MODELS, _GEMINI)
 GEMINI_METHODS = {

@@ -3,6 +3,7 @@
 import math
 import ssl
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import structlog
@@ -171,6 +172,16 @@ class Route:
         return Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters)
 
 
+class Session(Protocol):
+    """A WebSocket with two ends, as the plane sees it."""
+
+    def sweep(self) -> None:
+        """Let time pass."""
+
+    def go_away(self) -> None:
+        """End: the worker does."""
+
+
 class Plane:
     """The state of one worker's data plane."""
 
@@ -217,10 +228,12 @@ class Plane:
         self.bodies = Bodies(send)
         self.uses = Uses(journal)
         self.refusals = Refusals(journal)
+        self.sessions: set[Session] = set()
+        """WebSockets that stand."""
         self.open_streams = 0
         self.ready = False
         self._settings = settings.relay
-        self._tasks = tasks
+        self.tasks = tasks
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._tls: ssl.SSLContext | None = None
         self.control = Pool(
@@ -293,7 +306,7 @@ class Plane:
             proxy=proxy_for(upstream.base_url, self._settings),
         )
         who = PROVIDERS.get(upstream.provider, COMPATIBLE)
-        return Pool(origin, self._settings, self._tasks, who.withheld)
+        return Pool(origin, self._settings, self.tasks, who.withheld)
 
     def report_failure(self, request_id: str, upstream: str, reason: Reason, detail: str) -> None:
         """Log what a provider did."""
@@ -312,8 +325,15 @@ class Plane:
         self.notices.flush()
         self.leases.sweep()
         self.attempts.sweep()
+        for session in list(self.sessions):
+            session.sweep()
         for pool in self._pools.values():
             pool.sweep(now)
+
+    def end_sessions(self) -> None:
+        """Tell those who have a WebSocket that this worker goes."""
+        for session in list(self.sessions):
+            session.go_away()
 
     def close(self) -> None:
         """Keep no connection."""

@@ -38,6 +38,19 @@ class Transmitter(Protocol):
         """Cut the connection, so that the client can't take what it has for a whole answer."""
 
 
+class Duplex(Transmitter, Protocol):
+    """The client's connection when it can leave HTTP."""
+
+    def switch(self, take: Callable[[bytes], None]) -> None:
+        """Give what the client sends from here on to ``take``; the answer that was written says 101."""
+
+    def pause(self) -> None:
+        """Stop reading what the client sends."""
+
+    def resume(self) -> None:
+        """Read on."""
+
+
 class Plan:
     """What is the same for every request with one head, worked out once.
 
@@ -101,3 +114,11 @@ class Request:
     received: float
     handling: Handling | None
     plan: Plan | None
+
+
+class Switching(Request):
+    """A request to go on in another protocol, the last on its connection: whoever answers 101 takes that over."""
+
+    __slots__ = ()
+
+    client: Duplex

@@ -3,7 +3,9 @@
 llhttp refuses bare CR and LF, conflicting or repeated lengths, bad chunk sizes, folded headers and control
 characters. What it lets through is refused here: HTTP/0.9 and 2.0 request lines, a missing, double or malformed
 Host, transfer codings other than chunked, too many or too large headers, bodies over the limit. Trailer fields
-are dropped: they are never headers. An offer to upgrade is declined by ignoring it (RFC 9110 7.8).
+are dropped: they are never headers. An offer to upgrade is declined by ignoring it (RFC 9110 7.8), but for that of a
+WebSocket where there is one: such a request is the last on its connection, whether it is taken up or refused, so that
+nothing behind it can be taken for a request.
 Source: RFC 9112.
 """
 
@@ -14,7 +16,8 @@ import httptools
 
 from keyturn.config.sections import Server
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.gateway.request import Request
+from keyturn.gateway.paths import WEBSOCKETS
+from keyturn.gateway.request import Request, Switching
 
 IDLE, HEAD, BODY, LINGER = range(4)
 """Waiting for a request, inside its head, inside its body, and no longer reading."""
@@ -37,6 +40,8 @@ class RequestReader:
         body_expected: The declared length of the body being read (0 for chunked).
         body_announced: Set by the owner once it has reacted to the head of the request being read.
         wants_continue: The client waits for ``100 Continue`` before it sends the body.
+        switching: The last request was one that leaves HTTP: nothing more is parsed.
+        beyond: What came behind it in the same read.
     """
 
     __slots__ = (
@@ -59,10 +64,12 @@ class RequestReader:
         "_settings",
         "_upgrading",
         "_url",
+        "beyond",
         "body_announced",
         "body_expected",
         "phase",
         "refusal",
+        "switching",
         "wants_continue",
     )
 
@@ -72,7 +79,8 @@ class RequestReader:
         self.phase = IDLE
         self.refusal: Refused | None = None
         self.body_expected = 0
-        self.body_announced = self.wants_continue = False
+        self.body_announced = self.wants_continue = self.switching = False
+        self.beyond = b""
         self._parser: Any = httptools.HttpRequestParser(self)
         self._upgrading = self._resuming = self._http_10 = False
         self._headers: dict[bytes, bytes] = {}
@@ -138,6 +146,9 @@ class RequestReader:
     def _decline_upgrades(self, rest: memoryview) -> None:
         """Read on as if no upgrade had been offered; what follows may offer one again."""
         while self.refusal is None:
+            if self.switching:
+                self.beyond = bytes(rest)
+                return
             if self._method == b"CONNECT":
                 self._refuse(Reason.METHOD_NOT_ALLOWED, "Keyturn is not a forward proxy")
                 return
@@ -280,7 +291,7 @@ class RequestReader:
 
     def on_message_complete(self) -> None:
         """Hand the request on."""
-        if self._upgrading or self.refusal is not None:
+        if self.refusal is not None or (self._upgrading and not self._switches()):
             return
         target = self._url
         if target[:1] != b"/":
@@ -291,7 +302,7 @@ class RequestReader:
         self._head_unsure = (
             self._head_length
         )  # what has been read may reach into the next head, who knows how far
-        request = Request()
+        request = Switching() if self.switching else Request()
         request.method = self._method
         if b"?" in target:
             request.path, _, request.query = target.partition(b"?")
@@ -312,9 +323,24 @@ class RequestReader:
             self._resuming = False
             close = self._http_10 or b"close" in self._headers.get(b"connection", b"").lower()
             request.keep_alive = not close
+        elif self.switching:
+            request.keep_alive = False
         else:
             request.keep_alive = not self._http_10 and self._parser.should_keep_alive()
         self.completed(request)
+
+    def _switches(self) -> bool:
+        """Say whether the offer to upgrade is one that is taken up."""
+        headers = self._headers
+        self.switching = (
+            self._method == b"GET"
+            and not self._http_10
+            and self.path in WEBSOCKETS
+            and headers[b"upgrade"].strip().lower() == b"websocket"
+            and b"content-length" not in headers
+            and b"transfer-encoding" not in headers
+        )
+        return self.switching
 
     def _origin_form(self, target: bytes) -> bytes:
         """Return path and query of a target in another form (RFC 9112 3.2); empty after a refusal."""

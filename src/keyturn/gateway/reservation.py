@@ -74,7 +74,7 @@ class Reservation(Booking):
             most = self.route.output_cap or DEFAULT_OUTPUT_TOKENS
             cap = min(most, DEFAULT_OUTPUT_TOKENS) if call.stream else most
         self.cap = made = cap * call.answers if self.operation.writes else 0
-        self.length = length = len(self.request.body)
+        self.length = length = self.request_length()
         self.input_estimate = read = -(-length // BYTES_PER_TOKEN)
         self.expected = expected = call.expected
         if expected is not None:
@@ -91,6 +91,10 @@ class Reservation(Booking):
         self.allowance = allowance = self.plane.leases.of(self.key, self.model)
         if not self._take(allowance):
             self._ask(allowance)
+
+    def request_length(self) -> int:
+        """Return how many bytes the provider has to read, as far as one can tell."""
+        return len(self.request.body)
 
     def _try(self) -> None:
         """Try again, with whatever the key's limits are by now."""

@@ -22,6 +22,7 @@ from keyturn.providers.provider import NATIVE, TRANSLATED, UNCHANGED, BodyChange
 _STREAMED = frozenset({Codec.OPENAI_CHAT, Codec.OPENAI_COMPLETIONS})
 """Codecs in which a stream has to be asked for its usage."""
 
+_METHODS = {Codec.OPENAI_REALTIME: "GET"}
 _ACCEPT = frozenset({b"accept"})
 _DEFAULT_CAP = 4096
 """What Anthropic is asked for at most where neither the client nor anybody else has said how much."""
@@ -91,7 +92,7 @@ class Way:
         lines = "".join(f"{name}: {value}\r\n" for name, value in [("host", url.netloc), *headers])
         self.who, self.upstream = who, upstream
         self.url = upstream.base_url + path
-        self.start = f"POST {url.path}{path}".encode()
+        self.start = f"{_METHODS.get(codec, 'POST')} {url.path}{path}".encode()
         self.rest = f" HTTP/1.1\r\n{lines}".encode()
         self.client, self.provider = NATIVE[operation.name], codec
         self.passes = self.client is codec

@@ -79,6 +79,7 @@ class Worker:
         edge.drain(loop.time())
         await self._drained(edge, plane)
         plane.attempts.close()
+        plane.end_sessions()
         plane.leases.surrender()
         client.send(plane.counters.message({}))
         await asyncio.sleep(0)

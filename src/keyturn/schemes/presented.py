@@ -8,4 +8,5 @@ class Presented(msgspec.Struct, frozen=True):
 
     text: bytes
     location: str
-    """``authorization``, ``x-api-key``, ``api-key``, ``x-goog-api-key``, ``basic``, ``query`` or ``body``."""
+    """``authorization``, ``x-api-key``, ``api-key``, ``x-goog-api-key``, ``basic``,
+    ``sec-websocket-protocol``, ``query`` or ``body``."""

@@ -4,7 +4,7 @@ import pytest
 
 from keyturn.config.sections import Server
 from keyturn.domain.refusals import Reason
-from keyturn.gateway.request import Request
+from keyturn.gateway.request import Request, Switching
 from keyturn.gateway.request_reader import BODY, HEAD, IDLE, LINGER, METHODS, RequestReader
 from support.request_cases import CASES, CHUNKED, GET, PLAIN, POST, Case, Reader, fed, head
 
@@ -191,3 +191,37 @@ def test_a_reader_alone_does_nothing_with_a_request() -> None:
     """What becomes of it is the connection's business."""
     with pytest.raises(NotImplementedError):
         RequestReader(Server()).completed(Request())
+
+
+OFFER = ("Connection: Upgrade", "Upgrade: WebSocket")
+REALTIME = "GET /v1/realtime?model=m HTTP/1.1"
+
+
+def test_nothing_behind_the_offer_of_a_websocket_is_read() -> None:
+    """What follows is for the other protocol, or for nobody: never a request."""
+    reader = fed(PLAIN + head(REALTIME, *OFFER) + PLAIN)
+
+    assert [(type(one), one.keep_alive) for one in reader.requests] == [(Request, True), (Switching, False)]
+    assert reader.beyond == PLAIN
+    assert reader.switching
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        head("POST /v1/realtime HTTP/1.1", *OFFER),
+        head("GET /v1/realtime HTTP/1.0", *OFFER),
+        head("GET /v1/models HTTP/1.1", *OFFER),
+        head("GET /v1/realtime HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket, h2c"),
+        head("GET /v1/realtime HTTP/1.1", *OFFER, "Content-Length: 0"),
+        head("GET /v1/realtime HTTP/1.1", *OFFER, CHUNKED) + b"0\r\n\r\n",
+        head("GET /v1/realtime HTTP/1.1", "Upgrade: websocket"),
+    ],
+)
+def test_every_other_offer_is_declined(data: bytes) -> None:
+    """The request is one as if nothing had been offered, and so is the next."""
+    reader = fed(data + PLAIN)
+
+    assert [type(one) for one in reader.requests][:1] == [Request]
+    assert not reader.switching
+    assert reader.beyond == b""
