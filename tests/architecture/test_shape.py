@@ -80,7 +80,7 @@ def test_every_unit_test_mirrors_a_module() -> None:
     orphans = []
     for path in unit.rglob("test_*.py"):
         inside = path.relative_to(unit)
-        home = ROOT if inside.parts[0] == "bench" else SOURCE
+        home = {"bench": ROOT, "support": ROOT / "tests"}.get(inside.parts[0], SOURCE)
         if (
             inside.parts[0] != "docs"
             and not (home / inside.parent / (path.stem.removeprefix("test_") + ".py")).is_file()

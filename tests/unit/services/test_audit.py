@@ -14,6 +14,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services import checkpoints
 from keyturn.services.audit import CHECKPOINT_EVERY, REFUSALS_A_MINUTE, REFUSED, Audit, note, verify
 from keyturn.services.checkpoints import Checkpoint
+from keyturn.services.demo_models import UPSTREAMS
 from keyturn.services.models import ModelChange, Models
 from keyturn.services.upstreams import Upstreams
 from keyturn.store.audit import AuditFilter
@@ -242,15 +243,16 @@ async def test_models_and_upstreams_leave_entries(
     entries = list(entries_in(furnished.path))
 
     assert [(one.actor, one.action, one.target) for one in entries[1:]] == [
-        ("first start", "upstream.add", "demo"),
+        *(("first start", "upstream.add", name) for name in UPSTREAMS),
         ("operator", "model.add", "fast"),
         ("operator", "model.edit", "fast"),
         ("operator", "model.remove", "fast"),
         ("operator", "upstream.remove", "demo"),
     ]
     assert (entries[0].actor, entries[0].action) == ("first start", "node.first_start")
-    assert '"upstream_model":"demo-chat"' in entries[3].before
-    assert '"upstream_model":"echo"' in entries[3].after
+    edited = entries[2 + len(UPSTREAMS)]
+    assert '"upstream_model":"demo-chat"' in edited.before
+    assert '"upstream_model":"echo"' in edited.after
     assert verify(entries).problem is None
 
 

@@ -11,6 +11,7 @@ from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.configuration import Configuration
+from keyturn.services.demo_models import UPSTREAMS
 from keyturn.services.models import ModelChange, Models
 from keyturn.services.probe import probe
 from keyturn.services.upstreams import Added, NewUpstream, Upstreams
@@ -140,7 +141,7 @@ async def test_removing_an_upstream_takes_its_models_along(
     assert removed.models == ["a", "alias"]
     assert workers.changes == [None]
     assert isinstance(again, Refused)
-    assert {model.stored.upstream for model in await models.everything()} == {"demo"}
+    assert {model.stored.upstream for model in await models.everything()} == set(UPSTREAMS)
 
 
 async def test_a_test_makes_a_real_call(upstreams: Upstreams) -> None:
