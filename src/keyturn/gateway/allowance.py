@@ -171,6 +171,11 @@ class Lease:
         self._epoch.policies += 1
 
 
+MUCH_LEFT, STILL_S = 10_000, 0.02
+"""Where so much is left of every limit, what is told of it may be so old: nobody sees the difference, and writing it down
+for every request of a busy key is the dearest part of its limits."""
+
+
 class Allowance:
     """The leases of one key for one model; empty when nothing limits it.
 
@@ -183,6 +188,8 @@ class Allowance:
     __slots__ = (
         "_epoch",
         "_leases_seen",
+        "_lines",
+        "_lines_until",
         "_pick",
         "_policies_seen",
         "_second",
@@ -207,7 +214,8 @@ class Allowance:
         self.brief = tuple(one for one in leases if one.bound.limit.window is Window.SECOND)
         self._shown = tuple(one for one in leases if not one.bound.limit.shadow)
         self._told: tuple[Lease, ...] = ()
-        self._template = b""
+        self._template = self._lines = b""
+        self._lines_until = 0.0
 
     def take(self, needs: Amounts, now: float) -> list[Lease] | None:
         """Take what a request needs from every lease, or nothing from any.
@@ -267,9 +275,11 @@ class Allowance:
         """Return the header lines that tell how much is left."""
         if not self._shown:
             return b""
+        if now < self._lines_until and self._policies_seen == self._epoch.policies:
+            return self._lines
         if self._second != int(now) or self._policies_seen != self._epoch.policies:
             self._prepare(now)
-        return self._template % tuple(
+        told = tuple(
             [
                 left // lease.unit
                 if (left := lease.spare + lease.left) > 0
@@ -277,6 +287,9 @@ class Allowance:
                 for lease in self._told
             ]
         )
+        self._lines = lines = self._template % told
+        self._lines_until = min(now + STILL_S, self._second + 1.0) if min(told) >= MUCH_LEFT else 0.0
+        return lines
 
     def _prepare(self, now: float) -> None:
         """Write the lines but for what is left: names, limits, and times, which are told to the second."""

@@ -10,7 +10,7 @@ from fakes.lease_line import needs
 from keyturn.domain.leases import Denial, Grant
 from keyturn.domain.limits import CREDIT, LARGEST, LARGEST_NANO_USD, Bound, Metric, Scope, Window
 from keyturn.domain.overuse import refused_by_limit
-from keyturn.gateway.allowance import Allowance, Epoch, Lease, duration
+from keyturn.gateway.allowance import MUCH_LEFT, STILL_S, Allowance, Epoch, Lease, duration
 from support.asking import bound, concurrency
 from support.structured_fields import Item, read_list
 
@@ -338,3 +338,30 @@ def test_the_reader_of_fields_is_strict(text: str) -> None:
     """A reader that takes anything proves nothing."""
     with pytest.raises(ValueError, match="at"):
         read_list(text)
+
+
+@pytest.mark.parametrize(("spare", "still"), [(MUCH_LEFT - 11, False), (MUCH_LEFT, True)])
+def test_what_is_told_may_stand_still_for_a_moment_where_much_is_left(spare: int, *, still: bool) -> None:
+    """A program that counts down to its last requests must be told each of them; one with millions need not be."""
+    lease = leased(bound(most=LARGEST))
+    allowance = together([lease])
+    lease.spare = spare
+
+    before = allowance.lines(NOW)
+    lease.left -= 1
+    at_once, later = allowance.lines(NOW + STILL_S / 2), allowance.lines(NOW + STILL_S * 1.5)
+
+    assert (at_once == before) is still
+    assert later != before
+
+
+def test_what_stood_still_does_not_outlive_a_changed_limit() -> None:
+    """Whoever has just lowered a limit must see it."""
+    lease = leased(bound(most=LARGEST))
+    lease.spare = MUCH_LEFT
+    allowance = together([lease])
+    allowance.lines(NOW)
+
+    lease.change(bound(most=50_000))
+
+    assert b"50000" in allowance.lines(NOW)
