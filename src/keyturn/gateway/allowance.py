@@ -271,11 +271,11 @@ class Allowance:
         self._until = min((lease.until for lease in self.leases), default=float("inf"))
         self.stamps = tuple([lease.stamp for lease in self.leases])
 
-    def lines(self, now: float) -> bytes:
-        """Return the header lines that tell how much is left."""
+    def lines(self, now: float, *, exactly: bool = False) -> bytes:
+        """Return the header lines that tell how much is left; ``exactly``: at this moment, however much that is."""
         if not self._shown:
             return b""
-        if now < self._lines_until and self._policies_seen == self._epoch.policies:
+        if now < self._lines_until and not exactly and self._policies_seen == self._epoch.policies:
             return self._lines
         if self._second != int(now) or self._policies_seen != self._epoch.policies:
             self._prepare(now)

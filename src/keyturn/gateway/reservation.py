@@ -159,7 +159,7 @@ class Reservation(Booking):
     def _refuse(self, lease: Lease, denial: Denial) -> None:
         now = system.monotonic()
         if self.allowance is not None:
-            self.extra += self.allowance.lines(now)
+            self.extra += self.allowance.lines(now, exactly=True)
         need = self.amounts[lease.metric]
         self.refuse(refused_by_limit(lease.bound, denial, need, now + self.plane.wall), self.key.id)
 

@@ -349,10 +349,23 @@ def test_what_is_told_may_stand_still_for_a_moment_where_much_is_left(spare: int
 
     before = allowance.lines(NOW)
     lease.left -= 1
-    at_once, later = allowance.lines(NOW + STILL_S / 2), allowance.lines(NOW + STILL_S * 1.5)
+    at_once = allowance.lines(NOW + STILL_S / 2)
+    exactly = allowance.lines(NOW + STILL_S / 2, exactly=True)
 
     assert (at_once == before) is still
-    assert later != before
+    assert exactly != before
+
+
+def test_what_stood_still_moves_on_after_its_moment() -> None:
+    """Twenty milliseconds, and never into the next second."""
+    lease = leased(bound(most=LARGEST))
+    lease.spare = MUCH_LEFT
+    allowance = together([lease])
+
+    before = allowance.lines(NOW)
+    lease.left -= 1
+
+    assert allowance.lines(NOW + STILL_S * 1.5) != before
 
 
 def test_what_stood_still_does_not_outlive_a_changed_limit() -> None:
