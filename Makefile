@@ -30,8 +30,10 @@ setup: $(RUNTIME) ## Create .venv with the keyturn command.
 serve: $(RUNTIME) ## Start a node with the demo upstream (ARGS="--port 9000" adds flags).
 	@exec $(BIN)/keyturn serve --demo $(ARGS)
 
+# Tests start hundreds of processes; where PYTHONDONTWRITEBYTECODE is set, each would compile all of the source.
 test: $(DEVELOP) $(SERVERS) ## Run all tests with coverage (ARGS="-k name" picks some).
 	@$(BIN)/coverage erase
+	@$(BIN)/python -m compileall -q src
 	@status=0; \
 	$(BIN)/python tests/support/all_tests.py $(ARGS) | tee .coverage-pytest.log || status=$$?; \
 	$(BIN)/coverage combine --quiet || status=1; \

@@ -15,6 +15,7 @@ import msgspec
 from keyturn.config.data_directory import DataDirectory
 from keyturn.config.sections import Auth, Metrics, Rotation, Settings
 from keyturn.node.child import Brief, Ready
+from support.node import NO_TLS
 
 DEADLINE_S = 20
 METRICS_TOKEN = "metrics-token"
@@ -130,5 +131,7 @@ def control_process(
 
 def _client(socket: Path) -> httpx.Client:
     return httpx.Client(
-        transport=httpx.HTTPTransport(uds=str(socket)), base_url="http://127.0.0.1:8080", timeout=DEADLINE_S
+        transport=httpx.HTTPTransport(uds=str(socket), verify=NO_TLS),
+        base_url="http://127.0.0.1:8080",
+        timeout=DEADLINE_S,
     )

@@ -34,7 +34,8 @@ _WIDTH = 80
 def run(arguments: Sequence[str]) -> tuple[int, str]:
     """Run pytest once and show what it says; return its exit status and its last line that is not empty."""
     last = ""
-    with subprocess.Popen((*COMMAND, *arguments), stdout=subprocess.PIPE, text=True) as process:
+    command = (*COMMAND, *arguments)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:

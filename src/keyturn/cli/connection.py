@@ -2,6 +2,7 @@
 
 import inspect
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -208,7 +209,8 @@ def connect(loaded: Loaded, url: str | None = None, key: str | None = None) -> I
             "or say where it is with --data or --url"
         )
         _knock(path, absent)
-        transport = httpx.HTTPTransport(uds=str(path))
+        # There is no TLS on a socket of this machine, and reading the certificate authorities takes as long as the call.
+        transport = httpx.HTTPTransport(uds=str(path), verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         with httpx.Client(
             transport=transport, base_url="http://keyturn", timeout=TIMEOUT_S, trust_env=False
         ) as http:

@@ -1,7 +1,6 @@
 """The search in lists of keys finds what reading every text would find."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 from sqlalchemy import insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from fakes.databases import Databases
 from keyturn.domain import ids
 from keyturn.store import keys, tables
 from keyturn.store.engine import Store, open_store
@@ -51,19 +51,17 @@ def _plain(value: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def searched(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Path:
     """A database with a project."""
-    path = tmp_path_factory.mktemp("searched") / "keyturn.db"
-    shutil.copy(empty_database, path)
+    store = databases.open(tmp_path_factory.mktemp("searched") / "keyturn.db")
 
     async def prepare() -> None:
-        store = await open_store(path)
         async with store.writing() as connection:
             await _project(connection)
         await store.close()
 
     asyncio.run(prepare())
-    return path
+    return store.path
 
 
 @settings(max_examples=60, deadline=None)
