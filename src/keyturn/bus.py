@@ -39,7 +39,16 @@ class Upstream(msgspec.Struct, frozen=True):
     provider: str = "compatible"
     """A name of ``providers.catalog``: says how the credential is shown, and in which dialects it is asked."""
     credentials: tuple[str, ...] = ()
-    """All of them, to be taken in turns."""
+    """All of them; the next is used when one is refused or used up."""
+    max_concurrency: int = 0
+    """Requests under way there, of all workers together; 0: as many as come."""
+    requests_per_minute: int = 0
+    """Of all workers together; 0: as many as come."""
+
+    @property
+    def every_credential(self) -> tuple[str, ...]:
+        """All of them, one at least: an empty one where none is needed."""
+        return self.credentials or (self.credential,)
 
 
 class Hello(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -154,6 +163,8 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """Where credentials are accepted: ``header``, ``query``, ``body``."""
     foreign_shapes: frozenset[tuple[str, int]] = frozenset()
     """Prefix and length of imported secrets: such texts are looked up beside our own."""
+    others: dict[str, tuple[Target, ...]] = {}
+    """The further targets of models that have several."""
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True, tag=17):

@@ -27,6 +27,10 @@ now_ns = time.time_ns
 """Nanoseconds since 1970 UTC."""
 
 
+draw = secrets.SystemRandom().random
+"""Returns a number from 0 up to 1 by lot."""
+
+
 def now_ms() -> int:
     """Return milliseconds since 1970 UTC."""
     return time.time_ns() // 1_000_000

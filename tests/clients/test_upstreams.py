@@ -36,7 +36,7 @@ def test_a_local_server_becomes_an_upstream_and_goes_again(node: Node) -> None:
     assert upstream["has_credential"] is True
     assert "local/echo" in upstream["models"]
     assert PROVIDER_KEY not in json.dumps(upstream)
-    assert re.search(r"local answered in \d+ ms: 8 models", tested)
+    assert re.search(r"local answered in \d+ ms: 14 models", tested)
     assert answer.json()["choices"][0]["message"]["content"] == "hi"
     assert (story["upstream"], story["upstream_model"]) == ("local", "echo")
     assert again.returncode == 1
@@ -168,7 +168,7 @@ def test_the_credential_in_the_environment_makes_an_upstream_at_the_first_start(
     assert PROVIDER_KEY.encode() not in asked
     assert upstream["base_url"] == "https://api.openai.com/v1"
     assert upstream["has_credential"] is True
-    assert kept == ["demo", "openai"]
+    assert kept == ["demo", "demo-anthropic", "demo-gemini", "openai"]
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert PROVIDER_KEY.encode() not in path.read_bytes(), path

@@ -35,7 +35,7 @@ CALLS = {
     "/api/v1/users/{user_id}/resume": {"post"},
     "/api/v1/providers": {"get"},
     "/api/v1/upstreams": {"get", "post"},
-    "/api/v1/upstreams/{name}": {"delete"},
+    "/api/v1/upstreams/{name}": {"patch", "delete"},
     "/api/v1/upstreams/{name}/test": {"post"},
     "/api/v1/prices": {"get", "post"},
     "/api/v1/prices/rerate": {"post"},

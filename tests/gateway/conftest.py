@@ -10,6 +10,7 @@ from fakes.authority import Authority, found
 from fakes.origin import Origin, origin_server
 from fakes.proxy import ESTABLISHED, Proxy, proxy_server
 from gateway.providers import MODEL, connect, rename, unharmed
+from gateway.routed import Pair
 from support.node import Node
 from support.wire import call
 
@@ -24,6 +25,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         "server__max_headers": "50",
         "server__head_timeout_s": "1.0",
         "server__body_timeout_s": "1.0",
+        "routing__retries": "0",
     }
     with unharmed(Node(folder, workers=2, **small)) as node:
         yield node
@@ -86,6 +88,7 @@ def relay_node(
         "relay__connect_timeout_s": "1.0",
         "relay__first_byte_timeout_s": "2.5",
         "relay__idle_timeout_s": "1.0",
+        "routing__retries": "0",
     }
     node = Node(tmp_path_factory.mktemp("relay"), workers=1, demo=False, **impatient)
     node.environment |= {
@@ -136,3 +139,36 @@ def secure(connected_secure: Origin) -> Origin:
     connected_secure.forget()
     connected_secure.hang_up()
     return connected_secure
+
+
+# ── two providers behind one name ───────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def routed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node of one worker that waits little and forgives soon."""
+    hasty: dict[str, Any] = {
+        "routing__back_off_s": "0.05",
+        "routing__cool_down_s": "0.6",
+        "routing__deadline_s": "4",
+        "routing__longest_wait_s": "1",
+        "relay__connect_timeout_s": "1.0",
+        "relay__first_byte_timeout_s": "1.5",
+    }
+    with unharmed(Node(tmp_path_factory.mktemp("routed"), workers=1, demo=True, **hasty)) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
+def origins() -> Iterator[tuple[Origin, Origin]]:
+    """Two providers for all tests."""
+    with origin_server() as first, origin_server() as second:
+        yield first, second
+
+
+@pytest.fixture
+def pair(routed: Node, origins: tuple[Origin, Origin]) -> Pair:
+    """Two providers without a past."""
+    for one in origins:
+        one.forget()
+    return Pair(routed, *origins)

@@ -37,7 +37,7 @@ def connected(
     tmp_path_factory: pytest.TempPathFactory, upstream: DemoUpstream
 ) -> Iterator[tuple[Node, Origin]]:
     """A node with that provider, priced, and with one that does what a test says."""
-    node = Node(tmp_path_factory.mktemp("node"), workers=2, demo=False)
+    node = Node(tmp_path_factory.mktemp("node"), workers=2, demo=False, routing__retries="0")
     with unharmed(node), origin_server() as origin:
         node.manage("POST", "/api/v1/upstreams", body={"name": "provider", "base_url": upstream.url})
         connect(node, "origin", origin, MODEL)

@@ -31,8 +31,7 @@ DIAL = (
     "Sec-WebSocket-Version: 13",
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 )
-ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""What RFC 6455 1.3 says is the answer to that key."""
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # what RFC 6455 1.3 says is the answer to that key
 
 
 @pytest.fixture(scope="session")
@@ -108,6 +107,15 @@ def test_a_session_reaches_the_provider_and_each_response_is_charged(node: Node,
     noted = until(lambda: node.manage("GET", path)["data"], what="the response in the log")
     assert (noted["input_tokens"], noted["output_tokens"], noted["cached_tokens"]) == (132, 121, 64)
     assert (noted["operation"], noted["usage_source"], noted["status"]) == ("realtime", "reported", 200)
+
+
+def test_a_session_goes_to_the_first_target_that_can_hold_one(node: Node, voice: Origin) -> None:
+    """A provider without a realtime API may run the same model for other calls."""
+    first, then = {"upstream": "voiceless"}, {"upstream": "voice", "model": MODEL, "priority": 1}
+    node.manage("POST", "/api/v1/models", body={"name": "several", "targets": [first, then]})
+    voice.arrange(*plays(answers_each))
+    with dialled(node, hello=handshake(node.key, model="several")) as (_client, head):
+        assert value(head, "x-keyturn-target") == [f"voice/{MODEL}"]
 
 
 def test_a_page_shows_its_key_as_a_protocol_and_nobody_else_sees_it(node: Node, voice: Origin) -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from fakes.origin import Origin, hangs_up, origin_server, plain, waits_for, watches_it_leave
+from gateway.messages import ENDED, MESSAGE, STARTED, word
 from gateway.pieces import CHUNKED, SSE, chunk
 from gateway.providers import MODEL, UPSTREAM_SECRET
 from support.conversations import HELLO
@@ -16,36 +17,11 @@ from support.node import Node, until
 from support.wire import CHAT, Wire, request
 
 CLAUDE, BARD, PLAIN = "claude-model", "gemini-model", "plain-model"
-MESSAGE = (
-    b'{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Good day"}],'
-    b'"stop_reason":"end_turn","stop_sequence":null,'
-    b'"usage":{"input_tokens":7,"cache_read_input_tokens":5,"cache_creation_input_tokens":2,"output_tokens":3}}'
-)
-STARTED = (
-    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant",'
-    b'"model":"claude-x","content":[],"stop_reason":null,"stop_sequence":null,'
-    b'"usage":{"input_tokens":7,"cache_read_input_tokens":5,"output_tokens":1}}}\n\n'
-    b'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n'
-)
-ENDED = (
-    b'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'
-    b'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},'
-    b'"usage":{"output_tokens":4}}\n\n'
-    b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
-)
 CONTENT = (
     b'{"candidates":[{"content":{"role":"model","parts":[{"text":"Servus"}]},"finishReason":"STOP","index":0}],'
     b'"usageMetadata":{"promptTokenCount":6,"candidatesTokenCount":2,"thoughtsTokenCount":3,"totalTokenCount":11},'
     b'"modelVersion":"gemini-x","responseId":"r1"}'
 )
-
-
-def word(text: str) -> bytes:
-    """Return an event of Anthropic's with a word."""
-    delta = msgspec.json.encode(
-        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-    )
-    return b"event: content_block_delta\ndata: " + delta + b"\n\n"
 
 
 @pytest.fixture(scope="session")

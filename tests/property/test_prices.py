@@ -8,7 +8,7 @@ from typing import cast
 import msgspec
 from hypothesis import given, settings, strategies as st
 
-from keyturn.bus import Upstream
+from keyturn import bus
 from keyturn.domain.models import Target
 from keyturn.domain.prices import (
     Price,
@@ -21,8 +21,9 @@ from keyturn.domain.prices import (
     version_at,
 )
 from keyturn.domain.usage import Usage
-from keyturn.gateway.plane import Route
 from keyturn.gateway.relay import Pool
+from keyturn.gateway.route import Route
+from keyturn.gateway.routing import Standing, UpstreamState
 
 NANO = st.integers(0, 10**15)
 MAYBE = st.none() | NANO
@@ -103,7 +104,8 @@ def test_a_part_beyond_the_whole_costs_no_more_than_the_whole(
 def test_the_data_plane_charges_what_the_domain_says(price: Price | None, usage: Usage) -> None:
     """It has a faster copy of the sum."""
     version = None if price is None else PriceVersion("prc_1", "m", price)
-    route = Route(Target("demo", "m"), cast("Pool", None), Upstream("demo", "http://h"), version)
+    state = UpstreamState(bus.Upstream("demo", "http://127.0.0.1:1/v1"), 1)
+    route = Route(Target("demo", "m"), cast("Pool", None), state, Standing(), version)
     tokens = msgspec.structs.replace(usage, images=0, audio_ms=0, characters=0)
     units = Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters)
 
@@ -119,8 +121,8 @@ def test_the_data_plane_charges_what_the_domain_says(price: Price | None, usage:
     ceiling = route.ceiling(usage.input_tokens, usage.output_tokens)
     assert cost <= ceiling
     assert route.cost_of(usage) == (0 if price is None else cost_nano_usd(price, usage))
-    assert route.cost_of_units(usage) == route.cost_of(units)
-    assert route.cost_of(usage) <= ceiling + route.cost_of_units(usage)
+    assert route.ceiling_of_units(usage) == route.cost_of(units)
+    assert route.cost_of(usage) <= ceiling + route.ceiling_of_units(usage)
     assert route.cost_of(route.counted(usage)) == route.cost_of(usage)
     assert (route.priced, route.price_id) == ((False, "") if price is None else (True, "prc_1"))
 

@@ -92,6 +92,8 @@ class Upstream(msgspec.Struct, frozen=True):
     created_at: str | None = None
     note: str | None = None
     """What was not as expected when it was added."""
+    max_concurrency: int = 0
+    requests_per_minute: int = 0
 
 
 class UpstreamTest(msgspec.Struct, frozen=True):
@@ -104,6 +106,27 @@ class UpstreamTest(msgspec.Struct, frozen=True):
     error: str | None = None
 
 
+class When(msgspec.Struct, frozen=True):
+    """Which requests a target takes."""
+
+    stream: bool | None = None
+    operations: list[str] = []
+    min_input_tokens: int = 0
+    max_input_tokens: int = 0
+    projects: list[str] = []
+    environments: list[str] = []
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Where a model may go."""
+
+    upstream: str
+    model: str
+    weight: int = 1
+    priority: int = 0
+    when: When = When()
+
+
 class Model(msgspec.Struct, frozen=True):
     """A name that clients may use."""
 
@@ -113,6 +136,7 @@ class Model(msgspec.Struct, frozen=True):
     input_usd_per_million: str | None = None
     output_usd_per_million: str | None = None
     cached_input_usd_per_million: str | None = None
+    targets: list[Target] = []
 
 
 class UsageRow(msgspec.Struct, frozen=True):
@@ -208,6 +232,14 @@ class Bodies(msgspec.Struct, frozen=True):
     answer: Body
 
 
+class Attempt(msgspec.Struct, frozen=True):
+    """One attempt at a target."""
+
+    target: str
+    outcome: str
+    took_ms: int
+
+
 class Request(msgspec.Struct, frozen=True):
     """One request. Of a refused one, nothing from ``upstream`` on is known."""
 
@@ -242,6 +274,7 @@ class Request(msgspec.Struct, frozen=True):
     priced: bool = True
     price_id: str = ""
     usage_source: str = ""
+    attempts: list[Attempt] = []
     streamed: bool = False
     outcome: str = ""
 

@@ -97,9 +97,21 @@ def _facts(request: Request) -> list[tuple[str, RenderableType]]:
         ("target", _target(request)),
     )
     rows += [(name, screen.clean(text)) for name, text in optional if text]
+    if request.attempts:
+        rows.append(("attempts", _attempts(request)))
     if request.usage_source:
         rows += _use(request)
     return rows
+
+
+def _attempts(request: Request) -> Text:
+    """Show each attempt on a line of its own."""
+    text = Text()
+    for number, one in enumerate(request.attempts):
+        text.append("\n" if number else "")
+        text.append(one.outcome, "green" if one.outcome == "ok" else "red")
+        text.append(f" {screen.clean(one.target).plain}, {screen.duration(one.took_ms * 1000)}")
+    return text
 
 
 def _use(request: Request) -> list[tuple[str, RenderableType]]:

@@ -9,6 +9,7 @@ from keyturn.cli import screen
 from keyturn.cli.answers import Model
 from keyturn.cli.connection import Node, on_node, segment
 from keyturn.cli.failure import CommandFailed
+from keyturn.cli.target_options import Targets, conditions, parse, shown
 
 PATH = "/api/v1/models"
 
@@ -47,8 +48,8 @@ def show_all(node: Node, *, as_json: AsJson = False) -> None:
     rows = [
         (
             screen.clean(model.name),
-            screen.clean(model.upstream),
-            screen.clean(model.upstream_model or model.name),
+            screen.clean(_upstreams(model)),
+            screen.clean(_there(model)),
             _price(model.input_usd_per_million),
             _price(model.cached_input_usd_per_million),
             _price(model.output_usd_per_million),
@@ -66,27 +67,80 @@ def add(
     node: Node,
     name: Named,
     *,
-    upstream: Annotated[str, typer.Option(help="The upstream that it goes to.")],
+    upstream: Annotated[str | None, typer.Option(help="The upstream that it goes to.")] = None,
     upstream_model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Its name there, when it is another.")
     ] = None,
+    target: Targets = None,
     price_in: Input = None,
     price_out: Output = None,
     price_cached: Cached = None,
 ) -> None:
     """Add a name that clients may use for a model, such as an alias.
 
-    Example: `keyturn models add fast --upstream openai --upstream-model gpt-4o-mini`
+    With several targets, those of the smallest priority share the requests by weight, and the others take over when they
+    fail. A name with a star stands for many: `models add 'openai/*' --upstream openai`.
+
+    Example: `keyturn models add fast --target openai/gpt-4o-mini --target groq/llama-3.3-70b-versatile:priority=1`
     """
     body: dict[str, object] = {
         "name": name,
-        "upstream": upstream,
+        **_where(upstream, upstream_model, target),
         **_prices(price_in, price_out, price_cached),
     }
-    if upstream_model is not None:
-        body["upstream_model"] = upstream_model
     model = node.call("POST", PATH, body=body).read(Model)
     screen.out().print(Text("Added"), _route(model))
+
+
+@app.command()
+@on_node
+def route(
+    node: Node,
+    name: Named,
+    *,
+    upstream: Annotated[str | None, typer.Option(help="The only upstream that it goes to.")] = None,
+    upstream_model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Its name there, when it is another.")
+    ] = None,
+    target: Targets = None,
+) -> None:
+    """Send a name elsewhere from now on. Requests under way end where they are.
+
+    Example: `keyturn models route fast --target openai/gpt-4o-mini:weight=9 --target openai/gpt-4.1-mini:weight=1`
+    """
+    body = _where(upstream, upstream_model, target)
+    model = node.call("PATCH", f"{PATH}/{segment(name)}", body=body).read(Model)
+    screen.out().print(Text("Changed"), _route(model))
+
+
+@app.command()
+@on_node
+def show(node: Node, name: Named, *, as_json: AsJson = False) -> None:
+    """Show where a name goes, target by target, and what it costs.
+
+    Example: `keyturn models show fast`
+    """
+    answer = node.get(f"{PATH}/{segment(name)}")
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    model = answer.read(Model)
+    rows = [
+        (
+            screen.clean(shown(one)),
+            str(one.priority),
+            str(one.weight),
+            screen.clean(conditions(one.when) or screen.NOTHING),
+        )
+        for one in model.targets
+    ]
+    columns = ("target", "priority", "weight", "only for")
+    screen.out().print(screen.table(columns, rows, right=("priority", "weight")))
+    figures = (
+        f"{_price(model.input_usd_per_million)} in, {_price(model.cached_input_usd_per_million)} cached, "
+        f"{_price(model.output_usd_per_million)} out"
+    )
+    screen.out().print(Text(f"Per million tokens, at the first: {figures}"))
 
 
 @app.command()
@@ -125,7 +179,26 @@ def remove(node: Node, name: Named) -> None:
     screen.out().print(Text("Removed"), screen.clean(name))
 
 
+def _where(upstream: str | None, upstream_model: str | None, target: list[str] | None) -> dict[str, object]:
+    if (upstream is None) == (not target) or (target and upstream_model is not None):
+        raise CommandFailed("say where it goes: either --upstream or --target")
+    if target:
+        return {"targets": [parse(one) for one in target]}
+    there: dict[str, object] = {} if upstream_model is None else {"upstream_model": upstream_model}
+    return {"upstream": upstream, **there}
+
+
+def _upstreams(model: Model) -> str:
+    return " ".join(dict.fromkeys(one.upstream for one in model.targets)) or model.upstream
+
+
+def _there(model: Model) -> str:
+    return " ".join(dict.fromkeys(one.model for one in model.targets)) or model.upstream_model or model.name
+
+
 def _route(model: Model) -> Text:
+    if len(model.targets) > 1:
+        return screen.clean(f"{model.name} → {', '.join(shown(one) for one in model.targets)}")
     return screen.clean(f"{model.name} → {model.upstream}: {model.upstream_model or model.name}")
 
 

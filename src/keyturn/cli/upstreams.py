@@ -64,7 +64,7 @@ def add(
         str | None, typer.Option(metavar="A,B", help="Its models; without this it is asked for them.")
     ] = None,
 ) -> None:
-    """Add a provider. Its key is stored encrypted, and its models can be used at once; several keys take turns.
+    """Add a provider. Its key is stored encrypted, and its models can be used at once; several keys stand in for each other.
 
     Example: `keyturn upstreams add anthropic --api-key-env ANTHROPIC_API_KEY`
     """
@@ -91,6 +91,53 @@ def add(
         advice = f"Name them with: keyturn models add MODEL --upstream {upstream.name}"
         text = f"Its models are not known: {upstream.note}. {advice}"
         screen.err().print(screen.clean(text), style="yellow", soft_wrap=True)
+
+
+@app.command()
+@on_node
+def edit(
+    node: Node,
+    name: Named,
+    *,
+    max_concurrency: Annotated[
+        int | None, typer.Option(min=0, help="Requests that may be there at once; 0 lifts the limit.")
+    ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(min=0, help="Requests that may go there in a minute; 0 lifts the limit.")
+    ] = None,
+    api_key_env: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VAR",
+            help="A variable that holds one of the provider's API keys; repeatable. They replace those it has, and the "
+            "next one is used when one is refused or used up.",
+        ),
+    ] = None,
+) -> None:
+    """Change what a provider is asked for at most, or its API keys. Requests under way go on.
+
+    Example: `keyturn upstreams edit openai --max-concurrency 64 --api-key-env KEY_A --api-key-env KEY_B`
+    """
+    body: dict[str, object] = {
+        name: value
+        for name, value in (
+            ("max_concurrency", max_concurrency),
+            ("requests_per_minute", requests_per_minute),
+        )
+        if value is not None
+    }
+    if api_key_env:
+        body["api_keys"] = [_from_variable(one) for one in api_key_env]
+    if not body:
+        raise CommandFailed("nothing to change; see --help")
+    upstream = node.call("PATCH", f"{PATH}/{segment(name)}", body=body).read(Upstream)
+    most = f"{upstream.max_concurrency:,}" if upstream.max_concurrency else "any number of"
+    rate = f"{upstream.requests_per_minute:,}" if upstream.requests_per_minute else "any number of"
+    keys = "1 API key" if upstream.credentials == 1 else f"{upstream.credentials} API keys"
+    screen.out().print(
+        screen.clean(upstream.name),
+        Text(f"now takes {most} requests at once and {rate} requests a minute, with {keys}."),
+    )
 
 
 @app.command("list")
@@ -151,7 +198,7 @@ def call_once(node: Node, name: Named, *, as_json: AsJson = False) -> None:
 @app.command()
 @on_node
 def remove(node: Node, name: Named) -> None:
-    """Remove a provider and the models that go to it. Usage so far is kept.
+    """Remove a provider and the models that go nowhere else. Usage so far is kept.
 
     Example: `keyturn upstreams remove local`
     """

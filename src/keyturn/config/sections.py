@@ -82,6 +82,27 @@ class Relay(Struct, frozen=True, forbid_unknown_fields=True):
     """Hosts reached without the proxy, comma-separated; defaults to NO_PROXY."""
 
 
+class Routing(Struct, frozen=True, forbid_unknown_fields=True):
+    """What comes after an attempt at a provider that has failed, before the client has got a byte."""
+
+    retries: Annotated[int, Meta(ge=0, le=10)] = 1
+    """How often an attempt is made again at one target: it could not be reached, died, or answered 408, 409, 429 or 5xx."""
+    deadline_s: Seconds = 30.0
+    """No attempt begins later than this after the request; one that has begun may take its time."""
+    back_off_s: Seconds = 0.25
+    """How long the first retry waits; the next waits twice as long. Half of it is left to chance."""
+    longest_wait_s: Seconds = 5.0
+    """A retry that would have to wait longer, by the provider's ``Retry-After``, is left to the client."""
+    cool_after: Count = 3
+    """Failures in a row after which a target cools down; other targets are asked first meanwhile."""
+    cool_down_s: Seconds = 5.0
+    """How long a target cools down; twice as long each time that a request that tries it fails again."""
+    longest_cool_down_s: Seconds = 120.0
+    """The longest that a target cools down, whatever it says."""
+    credential_rest_s: Seconds = 60.0
+    """How long a credential is not used that was refused with 401 or 403, while an upstream has others."""
+
+
 class Rotation(Struct, frozen=True, forbid_unknown_fields=True):
     """How new secrets reach the programs that use them."""
 
@@ -220,6 +241,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = Server()
     auth: Auth = Auth()
     relay: Relay = Relay()
+    routing: Routing = Routing()
     rotation: Rotation = Rotation()
     journal: Journal = Journal()
     requests: Requests = Requests()

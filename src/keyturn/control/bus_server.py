@@ -239,7 +239,9 @@ class BusServer:
         return None
 
     def _snapshot(self, sequence: int, known: Known) -> bus.Snapshot:
-        return bus.Snapshot(sequence, known.models, known.upstreams, self._locations, known.foreign_shapes)
+        return bus.Snapshot(
+            sequence, known.models, known.upstreams, self._locations, known.foreign_shapes, known.others
+        )
 
     def _send_to_ready(self, message: bus.FromControl) -> None:
         for link in self._links.values():

@@ -65,6 +65,7 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.UPSTREAM_TIMEOUT: (API, "upstream_timeout"),
     Reason.UPSTREAM_MALFORMED: (API, "upstream_malformed"),
     Reason.UPSTREAM_CLOSED: (API, "upstream_closed"),
+    Reason.UPSTREAM_BUSY: (API, "upstream_busy"),
     Reason.INTERNAL: (API, "internal_error"),
 }
 

@@ -83,6 +83,8 @@ class Served(msgspec.Struct, frozen=True, array_like=True, tag=SERVED, gc=False)
     audio_ms: int = 0
     characters: int = 0
     """Of text that was spoken."""
+    attempts: str = ""
+    """``upstream/model:outcome:milliseconds`` of each with a blank between; empty: it was one."""
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=REFUSED, gc=False):
@@ -121,6 +123,28 @@ class Used(msgspec.Struct, frozen=True, array_like=True, tag=USED, gc=False):
 
 
 Record = Admitted | Served | Refused | Used
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One of the attempts that a request took."""
+
+    target: str
+    """``upstream/model``, the model percent-encoded."""
+    outcome: str
+    """``ok``, the provider's status, or why there was no answer."""
+    took_ms: int
+
+
+def attempts_of(text: str) -> list[Attempt]:
+    """Read ``Served.attempts``; an entry that was cut off is left out."""
+    found = []
+    for entry in text.split():
+        target, _, ending = entry.rpartition(":")
+        target, _, outcome = target.rpartition(":")
+        if target and ending.endswith("ms") and ending[:-2].isdigit():
+            found.append(Attempt(target, outcome, int(ending[:-2])))
+    return found
+
 
 _decoder = msgspec.msgpack.Decoder(Record)
 

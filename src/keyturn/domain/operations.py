@@ -88,6 +88,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("GET", "/api/v1/providers"): _NODE,
     ("GET", "/api/v1/upstreams"): _NODE,
     ("POST", "/api/v1/upstreams"): _NODE,
+    ("PATCH", "/api/v1/upstreams/{name}"): _NODE,
     ("DELETE", "/api/v1/upstreams/{name}"): _NODE,
     ("POST", "/api/v1/upstreams/{name}/test"): _NODE,
     ("GET", "/api/v1/usage"): _WRITE,

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_MALFORMED = "upstream_malformed"
     UPSTREAM_CLOSED = "upstream_closed"
+    UPSTREAM_BUSY = "upstream_busy"
     INTERNAL = "internal_error"
 
 
@@ -249,6 +250,12 @@ RULES: dict[Reason, Rule] = {
     ),
     Reason.UPSTREAM_CLOSED: Rule(
         502, _U, "The model's provider closed the connection before it had answered"
+    ),
+    Reason.UPSTREAM_BUSY: Rule(
+        503,
+        _O,
+        "As many requests as whoever runs this gateway allows are with the model's provider already",
+        retry_after_s=1,
     ),
     Reason.INTERNAL: Rule(500, _G, "Keyturn failed; the request id finds the cause in the log"),
 }

@@ -16,9 +16,10 @@ from keyturn.domain.permissions import Permission
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import answers, gate, key_notes
 from keyturn.gateway.paths import Operation
-from keyturn.gateway.plane import Plane, Route
+from keyturn.gateway.plane import Plane
 from keyturn.gateway.refused import detail, shown
 from keyturn.gateway.request import Plan, Request
+from keyturn.gateway.route import Route
 from keyturn.schemes import body as body_scheme
 from keyturn.schemes.presented import Presented
 from keyturn.telemetry.redact import redact
@@ -293,7 +294,7 @@ class Admission:
             if refused is not None:
                 self.refuse(refused, self.key.id)
                 return None
-        route = self.plane.routes.get(self.model)
+        route = self.plane.routes.get(self.model) or self.plane.match(self.model)
         if route is None:
             close = near(self.model, self.plane.routes)
             meant = f" Did you mean {', '.join(close)}?" if close else ""

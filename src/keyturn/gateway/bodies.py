@@ -33,6 +33,10 @@ class Bodies:
         self._room -= len(kept)
         return Body(kept, len(kept) < len(data))
 
+    def let_go(self, held: Body) -> None:
+        """Give room back."""
+        self._room += len(held.data)
+
     def tell(self, exchanged: Exchanged) -> None:
         """Hand over what was held."""
         self._room += len(exchanged.request.data) + len(exchanged.answer.data)
@@ -81,6 +85,11 @@ class BodyRecorder:
         self._cut = self._over = False
         self.proxied = client.proxied
         self.write: Callable[[bytes], None] = self._write
+
+    def asked(self, request: bytes) -> None:
+        """Keep another body of a request: the one before has come to nothing."""
+        self._bodies.let_go(self._request)
+        self._request = self._bodies.hold(request, LONGEST_BODY)
 
     def _write(self, data: bytes) -> None:
         self._client.write(data)

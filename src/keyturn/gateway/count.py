@@ -7,10 +7,10 @@ from keyturn.dialects.errors import Dialect
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Refused
 from keyturn.gateway import answers
-from keyturn.gateway.exchange import Exchange
+from keyturn.gateway.attempting import Attempting
 
 
-class CountExchange(Exchange):
+class CountExchange(Attempting):
     """One such question."""
 
     __slots__ = ()

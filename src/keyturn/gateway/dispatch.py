@@ -4,8 +4,8 @@ from keyturn.dialects import errors
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import answers, key_notes, paths
 from keyturn.gateway.admission import Admission
+from keyturn.gateway.attempting import Attempting
 from keyturn.gateway.count import CountExchange
-from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.form_exchange import FormExchange, OnceFormExchange
 from keyturn.gateway.forward import Forward
 from keyturn.gateway.forward_auth import ForwardAuth
@@ -18,10 +18,10 @@ from keyturn.gateway.refused import shown, unread
 from keyturn.gateway.request import Request
 
 _KINDS: dict[int, type[Admission]] = {
-    paths.PASS: Exchange,
-    paths.ENGINE: Exchange,
+    paths.PASS: Attempting,
+    paths.ENGINE: Attempting,
     paths.FORM: FormExchange,
-    paths.GENERATE: Exchange,
+    paths.GENERATE: Attempting,
     paths.COUNT: CountExchange,
     paths.MODELS: ModelsList,
     paths.REALTIME: Realtime,
@@ -48,7 +48,7 @@ class Dispatch:
         """Answer a request, now or later."""
         plan = request.plan
         if plan is not None:
-            Exchange(self._plane, request, plan.operation, b"").start_as_before(plan)
+            Attempting(self._plane, request, plan.operation, b"").start_as_before(plan)
             return
         operation, model = OPERATIONS.get(request.path), b""
         if operation is paths.MODELS_OPERATION and b"anthropic-version" in request.headers:
@@ -74,7 +74,7 @@ class Dispatch:
         unknown = not operation.methods
         if unknown:
             operation = paths.nowhere(request.path, anthropic=b"anthropic-version" in request.headers)
-        exchange = Exchange(self._plane, request, operation, b"")
+        exchange = Attempting(self._plane, request, operation, b"")
         if unknown:
             path = shown(request.path.decode("latin-1"))
             exchange.refuse(Refused(Reason.PATH_NOT_FOUND, f"There is nothing at {path}"))

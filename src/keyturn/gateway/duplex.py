@@ -12,7 +12,7 @@ import httptools
 from keyturn.config.sections import Relay as Settings
 from keyturn.dialects import websocket
 from keyturn.domain.refusals import Reason
-from keyturn.gateway.relay import Origin
+from keyturn.gateway.origin import Origin
 
 LONGEST_ANSWER = 65_536
 WRITE_HIGH = 65_536

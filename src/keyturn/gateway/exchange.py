@@ -74,7 +74,7 @@ class Exchange(Preparation):
         call = self.read_call(members)
         if call is None:
             return
-        route = self.find_priced_route()
+        route = self.find_priced_route(call)
         if route is None:
             return
         self.route = route
@@ -99,13 +99,11 @@ class Exchange(Preparation):
     def _send(self) -> None:
         request, way = self.request, self.way
         if self.key.store_bodies:
-            request.client = BodyRecorder(
-                request.client, self.plane.bodies, self.request_id, self.key.id, request.body
-            )
+            self._keep_bodies()
         lines = (
-            [way.start, b"?" + self.query, way.rest]
+            [way.start, b"?" + self.query, way.head.lines]
             if self.query and way.takes_query
-            else [way.start, way.rest]
+            else [way.start, way.head.lines]
         )
         plan = request.plan
         if plan is None:
@@ -115,13 +113,19 @@ class Exchange(Preparation):
             forwarded = plan.forwarded[way.heads] = way.forwarded(request.headers)
         lines += (
             forwarded,
-            way.signature(request.body) if way.who.signs else b"",
-            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), len(request.body)),
-            request.body,
+            way.signature(self.body) if way.who.signs else b"",
+            b"x-request-id: %b\r\ncontent-length: %d\r\n\r\n" % (self.request_id.encode(), len(self.body)),
+            self.body,
         )
-        request.body = b""
         self.sent_at = system.monotonic()
         self._upstream = self.route.pool.send(b"".join(lines), self)
+
+    def _keep_bodies(self) -> None:
+        client, plane = self.request.client, self.plane
+        if isinstance(client, BodyRecorder):
+            client.asked(self.body)
+        else:
+            self.request.client = BodyRecorder(client, plane.bodies, self.request_id, self.key.id, self.body)
 
     def _plan(self) -> Plan:
         """Note what is the same for every request with this head, and offer it to the edge where that is safe."""
@@ -218,7 +222,7 @@ class Exchange(Preparation):
             if status >= 400:
                 found = translation.error(status, body, self.request_id)
             else:
-                found = translation.answer(body, stream=self.stream)
+                found = translation.answer(body, stream=self.call.stream)
         if self.operation.shape != GENERATE:
             return found
         if status >= 400:
@@ -229,9 +233,10 @@ class Exchange(Preparation):
         lines = [STATUS_LINES[status]]
         lines += self._upstream.lines if self.media_type is None else self.own_lines(status)
         lines.append(
-            b"x-request-id: %b\r\nserver-timing: auth;dur=%.3f, limits;dur=%.3f, upstream;dur=%.3f\r\n"
+            b"x-request-id: %b\r\n%bserver-timing: auth;dur=%.3f, limits;dur=%.3f, upstream;dur=%.3f\r\n"
             % (
                 self.request_id.encode(),
+                self.route.told,
                 (self.decided_at - self.request.received) * 1e3,
                 self.limits_s * 1e3,
                 (self.first_byte_at - self.sent_at) * 1e3,
@@ -254,7 +259,10 @@ class Exchange(Preparation):
         self.meter = StreamMeter(self.way.usage_of_stream) if ordered is None else MediaMeter(ordered)
         if self.translation is not None:
             self.translation.begin()
+        elif self.framing is not None and not self._upstream.event_stream:
+            self.passes_after_all()
         request, upstream = self.request, self._upstream
+        request.body = self.body = b""  # it is not sent again
         lines = self._head(self._status)
         self._chunked = upstream.content_length < 0 or self.changes_stream
         if not self._chunked:

@@ -14,7 +14,7 @@ from keyturn.dialects.form_data import Form
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
-from keyturn.gateway.exchange import Exchange
+from keyturn.gateway.attempting import Attempting
 from keyturn.gateway.once import OnceExchange
 from keyturn.gateway.paths import Operation
 from keyturn.gateway.plane import Plane
@@ -28,7 +28,7 @@ _WORDS = {"true": b"true", "1": b"true", "false": b"false", "0": b"false", "": b
 """What stands for yes and no in a form: it has no other values than text."""
 
 
-class FormExchange(Exchange):
+class FormExchange(Attempting):
     """One call of a model."""
 
     __slots__ = ()
@@ -88,13 +88,19 @@ class FormExchange(Exchange):
             call, expected=_expected(self.operation.name, form, members, call.answers)
         )
 
-    def _pass(self, members: Members, call: Call) -> None:
+    def cut(self) -> Members:
+        """Return the fields of a form once more, or the members of an object."""
+        form = self.form
+        found = members_of(form, _READ) if isinstance(form, Form) else super().cut()
+        return {} if isinstance(found, Refused) else found
+
+    def _pass(self, members: Members) -> None:
         form = self.form
         if not isinstance(form, Form):
-            super()._pass(members, call)
+            super()._pass(members)
             return
         target = self.way.model_prefix + self.route.target.model
-        self.request.body = form.body if target == call.model else form.replaced("model", target.encode())
+        self.body = form.body if target == self.call.model else form.replaced("model", target.encode())
 
 
 class OnceFormExchange(FormExchange, OnceExchange):

@@ -42,7 +42,7 @@ def request(opening: Opening, key: bytes) -> bytes:
     """Return the whole request that goes to the provider; ``key``: its ``Sec-WebSocket-Key``."""
     way = opening.way
     model = f"model={quote(opening.route.target.model, safe='')}".encode()
-    lines = [way.start, b"?", b"&".join([model, *opening.rest]), way.rest]
+    lines = [way.start, b"?", b"&".join([model, *opening.rest]), way.head.lines]
     lines.append(way.forwarded(opening.request.headers))
     names = [one for one in _offered(opening) if one == REALTIME or one.startswith(_BETA)]
     if names:
@@ -71,6 +71,7 @@ def answer(opening: Opening, headers: dict[bytes, bytes], more: bytes) -> bytes:
         STATUS_LINES[SWITCHING],
         b"connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: %b\r\nx-request-id: %b\r\n"
         % (accept, opening.request_id.encode()),
+        opening.route.told,
         b"sec-websocket-protocol: %b\r\n" % chosen if chosen in offered else b"",
         answers.NO_STORE if opening.location == "query" else b"",
         opening.extra,

@@ -21,7 +21,7 @@ from keyturn.domain.journal import Refused, Used
 from keyturn.domain.leases import position_of
 from keyturn.domain.refusals import Reason
 
-RECORD_ROOM = 2_048
+RECORD_ROOM = 3_072
 """More than any ``Served`` takes: names are cut to ``NAME_LENGTH`` before they are noted."""
 NAME_LENGTH = 200
 

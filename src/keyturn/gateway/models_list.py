@@ -38,9 +38,10 @@ class ModelsList(Admission):
 
     def _one(self) -> bytes | None:
         """Return the model that is asked for; ``None`` after a refusal."""
-        if self.find_route() is None:
+        route = self.find_route()
+        if route is None:
             return None
-        target, dialect = self.plane.routes[self.model].target, self.operation.dialect
+        target, dialect = route.target, self.operation.dialect
         if dialect is Dialect.GEMINI:
             return model_lists.gemini_model(self.model)
         if dialect is Dialect.ANTHROPIC:

@@ -27,8 +27,8 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import NOTHING, Usage
 from keyturn.gateway import answers
 from keyturn.gateway.answers import STATUS_LINES
+from keyturn.gateway.attempting import Attempting
 from keyturn.gateway.booking import CHECKING, OVER, STREAMING
-from keyturn.gateway.exchange import Exchange
 from keyturn.gateway.paths import Operation
 from keyturn.gateway.plane import Plane
 from keyturn.gateway.recorder import Recorder
@@ -38,15 +38,14 @@ HEADER = b"idempotency-key"
 _BODILESS = frozenset({204, 304})
 
 
-class OnceExchange(Exchange):
+class OnceExchange(Attempting):
     """One call of a model, if it was not made before."""
 
-    __slots__ = ("_call", "_charged", "_recorder", "attempt_id", "fingerprint")
+    __slots__ = ("_charged", "_recorder", "attempt_id", "fingerprint")
 
     attempt_id: bytes
     """Empty before it has asked."""
     fingerprint: bytes
-    _call: Call
 
     def __init__(self, plane: Plane, request: Request, operation: Operation, model: bytes) -> None:
         super().__init__(plane, request, operation, model)
@@ -63,7 +62,7 @@ class OnceExchange(Exchange):
             self.fingerprint = attempts.fingerprint(self.query, self.request.body)
         return members
 
-    def reserve(self, call: Call) -> None:
+    def reserve(self, call: Call) -> None:  # noqa: ARG002 -- it has been kept
         """Ask whether it was made before; only then find room under limits."""
         request = self.request
         name = request.headers[HEADER].decode("latin-1")
@@ -71,7 +70,6 @@ class OnceExchange(Exchange):
             self.refuse(Refused(Reason.IDEMPOTENCY_KEY_INVALID), self.key.id)
             return
         self.attempt_id = attempts.attempt_id(self.key.id, request.path, name)
-        self._call = call
         self.plane.attempts.ask(self)
 
     def proceed(self) -> None:
@@ -80,7 +78,7 @@ class OnceExchange(Exchange):
         # The operator's credential is one caller to the provider, who must not take two callers' names for the same.
         request.headers[HEADER] = self.attempt_id.hex().encode()
         request.client = self._recorder = Recorder(request.client, self)
-        super().reserve(self._call)
+        super().reserve(self.call)
 
     def refrain(self, refused: Refused) -> None:
         """Refuse."""

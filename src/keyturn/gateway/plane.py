@@ -2,6 +2,7 @@
 
 import math
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -13,11 +14,8 @@ from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
 from keyturn.dialects.help import Help
 from keyturn.domain.base62 import encode
-from keyturn.domain.models import Target
-from keyturn.domain.prices import PER_MILLION, PriceVersion, cost_nano_usd, next_step_ms, version_at
+from keyturn.domain.models import STAR, Starred, Target
 from keyturn.domain.refusals import Reason
-from keyturn.domain.secret import REDACTED
-from keyturn.domain.usage import Usage
 from keyturn.gateway.attempts import Attempts
 from keyturn.gateway.bodies import Bodies
 from keyturn.gateway.counters import Counters
@@ -28,11 +26,12 @@ from keyturn.gateway.journal import Journal
 from keyturn.gateway.keycache import KeyCache
 from keyturn.gateway.leases import Later, Leases
 from keyturn.gateway.notices import Notices, Send
-from keyturn.gateway.paths import Operation
+from keyturn.gateway.origin import Origin
 from keyturn.gateway.refused import Refusals
-from keyturn.gateway.relay import Origin, Pool
+from keyturn.gateway.relay import Pool
+from keyturn.gateway.route import Route
+from keyturn.gateway.routing import Routing
 from keyturn.gateway.uses import Uses
-from keyturn.gateway.ways import Way, find_way
 from keyturn.providers.catalog import PROVIDERS
 from keyturn.providers.hosts import COMPATIBLE
 from keyturn.system import Tasks
@@ -55,121 +54,9 @@ HOP_BY_HOP = frozenset(
 """What does not travel between a client and the control process (RFC 9110 7.6.1), and framing of our own."""
 WITHHELD_HERE = HOP_BY_HOP | {b"x-request-id"}
 """What the control process answers and a worker says itself."""
-
-
-class Route:
-    """Where a model goes and what it costs: its target, the pool of connections and the ways there, worked out once.
-
-    Never changed: when the price does, another one takes its place, so that a request ends at the price it began with.
-
-    Attributes:
-        priced: Somebody has said what the model costs.
-        price_id: The version of the price; empty: none.
-        by_token: Tokens have a price.
-        output_cap: The most tokens that the model writes; 0: nobody knows.
-        who: The provider.
-        upstream: The connection to it.
-    """
-
-    __slots__ = (
-        "_cached_extra",
-        "_input",
-        "_output",
-        "_price",
-        "_reasoning_extra",
-        "_secrets",
-        "_ways",
-        "_write_extra",
-        "by_token",
-        "output_cap",
-        "pool",
-        "price_id",
-        "priced",
-        "target",
-        "upstream",
-        "who",
-    )
-
-    def __init__(
-        self, target: Target, pool: Pool, upstream: bus.Upstream, version: PriceVersion | None
-    ) -> None:
-        self.target = target
-        self.pool = pool
-        self.upstream = upstream
-        self.who = PROVIDERS.get(upstream.provider, COMPATIBLE)
-        self.output_cap = target.output_cap
-        self._ways: tuple[dict[str, Way | None], dict[str, Way | None]] = {}, {}
-        self._secrets = _secrets_of(upstream, signs=self.who.signs)
-        price = None if version is None else version.price
-        self._price = price
-        self.priced = price is not None
-        self.price_id = "" if version is None else version.id
-        self._input = self._output = self._cached_extra = self._write_extra = self._reasoning_extra = 0
-        if price is not None:
-            self._input, self._output = price.input_nano_usd, price.output_nano_usd
-            self._cached_extra, self._write_extra = price.cached_extra, price.write_extra
-            self._reasoning_extra = price.reasoning_extra
-        self.by_token = bool(self._input or self._output)
-
-    def at(self, version: PriceVersion | None) -> "Route":
-        """Return the same route at another price."""
-        return Route(self.target, self.pool, self.upstream, version)
-
-    def way(self, operation: Operation, *, stream: bool) -> Way | None:
-        """Return how an operation reaches the model; ``None``: it can't."""
-        ways = self._ways[stream]
-        try:
-            return ways[operation.name]
-        except KeyError:
-            found = find_way(self.who, self.upstream, operation, self.target.model, stream=stream)
-            ways[operation.name] = found
-            return found
-
-    def withhold(self, text: bytes) -> bytes:
-        """Take our credentials out of what a provider says about them."""
-        for secret in self._secrets:
-            text = text.replace(secret, REDACTED.encode())
-        return text
-
-    def cost(
-        self,
-        input_tokens: int,
-        output_tokens: int,
-        cached_tokens: int = 0,
-        reasoning_tokens: int = 0,
-        cache_write_tokens: int = 0,
-    ) -> int:
-        """Price tokens as ``domain.prices.cost_nano_usd`` does, from integers at hand; 0 when unpriced."""
-        return -(
-            -(
-                input_tokens * self._input
-                + output_tokens * self._output
-                + cached_tokens * self._cached_extra
-                + reasoning_tokens * self._reasoning_extra
-                + cache_write_tokens * self._write_extra
-            )
-            // PER_MILLION
-        )
-
-    def ceiling(self, input_tokens: int, output_tokens: int) -> int:
-        """Return the most that so many tokens can cost, whichever of them are cached, written or reasoning."""
-        dearest_input = self._input + max(0, self._cached_extra, self._write_extra)
-        dearest_output = self._output + max(0, self._reasoning_extra)
-        return -(-(input_tokens * dearest_input + output_tokens * dearest_output) // PER_MILLION)
-
-    def cost_of(self, usage: Usage) -> int:
-        """Price all that was used, images, audio and spoken text, too; 0 when unpriced."""
-        return 0 if self._price is None else cost_nano_usd(self._price, usage)
-
-    def cost_of_units(self, usage: Usage) -> int:
-        """Price what is not tokens."""
-        return self.cost_of(Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters))
-
-    def counted(self, usage: Usage) -> Usage:
-        """Return what counts of what a request may use: no tokens, where the model is sold by the piece only."""
-        if self.by_token or not self.priced:
-            return usage
-        return Usage(images=usage.images, audio_ms=usage.audio_ms, characters=usage.characters)
+MATCHED = 2_000
+"""Names that stand for one with a star and are remembered."""
+NAME_LENGTH = 200
 
 
 class Session(Protocol):
@@ -195,6 +82,7 @@ class Plane:
         tasks: Tasks,
         send: Send,
         later: Later,
+        workers: int = 1,
     ) -> None:
         """Put it together.
 
@@ -206,11 +94,14 @@ class Plane:
             tasks: Run what connects.
             send: Sends a message to the control process; ``False`` when it can't be sent.
             later: Calls something after so many seconds: the loop's ``call_later``.
+            workers: How many of them the node has: what there is room for is shared among them.
         """
         self.journal = journal
         self.keys = keys
         self.counters = Counters()
-        self.routes: dict[str, Route] = {}
+        self.routing = Routing(settings.routing, workers)
+        self.later = later
+        self._lead({})
         self.places = Places(frozenset())
         self.foreign_shapes: frozenset[tuple[str, int]] = frozenset()
         self.key_headers = tuple(name.lower().encode() for name in settings.auth.headers)
@@ -272,25 +163,58 @@ class Plane:
         for gone in self._pools.values():
             gone.close()
         self._pools = pools
-        self.routes = {
-            model: Route(target, pools[_place(upstreams[target.upstream])], upstreams[target.upstream], None)
+        self.routing.apply(upstreams)
+        targets = {
+            model: (target, *snapshot.others.get(model, ()))
             for model, target in snapshot.models.items()
             if target.upstream in upstreams
         }
+        self._lead(targets)
         self._price(system.now_ms())
         self.ready = True
 
+    def _lead(self, targets: dict[str, tuple[Target, ...]]) -> None:
+        """Make routes of the targets of models."""
+        self._starred = Starred(targets)
+        self._starred_targets = {name: found for name, found in targets.items() if STAR in name}
+        self._matched: dict[str, Route] = {}
+        self.routes = {name: self._route(found) for name, found in targets.items() if STAR not in name}
+
+    def _route(self, targets: Sequence[Target]) -> Route:
+        routes = []
+        for one in targets:
+            state = self.routing.state(one.upstream)
+            routes.append(Route(one, self._pools[_place(state.upstream)], state, self.routing.standing(one)))
+        return Route.joined(routes)
+
+    def match(self, model: str) -> Route | None:
+        """Return the route of a model that has no name of its own, by a name with a star; ``None``: there is none."""
+        route = self._matched.get(model)
+        if route is not None:
+            return route
+        # What a client has written goes to the provider and into headers and the journal.
+        if len(model) > NAME_LENGTH or not (model.isascii() and model.isprintable()) or " " in model:
+            return None
+        found = self._starred.find(model)
+        if found is None:
+            return None
+        if len(self._matched) >= MATCHED:
+            self._matched.clear()
+        route, changes_ms = self._route(
+            [one.at(found[1]) for one in self._starred_targets[found[0]]]
+        ).priced_at(system.now_ms())
+        self._matched[model] = route
+        self._next_price_ms = min(self._next_price_ms, changes_ms)
+        return route
+
     def _price(self, now_ms: int) -> None:
         """Give each route the price in force, and note when the next one begins."""
-        changes = []
-        for model, route in self.routes.items():
-            steps = route.target.prices
-            if steps:
-                version = version_at(steps, now_ms)
-                if route.price_id != ("" if version is None else version.id):
-                    self.routes[model] = route.at(version)
-                changes.append(next_step_ms(steps, now_ms) or math.inf)
-        self._next_price_ms = min(changes, default=math.inf)
+        changes = [math.inf]
+        for routes in (self.routes, self._matched):
+            for model, route in routes.items():
+                routes[model], change_ms = route.priced_at(now_ms)
+                changes.append(change_ms)
+        self._next_price_ms = min(changes)
 
     def _pool(self, upstream: bus.Upstream) -> Pool:
         url = urlsplit(upstream.base_url)
@@ -345,11 +269,3 @@ class Plane:
 def _place(upstream: bus.Upstream) -> tuple[str, str, str]:
     """Return what a pool of connections is kept by."""
     return upstream.name, upstream.base_url, upstream.provider
-
-
-def _secrets_of(upstream: bus.Upstream, *, signs: bool) -> tuple[bytes, ...]:
-    """Return what must not be seen of an upstream's credentials; of one that signs, its parts but the first."""
-    found: list[str] = []
-    for credential in (upstream.credential, *upstream.credentials):
-        found += credential.split(":")[1:] if signs and ":" in credential else [credential]
-    return tuple(one.encode() for one in dict.fromkeys(found) if one)

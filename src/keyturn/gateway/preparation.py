@@ -1,4 +1,7 @@
-"""What goes to a provider: the client's own body with the provider's name of the model, or the same in another dialect."""
+"""What goes to a provider: the client's own body with the provider's name of the model, or the same in another dialect.
+
+The client's body stays in the request as long as another target may be asked: what goes to each of them is made of it.
+"""
 
 import re
 from functools import partial
@@ -21,6 +24,7 @@ from keyturn.domain.secret import Secret
 from keyturn.gateway import key_notes, translation
 from keyturn.gateway.growth import Growth
 from keyturn.gateway.paths import PASS
+from keyturn.gateway.route import Route
 from keyturn.gateway.translation import Translation
 from keyturn.gateway.ways import Way
 from keyturn.providers.provider import UNCHANGED
@@ -39,56 +43,80 @@ class Preparation(Growth):
     """A call that is made ready for its provider.
 
     Attributes:
+        call: What the gateway knows of it.
         way: How it gets there.
         translation: Turns the answer into the client's dialect; ``None``: it passes as it is.
         framing: Changes the frame of a stream or takes out what only we had asked for; ``None``: nothing to do.
         media_type: Of the answer, where it is not what the provider says; ``None``: it is.
-        stream: The client wants the answer in pieces.
         changes_stream: A stream does not pass byte for byte.
     """
 
-    __slots__ = ("changes_stream", "framing", "media_type", "stream", "translation", "way")
+    __slots__ = ("call", "changes_stream", "framing", "media_type", "translation", "way")
 
+    call: Call
     way: Way
     translation: Translation | None
     framing: UnaskedUsage | ArrayFraming | None
     media_type: bytes | None
-    stream: bool
     changes_stream: bool
 
     def prepare(self, members: Members, call: Call) -> bool:
         """Make the body that goes to the provider; ``False`` after a refusal."""
-        way = self.route.way(self.operation, stream=call.stream)
-        if way is None:
-            self.refuse(self._unsaid(), self.key.id)
-            return False
-        self.way, self.stream = way, call.stream
-        self.media_type = None
-        array = self.operation.streams and not _ALT_SSE.search(self.query)
-        self.framing = ArrayFraming() if array else None
-        if way.passes:
-            self.translation = None
-            self._pass(members, call)
-            self.changes_stream = self.framing is not None
-        elif self._translate(call):
-            self.changes_stream = True
-        else:
-            return False
-        if array:
-            self.media_type = _JSON
-        return True
+        self.call = call
+        refused = self.turn_to(self.route, members)
+        if refused is None or self.turn_to_next(members):
+            return True
+        self.refuse(refused, self.key.id)
+        return False
 
-    def _unsaid(self) -> Refused:
+    def turn_to(self, route: Route, members: Members) -> Refused | None:
+        """Make the body that goes to a target; after a refusal everything is as it was before.
+
+        Args:
+            route: Leads there.
+            members: Of the client's body; afterwards those of the other.
+        """
+        way = route.way(self.operation, stream=self.call.stream)
+        if way is None:
+            return self._unsaid(route)
+        translation, body = None, self.request.body
+        if not way.passes:
+            found = self._translated(route, way)
+            if isinstance(found, Refused):
+                return found
+            translation, body = found
+        self.route, self.way, self.translation, self.body = route, way, translation, body
+        self.media_type = self.framing = None
+        if translation is None:
+            self._pass(members)
+        else:
+            if way.change is not UNCHANGED:
+                self._change(json_scan.own_members(body))
+            self.media_type = _EVENTS if self.call.stream else _JSON
+        if self.operation.streams and not _ALT_SSE.search(self.query):
+            self.framing, self.media_type = ArrayFraming(), _JSON
+        self.changes_stream = translation is not None or self.framing is not None
+        return None
+
+    def cut(self) -> Members:
+        """Cut the client's body into its members once more."""
+        return json_scan.own_members(self.request.body)
+
+    def turn_to_next(self, members: Members) -> bool:  # noqa: ARG002 -- for those that have another
+        """Make the body for another target that can be told this; ``False``: there is none."""
+        return False
+
+    def _unsaid(self, route: Route) -> Refused:
         message = (
-            f"The model '{self.model}' can't be used here: {self.route.who.title}, which runs it, "
+            f"The model '{self.model}' can't be used here: {route.state.who.title}, which runs it, "
             f"has nothing like '{self.operation.name}'"
         )
         return Refused(Reason.INVALID_MEMBER, message, "model")
 
     # ── as it is ────────────────────────────────────────────────────────────
 
-    def _pass(self, members: Members, call: Call) -> None:
-        way, target = self.way, self.route.target.model
+    def _pass(self, members: Members) -> None:
+        way, call, target = self.way, self.call, self.route.target.model
         if self.operation.shape == PASS:
             if target != call.model:
                 self._put(members, "model", msgspec.json.encode(target))
@@ -103,17 +131,17 @@ class Preparation(Growth):
 
     def _change(self, members: Members) -> None:
         """Do to the body what its provider wants done to it."""
-        request, change = self.request, self.way.change
+        change = self.way.change
         if change is UNCHANGED:
             return
         for name in change.drop & members.keys():
-            request.body = json_scan.remove(request.body, members, name)
+            self.body = json_scan.remove(self.body, members, name)
             del members[name]
         for name, value in change.add:
             self._put(members, name, value)
 
     def _put(self, members: Members, name: str, value: bytes) -> None:
-        self.request.body = json_scan.replace(self.request.body, members, name, value)
+        self.body = json_scan.replace(self.body, members, name, value)
         members[name] = msgspec.Raw(value)
 
     def _ask_usage(self, members: Members) -> None:
@@ -158,21 +186,15 @@ class Preparation(Growth):
 
     # ── in another dialect ──────────────────────────────────────────────────
 
-    def _translate(self, call: Call) -> bool:
-        request, way = self.request, self.way
+    def _translated(self, route: Route, way: Way) -> tuple[Translation, bytes] | Refused:
+        request = self.request
         lossy = request.headers.get(LOSSY, b"").strip().lower() == _ALLOW
         asked = translation.ask(
-            way, request.body, self.model, self.route.target, stream=call.stream, lossy=lossy
+            way, request.body, self.model, route.target, stream=self.call.stream, lossy=lossy
         )
         if isinstance(asked, Refused):
-            self.refuse(asked, self.key.id)
-            return False
-        request.body = asked.body
-        if way.change is not UNCHANGED:
-            self._change(json_scan.own_members(asked.body))
-        self.translation = Translation(way, asked, created=int(system.now()))
-        self.media_type = _EVENTS if call.stream else _JSON
-        return True
+            return asked
+        return Translation(way, asked, created=int(system.now())), asked.body
 
     # ── the answer ──────────────────────────────────────────────────────────
 
@@ -189,6 +211,11 @@ class Preparation(Growth):
             named = ", ".join(self.translation.dropped).encode("ascii", "backslashreplace")
             lines.append(b"x-keyturn-dropped: %b\r\n" % named[:_LONGEST_LINE])
         return lines
+
+    def passes_after_all(self) -> None:
+        """Let an answer go by as it is: it has no events to change."""
+        self.framing = self.media_type = None
+        self.changes_stream = False
 
     def changed(self, pieces: list[bytes]) -> bytes:
         """Return what the client gets of these pieces of a stream; raises ``translation.UNREADABLE``."""

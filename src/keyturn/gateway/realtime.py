@@ -3,6 +3,7 @@
 from urllib.parse import unquote_plus
 
 from keyturn.dialects import websocket
+from keyturn.dialects.calls import Call
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway.handshake import Opening
 from keyturn.gateway.request import Switching
@@ -36,12 +37,15 @@ class Realtime(Opening):
         request = self.request
         if not self._read_query():
             return
-        route = self.find_priced_route()
-        if route is None:
+        call = Call(self.model, stream=True, output_cap=None)
+        route = self.find_priced_route(call)
+        routes = () if route is None else self.in_order(route, call)
+        if not routes:
             return
-        way = route.way(self.operation, stream=False)
+        ways = [(one, one.way(self.operation, stream=False)) for one in routes]
+        route, way = next((found for found in ways if found[1] is not None), ways[0])
         if way is None:
-            title = route.who.title
+            title = route.state.who.title
             message = (
                 f"The model '{self.model}' can't be used here: {title}, which runs it, has no realtime API"
             )

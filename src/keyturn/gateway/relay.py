@@ -6,15 +6,13 @@ of the answer has come is replaced once. Origins differ only in how they are dia
 """
 
 import asyncio
-import ssl
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 import httptools
 
 from keyturn.config.sections import Relay as Settings
 from keyturn.domain.refusals import Reason
-from keyturn.gateway.proxy import tunnel
+from keyturn.gateway.origin import Origin
 from keyturn.system import Tasks
 
 STALE_S = 1.0
@@ -36,50 +34,6 @@ class Receiver(Protocol):
 
     def answer_failed(self, reason: Reason, detail: str) -> None:
         """Learn that the answer will not come, or not to its end."""
-
-
-class Origin:
-    """Where connections go."""
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        host: str = "",
-        port: int = 0,
-        tls: ssl.SSLContext | None = None,
-        path: str = "",
-        proxy: str = "",
-    ) -> None:
-        """Describe an origin.
-
-        Args:
-            name: For logs; holds no credential.
-            host: Name or address.
-            port: TCP port.
-            tls: For ``https``.
-            path: A unix socket instead of host and port.
-            proxy: ``http://[user:password@]host:port`` of a proxy to tunnel through.
-        """
-        self.name = name
-        self.host = host
-        self.port = port
-        self.tls = tls
-        self.path = path
-        self.proxy = proxy
-
-    async def connect(self, protocol: Callable[[], asyncio.Protocol]) -> None:
-        """Dial; raises ``OSError`` (which TLS errors and time-outs are) when nobody answers."""
-        loop = asyncio.get_running_loop()
-        if self.path:
-            await loop.create_unix_connection(protocol, self.path)
-        elif self.proxy:
-            await tunnel(self.proxy, self.host, self.port, self.tls, protocol)
-        else:
-            server_hostname = self.host if self.tls else None
-            await loop.create_connection(
-                protocol, self.host, self.port, ssl=self.tls, server_hostname=server_hostname
-            )
 
 
 class Pool:
@@ -233,6 +187,10 @@ class Upstream:
         if target._transport is not None:  # noqa: SLF001 -- the same class
             target._transport.abort()  # noqa: SLF001 -- the same class
 
+    def hand_to(self, receiver: Receiver) -> None:
+        """Let somebody else take the rest of the answer; to be called with its head."""
+        self._receiver = receiver
+
     def pause(self) -> None:
         """Stop reading: the client is slow."""
         target = self.replacement or self
@@ -274,12 +232,13 @@ class Upstream:
             self.fail(Reason.UPSTREAM_MALFORMED, "it switched protocols unasked")
             return
         except httptools.HttpParserError as error:
-            if self._body_done and self._receiver is receiver:
+            if self._body_done and self._receiver is not None:
                 self._keep = False
             else:
                 self.fail(Reason.UPSTREAM_MALFORMED, str(error))
                 return
-        if self._receiver is not receiver:
+        receiver = self._receiver  # it may have been handed over with the head
+        if receiver is None:
             return
         if self._body_done:
             self._receiver = None

@@ -94,7 +94,7 @@ class Reservation(Booking):
 
     def request_length(self) -> int:
         """Return how many bytes the provider has to read, as far as one can tell."""
-        return len(self.request.body)
+        return len(self.body)
 
     def _try(self) -> None:
         """Try again, with whatever the key's limits are by now."""
@@ -178,7 +178,7 @@ class Reservation(Booking):
 
     def _ceiling(self, read: int, made: int) -> int:
         cost = self.route.ceiling(read, made)
-        return cost if self.expected is None else cost + self.route.cost_of_units(self.expected)
+        return cost if self.expected is None else cost + self.route.ceiling_of_units(self.expected)
 
     def unanswered(self) -> None:
         """Refuse: whoever can't count lets nothing through."""

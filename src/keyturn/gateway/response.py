@@ -70,7 +70,7 @@ class Response(Reservation):
     def do_without_room(self) -> None:
         """Be counted on no limit: it has happened already, and is to be charged."""
         self.allowance, self._taken, self.admitted_at = None, False, 0.0
-        self.cap = self.cost_estimate = 0
+        self.cap, self.cost_estimate, self.expected = 0, 0, None
         self.length = self.request_length()
         self.input_estimate = self._context_tokens
 

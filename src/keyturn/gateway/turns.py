@@ -22,6 +22,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.gateway import key_notes
 from keyturn.gateway.handshake import Opening
 from keyturn.gateway.response import Response
+from keyturn.gateway.route import Route
 
 OPENING, OPEN, OVER = range(3)
 
@@ -100,13 +101,20 @@ class Turns:
         if self._arming is not None:
             return
         opening = self._opening
-        route = self._plane.routes.get(opening.model)
-        if route is not None and route.pool is opening.route.pool:
-            opening.route = route  # at the price of now
+        opening.route = self._route_now()
         self._arming = response = Response(self, opening, self._context_tokens)
         if self._state == OPENING:
             response.request_id = opening.request_id
         response.find_room()
+
+    def _route_now(self) -> Route:
+        """Return where the session goes, at the price of now."""
+        route, model = self._opening.route, self._opening.model
+        now = self._plane.routes.get(model) or self._plane.match(model)
+        among = () if now is None else now.among or (now,)
+        return next(
+            (one for one in among if one.pool is route.pool and one.target.model == route.target.model), route
+        )
 
     def found_room(self, response: Response) -> None:
         """Hold it, or give it to what has begun without."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from keyturn import bus, system
+from keyturn import system
 from keyturn.dialects import (
     anthropic_messages,
     bedrock_converse,
@@ -17,7 +17,8 @@ from keyturn.dialects.canonical import Chat, Written
 from keyturn.dialects.translators import PROVIDER_DIALECTS
 from keyturn.domain.usage import Usage
 from keyturn.gateway.paths import Operation
-from keyturn.providers.provider import NATIVE, TRANSLATED, UNCHANGED, BodyChange, Codec, Provider, ToSign
+from keyturn.gateway.routing import UpstreamState
+from keyturn.providers.provider import NATIVE, TRANSLATED, UNCHANGED, BodyChange, Codec, ToSign
 
 _STREAMED = frozenset({Codec.OPENAI_CHAT, Codec.OPENAI_COMPLETIONS})
 """Codecs in which a stream has to be asked for its usage."""
@@ -34,7 +35,7 @@ class Way:
 
     Attributes:
         start: The request's first line up to the query.
-        rest: What follows, up to what varies.
+        head: What follows, up to what varies, with the credential that is used now.
         client: The codec in which the client speaks.
         provider: The codec in which the provider is spoken to.
         passes: Both are the same: the body goes as it is, but for the model's name and ``change``.
@@ -45,32 +46,30 @@ class Way:
         heads: What the client's header lines that go along are kept by.
         names_model: The provider reads the model from the body, also where the client names it in the path.
         model_prefix: Stands before the model's name there.
-        upstream: Where it goes.
-        who: Who that is.
+        who: Who runs the model.
     """
 
     __slots__ = (
+        "_state",
         "asks_usage",
         "change",
         "client",
         "frames",
+        "head",
         "heads",
         "model_prefix",
         "names_model",
         "passes",
         "provider",
-        "rest",
         "start",
         "takes_query",
-        "upstream",
         "url",
         "who",
     )
 
     def __init__(
         self,
-        who: Provider,
-        upstream: bus.Upstream,
+        state: UpstreamState,
         codec: Codec,
         operation: Operation,
         path: str,
@@ -80,20 +79,17 @@ class Way:
         """Work it out.
 
         Args:
-            who: The provider.
-            upstream: The connection to it.
-            codec: In which it is spoken to.
+            state: The connection to the provider.
+            codec: In which that is spoken to.
             operation: The client's.
             path: What comes after the base URL.
             stream: The answer is to come in pieces.
         """
-        url = urlsplit(upstream.base_url)
-        headers = [] if who.signs else list(who.headers(upstream.credential, operation.name))
-        lines = "".join(f"{name}: {value}\r\n" for name, value in [("host", url.netloc), *headers])
-        self.who, self.upstream = who, upstream
-        self.url = upstream.base_url + path
-        self.start = f"{_METHODS.get(codec, 'POST')} {url.path}{path}".encode()
-        self.rest = f" HTTP/1.1\r\n{lines}".encode()
+        who, base_url = state.who, state.upstream.base_url
+        self.who, self._state = who, state
+        self.url = base_url + path
+        self.start = f"{_METHODS.get(codec, 'POST')} {urlsplit(base_url).path}{path}".encode()
+        self.head = state.head(operation.name)
         self.client, self.provider = NATIVE[operation.name], codec
         self.passes = self.client is codec
         self.takes_query = self.passes and "?" not in path and codec not in _OF_GEMINI
@@ -122,7 +118,7 @@ class Way:
     def signature(self, body: bytes) -> bytes:
         """Return the header lines that sign a request."""
         signed = ToSign(url=self.url, body=body, at=int(system.now()))
-        lines = self.who.signature(signed, self.upstream.credential)
+        lines = self.who.signature(signed, self._state.secret)
         return "".join(f"{name}: {value}\r\n" for name, value in lines if name != "host").encode()
 
     def cut_short(self, head: bytes, tail: bytes) -> bytes:
@@ -167,22 +163,20 @@ class Way:
         return gemini.write_request(chat)
 
 
-def find_way(
-    who: Provider, upstream: bus.Upstream, operation: Operation, model: str, *, stream: bool
-) -> Way | None:
+def find_way(state: UpstreamState, operation: Operation, model: str, *, stream: bool) -> Way | None:
     """Return how an operation reaches a model, ``None`` where it can't: nobody can say it there.
 
     Args:
-        who: The provider.
-        upstream: The connection to it.
+        state: The connection to the provider.
         operation: The client's.
         model: The provider's name of the model.
         stream: The answer is to come in pieces.
     """
+    who = state.who
     codec = who.codec(operation.name, model)
     client = NATIVE[operation.name]
     if codec is None or (codec is not client and not {codec, client} <= TRANSLATED):
         return None
-    way = Way(who, upstream, codec, operation, who.path(operation.name, model, stream=stream), stream=stream)
+    way = Way(state, codec, operation, who.path(operation.name, model, stream=stream), stream=stream)
     way.change = who.change(operation.name, model)
     return way

@@ -53,6 +53,7 @@ class Worker:
             tasks=tasks,
             send=client.send,
             later=asyncio.get_running_loop().call_later,
+            workers=settings.server.workers or os.cpu_count() or 1,
         )
         dispatch = Dispatch(plane, secure=bool(settings.server.tls_cert))
         edge = Edge(settings.server, dispatch.handle, dispatch.refuse, key_headers=plane.key_headers)

@@ -4,7 +4,6 @@ Figures are looked up by provider and the provider's own name of the model. Who 
 tells, or else its name; where neither does, the name of a model that only one provider has will do.
 """
 
-import re
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime
@@ -13,11 +12,10 @@ from zlib import crc32
 
 import msgspec
 
+from keyturn.domain.models import undated
 from keyturn.domain.money import parse_usd
 from keyturn.domain.prices import Origin, Price, PriceVersion
 
-_DATED = re.compile(r"-20[0-9]{2}(-?)[01][0-9]\1[0-3][0-9]$")
-"""Ends the name of a snapshot: gpt-4o-2024-11-20, claude-sonnet-4-5-20250929."""
 _LISTED_AS = "models/"
 """What Google's lists put before each name."""
 
@@ -90,6 +88,18 @@ class PriceTable:
             if provider not in apart:
                 self._by_model.setdefault(model, []).append(self._rows[meant])
 
+    def names_at(self, upstream: str, base_url: str) -> list[str]:
+        """Return the names that ``find`` knows at an upstream, but for dated ones."""
+        provider = self._provider(upstream, base_url)
+        if provider:
+            before = f"{provider}/"
+            return [name.removeprefix(before) for name in self._names if name.startswith(before)]
+        return [name for name, found in self._by_model.items() if len(found) == 1]
+
+    def _provider(self, upstream: str, base_url: str) -> str:
+        host = urlsplit(base_url).hostname or ""
+        return self._hosts.get(host) or (upstream if upstream in self._providers else "")
+
     def find(self, upstream: str, base_url: str, model: str) -> Listed | None:
         """Return what a model costs at an upstream.
 
@@ -98,10 +108,9 @@ class PriceTable:
             base_url: Its address.
             model: The model's name there.
         """
-        host = urlsplit(base_url).hostname or ""
-        provider = self._hosts.get(host) or (upstream if upstream in self._providers else "")
+        provider = self._provider(upstream, base_url)
         model = model.removeprefix(_LISTED_AS)
-        for name in (model, _DATED.sub("", model)):
+        for name in (model, undated(model)):
             if provider:
                 meant = self._names.get(f"{provider}/{name}")
                 if meant is not None:

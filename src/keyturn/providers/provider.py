@@ -119,6 +119,7 @@ WITHHELD = frozenset(
         b"www-authenticate",
         b"x-request-id",
         b"server-timing",
+        b"x-keyturn-target",
         b"x-ratelimit-limit-requests",
         b"x-ratelimit-limit-tokens",
         b"x-ratelimit-remaining-requests",

@@ -8,15 +8,15 @@ import structlog
 from keyturn import bus, system
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Relay
-from keyturn.domain.models import Target
+from keyturn.domain.models import STAR, Sold, Target
 from keyturn.domain.prices import from_now_on
 from keyturn.providers.catalog import PROVIDERS
 from keyturn.services import pricing
 from keyturn.services.access_tokens import AccessTokens
 from keyturn.services.pricing import PriceRules, Pricing
-from keyturn.store import foreign_shapes, models, upstreams
+from keyturn.store import foreign_shapes, models, upstream_rooms, upstreams
 from keyturn.store.engine import Store
-from keyturn.store.models import StoredModel
+from keyturn.store.models import StoredModel, StoredTarget
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault, VaultError
 
@@ -36,8 +36,11 @@ class Known(msgspec.Struct, frozen=True):
     """What a snapshot tells workers."""
 
     models: dict[str, Target]
+    """Where each name goes, or the first of the places."""
     upstreams: dict[str, bus.Upstream]
     foreign_shapes: frozenset[tuple[str, int]] = frozenset()
+    others: dict[str, tuple[Target, ...]] = {}
+    """The further targets of names that have several."""
 
 
 class Configuration:
@@ -71,22 +74,34 @@ class Configuration:
         self._relay = relay
 
     async def read(self) -> Known:
-        """Return models and upstreams by name; models whose upstream can't be used now are left out."""
+        """Return models and upstreams by name; what goes to an upstream that can't be used now is left out."""
         async with self._store.reading() as connection:
             stored_upstreams = await upstreams.everything(connection)
             stored_models = await models.everything(connection)
             shapes = await foreign_shapes.everything(connection)
             known = await pricing.read(connection, self._rules)
+            rooms = await upstream_rooms.rooms(connection)
         now_ms = system.now_ms()
         usable = {}
         for stored in stored_upstreams:
             upstream = self.reach(stored)
             if upstream is not None:
-                usable[stored.name] = upstream
-        targets = {
-            model.name: _target(model, known, now_ms) for model in stored_models if model.upstream in usable
-        }
-        return Known(targets, usable, shapes)
+                room = rooms.get(stored.id, upstream_rooms.ANY)
+                usable[stored.name] = msgspec.structs.replace(
+                    upstream,
+                    max_concurrency=room.max_concurrency,
+                    requests_per_minute=room.requests_per_minute,
+                )
+        first, others = {}, {}
+        for model in stored_models:
+            targets = [
+                _target(model, one, known, now_ms) for one in model.all_targets if one.upstream in usable
+            ]
+            if targets:
+                first[model.name] = targets[0]
+            if len(targets) > 1:
+                others[model.name] = tuple(targets[1:])
+        return Known(first, usable, shapes, others)
 
     def key_files(self, stored: StoredUpstream) -> list[str]:
         """Return the credentials that access tokens have to be got for, in the clear; none that don't open."""
@@ -131,12 +146,20 @@ class Configuration:
         return tuple(one.reveal() for one in secrets)
 
 
-def _target(model: StoredModel, known: Pricing, now_ms: int) -> Target:
-    listed = known.listed(model.upstream, model.upstream_model)
+def _target(model: StoredModel, target: StoredTarget, known: Pricing, now_ms: int) -> Target:
+    listed = known.listed(target.upstream, target.model)
+    sold = {}
+    if STAR in target.model:
+        for name in known.names_like(target.upstream, target.model):
+            found = known.listed(target.upstream, name)
+            steps = from_now_on(known.steps(model.name, target.upstream, name), now_ms)
+            sold[name] = Sold(steps, 0 if found is None else found.output_cap)
     return Target(
-        model.upstream,
-        model.upstream_model,
-        from_now_on(known.steps_for(model), now_ms),
+        target.upstream,
+        target.model,
+        from_now_on(known.steps(model.name, target.upstream, target.model), now_ms),
         model.created_at // 1000,
         0 if listed is None else listed.output_cap,
+        target.terms,
+        sold,
     )

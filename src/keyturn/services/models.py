@@ -1,24 +1,26 @@
 """Name models and price them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
+from keyturn.domain.models import STAR
 from keyturn.domain.prices import Price, price_at, version_at
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services import pricing
+from keyturn.services import pricing, targets
 from keyturn.services.audit import Facts, note
 from keyturn.services.prices import price_of, say, withdraw
 from keyturn.services.pricing import PriceRules, Pricing
 from keyturn.services.probe import NAME_LENGTH
+from keyturn.services.targets import WantedTarget
 from keyturn.services.workers import Workers
 from keyturn.store import models, upstreams
 from keyturn.store.engine import Store
-from keyturn.store.models import StoredModel
+from keyturn.store.models import StoredModel, StoredTarget
 
 Nano = int | msgspec.UnsetType | None
 _FIGURES = ("input_nano_usd", "output_nano_usd", "cached_input_nano_usd")
@@ -33,6 +35,8 @@ class ModelChange(msgspec.Struct, frozen=True):
     input_nano_usd: Nano = msgspec.UNSET
     output_nano_usd: Nano = msgspec.UNSET
     cached_input_nano_usd: Nano = msgspec.UNSET
+    targets: Sequence[WantedTarget] | msgspec.UnsetType = msgspec.UNSET
+    """All of them, instead of one upstream and the name there."""
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -66,17 +70,16 @@ class Models:
 
     async def add(self, name: str, change: ModelChange, *, by: Principal) -> Model | Refused:
         """Give a name to a model of an upstream; under the same name there unless ``change`` says another."""
-        empty = StoredModel(name, "", name, system.now_ms())
-        wanted = _apply(empty, change)
-        if not 0 < len(name) <= NAME_LENGTH or not name.isprintable() or name.startswith("/"):
-            message = f"A model's name is 1 to {NAME_LENGTH} printable characters and does not begin with '/'"
-            return Refused(Reason.INVALID_MEMBER, message, "name")
+        empty = StoredModel(name, "", targets.named_there(name), system.now_ms())
+        refused = _check_name(name)
+        if refused is not None:
+            return refused
         async with self._store.writing() as connection:
             if await models.get(connection, name) is not None:
                 return Refused(Reason.CONFLICT, f"There is a model named {name!r} already", "name")
-            refused = _check(wanted, known=await upstreams.get(connection, wanted.upstream) is not None)
-            if refused is not None:
-                return refused
+            wanted = await _apply(connection, empty, change)
+            if isinstance(wanted, Refused):
+                return wanted
             added = await self._put(connection, wanted, change, by=by)
             if isinstance(added, Refused):
                 return added
@@ -90,10 +93,9 @@ class Models:
             found = await models.get(connection, name)
             if found is None:
                 return _unknown(name)
-            wanted = _apply(found, change)
-            refused = _check(wanted, known=await upstreams.get(connection, wanted.upstream) is not None)
-            if refused is not None:
-                return refused
+            wanted = await _apply(connection, found, change)
+            if isinstance(wanted, Refused):
+                return wanted
             before = _priced(found, await pricing.read(connection, self._rules))
             edited = await self._put(connection, wanted, change, by=by)
             if isinstance(edited, Refused):
@@ -143,8 +145,28 @@ def _named(change: ModelChange, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not msgspec.UNSET}
 
 
-def _apply(model: StoredModel, change: ModelChange) -> StoredModel:
-    return msgspec.structs.replace(model, **_named(change, ("upstream", "upstream_model")))
+async def _apply(
+    connection: AsyncConnection, model: StoredModel, change: ModelChange
+) -> StoredModel | Refused:
+    """Return a model as it is to be."""
+    known = {one.name for one in await upstreams.everything(connection)}
+    alone = _named(change, ("upstream", "upstream_model"))
+    if change.targets is not msgspec.UNSET:
+        if alone:
+            message = "'targets' says where it goes: leave 'upstream' and 'upstream_model' out"
+            return Refused(Reason.INVALID_MEMBER, message, "targets")
+        found = targets.read(model.name, change.targets, known)
+        return found if isinstance(found, Refused) else model.to(found)
+    if not alone and model.upstream:
+        return model  # where it goes stays as it is
+    if model.targets and "upstream" not in alone:
+        message = "It has several targets: say 'targets', or 'upstream' for one alone"
+        return Refused(Reason.INVALID_MEMBER, message, "upstream_model")
+    wanted = msgspec.structs.replace(model, **alone, targets=())
+    if not wanted.upstream:
+        return Refused(Reason.INVALID_MEMBER, "Say where it goes: 'upstream' or 'targets'", "upstream")
+    target = StoredTarget(wanted.upstream, wanted.upstream_model)
+    return targets.check(model.name, target, known) or wanted
 
 
 def _priced(model: StoredModel, known: Pricing) -> Model:
@@ -155,16 +177,17 @@ def _priced(model: StoredModel, known: Pricing) -> Model:
 def _facts(model: Model) -> Facts:
     figures = dict.fromkeys(_FIGURES) if model.price is None else msgspec.structs.asdict(model.price)
     told = {name: figures[name] for name in _FIGURES}
+    if model.stored.targets:
+        return {"targets": msgspec.to_builtins(model.stored.targets), **told}
     return {"upstream": model.stored.upstream, "upstream_model": model.stored.upstream_model, **told}
 
 
-def _check(wanted: StoredModel, *, known: bool) -> Refused | None:
-    if not known:
-        message = f"There is no upstream named {wanted.upstream!r}"
-        return Refused(Reason.INVALID_MEMBER, message, "upstream")
-    if not 0 < len(wanted.upstream_model) <= NAME_LENGTH or not wanted.upstream_model.isprintable():
-        message = f"A model's name is 1 to {NAME_LENGTH} printable characters"
-        return Refused(Reason.INVALID_MEMBER, message, "upstream_model")
+def _check_name(name: str) -> Refused | None:
+    if not 0 < len(name) <= NAME_LENGTH or not name.isprintable() or name.startswith("/"):
+        message = f"A model's name is 1 to {NAME_LENGTH} printable characters and does not begin with '/'"
+        return Refused(Reason.INVALID_MEMBER, message, "name")
+    if name.count(STAR) > 1:
+        return Refused(Reason.INVALID_MEMBER, "A model's name has one star at most", "name")
     return None
 
 

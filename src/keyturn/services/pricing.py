@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.config.sections import Prices
+from keyturn.domain.models import STAR
 from keyturn.domain.money import parse_usd
 from keyturn.domain.prices import Origin, Price, PriceStep, PriceVersion, steps_of, version_at
 from keyturn.providers.price_table import Listed, PriceTable
@@ -57,6 +58,13 @@ class Pricing:
     def listed(self, upstream: str, upstream_model: str) -> Listed | None:
         """Return what the shipped table says of a model at an upstream."""
         return self._rules.table.find(upstream, self._addresses.get(upstream, ""), upstream_model)
+
+    def names_like(self, upstream: str, pattern: str) -> list[str]:
+        """Return the names in the shipped table that a name with a star stands for at an upstream."""
+        before, _, after = pattern.partition(STAR)
+        names = self._rules.table.names_at(upstream, self._addresses.get(upstream, ""))
+        length = len(before) + len(after)
+        return [one for one in names if len(one) > length and one.startswith(before) and one.endswith(after)]
 
     def steps(
         self, model: str, upstream: str, upstream_model: str, *, by_default: bool = True

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.journal import Served
+from keyturn.domain.models import Starred
 from keyturn.domain.prices import PriceStep, cost_nano_usd, version_at
 from keyturn.domain.principal import Principal
 from keyturn.domain.usage import Usage
@@ -146,6 +147,7 @@ class _Walk:
     def __init__(self, known: Pricing, targets: dict[str, str], order: RerateOrder) -> None:
         self._known = known
         self._targets = targets
+        self._starred = Starred(targets)
         self._order = order
         self._steps: dict[tuple[str, str, str], tuple[PriceStep, ...]] = {}
         self._groups: dict[tuple[SeriesKey, int], list[int]] = {}
@@ -196,10 +198,17 @@ class _Walk:
         sums[1] -= not record.priced
         return msgspec.structs.replace(record, cost_nano_usd=cost, price=version.id, priced=True)
 
+    def _named(self, model: str) -> str:
+        """Return the name that the operator has priced: with a star, for what has no name of its own."""
+        if model in self._targets:
+            return model
+        starred = self._starred.find(model)
+        return model if starred is None else starred[0]
+
     def _steps_of(self, record: Served) -> tuple[PriceStep, ...]:
         # A request whose worker died does not say what the model is called where it went.
         there = record.upstream_model or self._targets.get(record.model, record.model)
-        where = record.model, record.upstream, there
+        where = self._named(record.model), record.upstream, there
         steps = self._steps.get(where)
         if steps is None:
             steps = self._steps[where] = self._known.steps(*where)

@@ -4,7 +4,7 @@ The answer comes from the same decisions that workers make. What depends on what
 refused requests an address has sent, is not part of it.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import unquote
 
 import msgspec
@@ -14,7 +14,7 @@ from keyturn.dialects.errors import status_of
 from keyturn.domain.checks import Check, results
 from keyturn.domain.decision import Facts, decide, refused_by_model
 from keyturn.domain.keys import KeyRecord, SecretLife, SecretState, rfc3339, secret_state
-from keyturn.domain.models import Target, near
+from keyturn.domain.models import Starred, Target, near
 from keyturn.domain.prices import version_at
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
@@ -123,7 +123,7 @@ class Simulation:
 
     def _unpriced(self, question: Question, models: Mapping[str, Target]) -> Refused | None:
         call, in_path = find_call(question.path)
-        target = models.get(unquote(in_path) or question.model)
+        target = _find(unquote(in_path) or question.model, models)
         if not self._refuses_unpriced or call is None or not call.names_model or target is None:
             return None
         steps = target.prices
@@ -147,7 +147,7 @@ def _state(holder: Holder, at_ms: int) -> SecretState:
 
 
 def _decide(
-    key: KeyRecord, question: Question, locations: frozenset[str], models: Iterable[str]
+    key: KeyRecord, question: Question, locations: frozenset[str], models: Mapping[str, Target]
 ) -> Refused | None:
     call, model = find_call(question.path)
     if call is None:
@@ -168,16 +168,24 @@ def _decide(
     return _refused_by_model(key, unquote(model) or question.model, call, models)
 
 
-def _refused_by_model(key: KeyRecord, model: str, call: Call, models: Iterable[str]) -> Refused | None:
+def _find(model: str, models: Mapping[str, Target]) -> Target | None:
+    """Return where a model goes first, by its own name or by one with a star."""
+    found = models.get(model)
+    if found is None:
+        starred = Starred(models).find(model)
+        return None if starred is None else models[starred[0]].at(starred[1])
+    return found
+
+
+def _refused_by_model(key: KeyRecord, model: str, call: Call, models: Mapping[str, Target]) -> Refused | None:
     if not call.names_model or not model:
         return None
     refused = refused_by_model(key, model)
     if refused is not None:
         return refused
-    known = set(models)
-    if model in known:
+    if _find(model, models) is not None:
         return None
-    close = near(model, known)
+    close = near(model, models)
     meant = f" Did you mean {', '.join(close)}?" if close else ""
     message = f"The model '{model[:100]}' does not exist or you do not have access to it.{meant}"
     return Refused(Reason.MODEL_NOT_FOUND, message, "model")

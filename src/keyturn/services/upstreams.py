@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.domain import ids
@@ -14,6 +15,7 @@ from keyturn.domain.principal import SCHEDULER, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.providers.catalog import PROVIDERS, at
+from keyturn.providers.hosts import COMPATIBLE
 from keyturn.providers.provider import Provider
 from keyturn.services.audit import Facts, note
 from keyturn.services.configuration import Configuration, owner
@@ -21,9 +23,10 @@ from keyturn.services.demo_models import ALIASES, DEMO
 from keyturn.services.prices import withdraw
 from keyturn.services.probe import NAME_LENGTH, Probe, probe
 from keyturn.services.workers import Workers
-from keyturn.store import models, upstreams
+from keyturn.store import models, upstream_rooms, upstreams
 from keyturn.store.engine import Store
 from keyturn.store.models import StoredModel
+from keyturn.store.upstream_rooms import ANY, Room
 from keyturn.store.upstreams import StoredUpstream
 from keyturn.store.vault import Vault
 
@@ -36,6 +39,7 @@ class Upstream(msgspec.Struct, frozen=True):
 
     stored: StoredUpstream
     models: list[str]
+    room: Room = ANY
 
 
 class Added(msgspec.Struct, frozen=True):
@@ -53,7 +57,7 @@ class NewUpstream(msgspec.Struct, frozen=True):
         name: Where neither ``base_url`` nor ``provider`` is said, the provider's, too.
         base_url: Empty: the provider's own.
         provider: A name of ``providers.catalog``; empty: the one at the base URL.
-        further: Credentials to be taken in turns with the first.
+        further: Credentials for when that one is refused or used up.
     """
 
     name: str
@@ -62,6 +66,21 @@ class NewUpstream(msgspec.Struct, frozen=True):
     models: Sequence[str] = ()
     provider: str = ""
     further: Sequence[Secret] = ()
+
+
+class UpstreamChange(msgspec.Struct, frozen=True):
+    """What is to be different; ``UNSET`` stays as it is."""
+
+    max_concurrency: int | msgspec.UnsetType = msgspec.UNSET
+    """0: as many as come."""
+    requests_per_minute: int | msgspec.UnsetType = msgspec.UNSET
+    credentials: Sequence[Secret] | msgspec.UnsetType = msgspec.UNSET
+    """All of them, the one that is used first first."""
+
+    def of_room(self) -> dict[str, int]:
+        """Return what is said of its room."""
+        said = {"max_concurrency": self.max_concurrency, "requests_per_minute": self.requests_per_minute}
+        return {name: value for name, value in said.items() if value is not msgspec.UNSET}
 
 
 class Upstreams:
@@ -78,9 +97,48 @@ class Upstreams:
         async with self._store.reading() as connection:
             stored = await upstreams.everything(connection)
             known = await models.everything(connection)
+            rooms = await upstream_rooms.rooms(connection)
         return [
-            Upstream(one, [model.name for model in known if model.upstream == one.name]) for one in stored
+            Upstream(
+                one,
+                [model.name for model in known if any(to.upstream == one.name for to in model.all_targets)],
+                rooms.get(one.id, ANY),
+            )
+            for one in stored
         ]
+
+    async def show(self, name: str) -> Upstream | Refused:
+        """Return the upstream of this name."""
+        found = [one for one in await self.everything() if one.stored.name == name]
+        return found[0] if found else _unknown(name)
+
+    async def edit(self, name: str, change: UpstreamChange, *, by: Principal) -> Upstream | Refused:
+        """Change what it has room for, or its credentials; in force everywhere on return, without a request lost."""
+        before = await self.show(name)
+        if isinstance(before, Refused):
+            return before
+        stored = before.stored
+        refused = _check_credentials(change.credentials or (), PROVIDERS.get(stored.provider, COMPATIBLE))
+        if refused is not None:
+            return refused
+        room = msgspec.structs.replace(before.room, **change.of_room())
+        async with self._store.writing() as connection:
+            await upstream_rooms.put_room(connection, stored.id, room)
+            if change.credentials is not msgspec.UNSET:
+                sealed = [self._vault.seal(owner(stored.id), one) for one in change.credentials]
+                await upstreams.put_credentials(connection, stored.id, sealed)
+            edited: Facts = msgspec.structs.asdict(room)
+            if change.credentials is not msgspec.UNSET:
+                edited["credentials"] = len(change.credentials)
+            old = {**msgspec.structs.asdict(before.room), "credentials": len(stored.sealed_credentials)}
+            await note(
+                connection, by, "upstream.edit", name, before={key: old[key] for key in edited}, after=edited
+            )
+        after = await self.show(name)
+        if isinstance(after, Upstream):
+            await self._get_tokens(after.stored)
+        await self._workers.publish()
+        return after
 
     async def add(self, wanted: NewUpstream, *, by: Principal) -> Added | Refused:
         """Connect a provider; its models can be used everywhere on return."""
@@ -146,17 +204,18 @@ class Upstreams:
         await self._workers.publish()
 
     async def remove(self, name: str, *, by: Principal) -> Upstream | Refused:
-        """Disconnect a provider and drop its models; nothing goes there any more on return."""
-        found = [one for one in await self.everything() if one.stored.name == name]
-        if not found:
-            return _unknown(name)
+        """Disconnect a provider; nothing goes there any more on return. Models that go nowhere else are dropped."""
+        found = await self.show(name)
+        if isinstance(found, Refused):
+            return found
         async with self._store.writing() as connection:
+            kept = await _leave(connection, name)
             await upstreams.remove(connection, name)
-            await withdraw(connection, found[0].models, by=by)
-            before: Facts = {**facts(found[0].stored), "models": found[0].models}
+            await withdraw(connection, [model for model in found.models if model not in kept], by=by)
+            before: Facts = {**facts(found.stored), "models": found.models}
             await note(connection, by, "upstream.remove", name, before=before)
         await self._workers.publish()
-        return found[0]
+        return found
 
     async def test(self, name: str) -> Probe | Refused:
         """Make a real call to a provider."""
@@ -197,7 +256,9 @@ class Upstreams:
         """Store models under free names; return the names."""
         now_ms = system.now_ms()
         async with self._store.writing() as connection:
-            taken = {model.name: model.upstream for model in await models.everything(connection)}
+            known = await models.everything(connection)
+            # What the operator has spread over several targets is nobody's to replace.
+            taken = {model.name: "" if model.targets else model.upstream for model in known}
             rows = {}
             for model in wanted:
                 name = model if _is_free(model, taken) else f"{upstream}/{model}"
@@ -208,6 +269,17 @@ class Upstreams:
             if rows:
                 await note(connection, by, "upstream.models_add", upstream, after={"models": sorted(rows)})
         return sorted(rows)
+
+
+async def _leave(connection: AsyncConnection, upstream: str) -> set[str]:
+    """Take an upstream out of models that have other targets; return their names."""
+    left = []
+    for model in await models.everything(connection):
+        staying = [one for one in model.all_targets if one.upstream != upstream]
+        if 0 < len(staying) < len(model.all_targets):
+            left.append(model.to(staying))
+    await models.put(connection, left)
+    return {one.name for one in left}
 
 
 def facts(stored: StoredUpstream) -> Facts:
@@ -248,13 +320,19 @@ def _check(wanted: NewUpstream, base_url: str, provider: Provider) -> Refused | 
     problem = _problem_with(base_url) or provider.problem_with_address(base_url)
     if problem:
         return Refused(Reason.INVALID_MEMBER, problem, "base_url")
-    given = [("api_key", wanted.credential)] if wanted.credential else []
-    given += [(f"api_keys[{index}]", one) for index, one in enumerate(wanted.further)]
-    for param, credential in given:
+    if wanted.credential is not None:
+        problem = provider.problem_with_credential(wanted.credential.reveal())
+        if problem:
+            return Refused(Reason.INVALID_MEMBER, problem, "api_key")
+    return _check_credentials(wanted.further, provider) or _check_names(wanted.models)
+
+
+def _check_credentials(credentials: Sequence[Secret], provider: Provider) -> Refused | None:
+    for index, credential in enumerate(credentials):
         problem = provider.problem_with_credential(credential.reveal())
         if problem:
-            return Refused(Reason.INVALID_MEMBER, problem, param)
-    return _check_names(wanted.models)
+            return Refused(Reason.INVALID_MEMBER, problem, f"api_keys[{index}]")
+    return None
 
 
 def _check_names(names: Sequence[str]) -> Refused | None:

@@ -3,11 +3,21 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from keyturn.domain.routing import Terms
 from keyturn.store.tables import models
+
+
+class StoredTarget(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a model may go, and when."""
+
+    upstream: str
+    model: str
+    """Its name there; in that of a name with a star, a star stands for the same."""
+    terms: Terms = Terms()
 
 
 class StoredModel(msgspec.Struct, frozen=True):
@@ -18,6 +28,35 @@ class StoredModel(msgspec.Struct, frozen=True):
     upstream_model: str
     created_at: int
     """Milliseconds since 1970 UTC."""
+    targets: tuple[StoredTarget, ...] = ()
+    """All of them, the one above first; empty: that one alone, without terms."""
+
+    @property
+    def all_targets(self) -> tuple[StoredTarget, ...]:
+        """Where it may go: at least one."""
+        return self.targets or (StoredTarget(self.upstream, self.upstream_model),)
+
+    def to(self, targets: Sequence[StoredTarget]) -> "StoredModel":
+        """Return the name with other targets, of which there is at least one."""
+        first, kept = targets[0], tuple(targets)
+        if len(kept) == 1 and first.terms == Terms():
+            kept = ()
+        return StoredModel(self.name, first.upstream, first.model, self.created_at, kept)
+
+
+_targets = msgspec.json.Decoder(tuple[StoredTarget, ...])
+
+
+def _model(row: Row[str, str, str, int, str]) -> StoredModel:
+    name, upstream, upstream_model, created_at, written = row
+    return StoredModel(
+        name, upstream, upstream_model, created_at, _targets.decode(written) if written else ()
+    )
+
+
+def _row(model: StoredModel) -> dict[str, object]:
+    written = msgspec.json.encode(model.targets).decode() if model.targets else ""
+    return {column.name: getattr(model, column.name) for column in models.c} | {"targets": written}
 
 
 async def put(connection: AsyncConnection, rows: Sequence[StoredModel]) -> None:
@@ -31,18 +70,18 @@ async def put(connection: AsyncConnection, rows: Sequence[StoredModel]) -> None:
             column.name: statement.excluded[column.name] for column in models.c if column is not models.c.name
         },
     )
-    await connection.execute(statement, [msgspec.structs.asdict(row) for row in rows])
+    await connection.execute(statement, [_row(row) for row in rows])
 
 
 async def get(connection: AsyncConnection, name: str) -> StoredModel | None:
     """Return the model of this name."""
     row = (await connection.execute(select(models).where(models.c.name == name))).first()
-    return None if row is None else StoredModel(*row)
+    return None if row is None else _model(row)
 
 
 async def everything(connection: AsyncConnection) -> list[StoredModel]:
     """Return all models by name."""
-    return [StoredModel(*row) for row in await connection.execute(select(models).order_by(models.c.name))]
+    return [_model(row) for row in await connection.execute(select(models).order_by(models.c.name))]
 
 
 async def remove(connection: AsyncConnection, name: str) -> None:

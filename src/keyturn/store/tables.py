@@ -309,6 +309,9 @@ models = Table(
     Column("upstream", Text, ForeignKey("upstreams.name", ondelete="CASCADE"), nullable=False, index=True),
     Column("upstream_model", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+    Column(
+        "targets", Text, nullable=False, server_default=EMPTY
+    ),  # all as JSON; empty: the one above, without terms
 )
 
 key_usage = Table(

@@ -1,9 +1,10 @@
 """Queries for upstreams."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.store.tables import upstreams
@@ -38,12 +39,20 @@ class StoredUpstream(msgspec.Struct, frozen=True):
 
 async def add(connection: AsyncConnection, upstream: StoredUpstream) -> None:
     """Store a new upstream; its name must be free."""
-    further = upstream.further_credentials
     values = {
         **msgspec.structs.asdict(upstream),
-        "further_credentials": _encode(further) if further else None,
+        "further_credentials": _further(upstream.further_credentials),
     }
     await connection.execute(insert(upstreams).values(values))
+
+
+async def put_credentials(connection: AsyncConnection, upstream_id: str, sealed: Sequence[bytes]) -> None:
+    """Replace all credentials of an upstream, the first one first; without any it needs none."""
+    values = {
+        "sealed_credential": sealed[0] if sealed else None,
+        "further_credentials": _further(sealed[1:]),
+    }
+    await connection.execute(update(upstreams).where(upstreams.c.id == upstream_id).values(values))
 
 
 async def get(connection: AsyncConnection, name: str) -> StoredUpstream | None:
@@ -60,6 +69,10 @@ async def everything(connection: AsyncConnection) -> list[StoredUpstream]:
 async def remove(connection: AsyncConnection, name: str) -> None:
     """Delete an upstream and its models."""
     await connection.execute(delete(upstreams).where(upstreams.c.name == name))
+
+
+def _further(sealed: Sequence[bytes]) -> bytes | None:
+    return _encode(sealed) if sealed else None
 
 
 def _read(row: Row[Any]) -> StoredUpstream:

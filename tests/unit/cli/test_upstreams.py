@@ -178,3 +178,31 @@ def test_a_provider_is_removed_by_name(keyturn: Run, node: ManagementApi) -> Non
     ran = keyturn("upstreams", "remove", "local")
 
     assert (ran.status, ran.out) == (0, "Removed local\n")
+
+
+def test_room_and_keys_of_a_provider_are_changed(
+    keyturn: Run, node: ManagementApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is said."""
+    monkeypatch.setenv("KEY_A", "first-secret")
+    monkeypatch.setenv("KEY_B", "second-secret")
+    node.data("PATCH", f"{PATH}/local", LOCAL | {"max_concurrency": 64, "credentials": 2})
+
+    ran = keyturn(
+        *("upstreams", "edit", "local", "--max-concurrency", "64"),
+        *("--api-key-env", "KEY_A", "--api-key-env", "KEY_B"),
+    )
+
+    assert node.asked[0].body == {"max_concurrency": 64, "api_keys": ["first-secret", "second-secret"]}
+    assert "64 requests at once and any number of requests a minute, with 2 API keys" in " ".join(
+        ran.out.split()
+    )
+    assert "secret" not in ran.out
+
+
+def test_an_edit_without_a_change_is_refused(keyturn: Run, node: ManagementApi) -> None:
+    """Nothing is not a change."""
+    nothing = keyturn("upstreams", "edit", "local")
+    unset = keyturn("upstreams", "edit", "local", "--api-key-env", "NOT_SET_ANYWHERE")
+
+    assert (nothing.status, unset.status, node.asked) == (1, 1, [])

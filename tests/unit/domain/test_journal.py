@@ -3,7 +3,7 @@
 import msgspec
 
 from keyturn.domain import journal
-from keyturn.domain.journal import HEADER_LENGTH, Admitted, Served, cut, frame, read
+from keyturn.domain.journal import HEADER_LENGTH, Admitted, Attempt, Served, attempts_of, cut, frame, read
 
 ADMITTED = Admitted("req_1", "key_1", "gpt-4o", "demo", "chat", 1, 2, 3, 4, "127.0.0.1")
 SERVED = Served(
@@ -80,3 +80,12 @@ def test_cut_finds_the_same_records_as_read_without_decoding_them() -> None:
 def test_a_memory_view_can_be_read_too() -> None:
     """A mapped file is read without a copy."""
     assert [record for record, _ in read(memoryview(FRAMES[1]))] == [SERVED]
+
+
+def test_attempts_are_read_back() -> None:
+    """A model's name may hold colons; an entry that was cut off says nothing."""
+    text = "lab/llama3:8b:429:120ms openai/gpt-4o:ok:80ms spare/x:clo"
+
+    assert attempts_of(text) == [Attempt("lab/llama3:8b", "429", 120), Attempt("openai/gpt-4o", "ok", 80)]
+    assert attempts_of("x:7ms") == []
+    assert attempts_of("") == []

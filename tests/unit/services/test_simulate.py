@@ -145,6 +145,20 @@ async def test_a_model_that_is_not_named_is_not_checked(keys: Keys, simulation: 
     assert [one.name for one in verdict.checks if one.passed is None] == ["model", "limits"]
 
 
+async def test_a_name_with_a_star_stands_for_its_models(
+    keys: Keys, simulation: Simulation, models: Models
+) -> None:
+    """As workers see it; the name of the star itself is nobody's."""
+    await models.add("demo/*", ModelChange(upstream="demo"), by=BY)
+    key = await issue(keys)
+
+    known = await ask(simulation, key, model="demo/echo")
+    unknown = await ask(simulation, key, model="elsewhere/echo")
+
+    assert known.refused is None
+    assert failed(unknown) == ["model"]
+
+
 async def test_the_list_of_models_needs_no_model(keys: Keys, simulation: Simulation) -> None:
     """It is a call without one."""
     verdict = await ask(simulation, await issue(keys), path="/v1/models", model="")

@@ -21,7 +21,7 @@ from keyturn.control.management import Managed, Management
 from keyturn.control.wire import Answer, Cursor, Limit, Moment, Page, Usd, milliseconds, moment, refusals
 from keyturn.domain import checks, ids
 from keyturn.domain.bodies import Body
-from keyturn.domain.journal import Admitted, Refused, Served
+from keyturn.domain.journal import Admitted, Refused, Served, attempts_of
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason
 from keyturn.store.requests import Ended, RequestFilter
@@ -44,6 +44,24 @@ class CheckObject(msgspec.Struct):
     detail: Annotated[
         str, msgspec.Meta(description="What it was decided by, such as the list that a model is not on.")
     ] = ""
+
+
+class AttemptObject(msgspec.Struct):
+    """One attempt at a target."""
+
+    target: Annotated[
+        str,
+        msgspec.Meta(description="`upstream/model`, as in `x-keyturn-target`.", examples=["openai/gpt-4o"]),
+    ]
+    outcome: Annotated[
+        str,
+        msgspec.Meta(
+            description="`ok`, the provider's status, `unreachable`, `timeout`, `closed`, `malformed`, `busy`: the "
+            "operator's own limits left no room, or how the request ended.",
+            examples=["429"],
+        ),
+    ]
+    took_ms: int
 
 
 class RequestObject(msgspec.Struct, kw_only=True):
@@ -80,6 +98,9 @@ class RequestObject(msgspec.Struct, kw_only=True):
     model: str = ""
     upstream: str = ""
     upstream_model: str = ""
+    attempts: Annotated[
+        list[AttemptObject], msgspec.Meta(description="In order, the last one last; empty when it was one.")
+    ] = []
     streamed: bool = False
     auth_us: Annotated[
         int, msgspec.Meta(description="Until the key was decided. All times from the whole request read.")
@@ -129,7 +150,9 @@ class BodiesObject(msgspec.Struct):
     answer: Annotated[BodyObject, msgspec.Meta(description="As far as the client had got it.")]
 
 
-COLUMNS = tuple(name for name in RequestObject.__struct_fields__ if name not in {"source", "checks"})
+COLUMNS = tuple(
+    name for name in RequestObject.__struct_fields__ if name not in {"source", "checks", "attempts"}
+)
 """What an export has of each request."""
 
 
@@ -313,6 +336,9 @@ def _served(record: Served, key_name: str) -> RequestObject:
         model=record.model,
         upstream=record.upstream,
         upstream_model=record.upstream_model,
+        attempts=[
+            AttemptObject(one.target, one.outcome, one.took_ms) for one in attempts_of(record.attempts)
+        ],
         streamed=record.streamed,
         auth_us=record.auth_us,
         sent_us=record.sent_us,

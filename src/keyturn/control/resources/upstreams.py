@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Router, delete, get, post
+from litestar import Request, Router, delete, get, patch, post
 from litestar.openapi.spec import Example
 from litestar.params import Body, PathParameter
 
@@ -14,7 +14,7 @@ from keyturn.control.wire import Answer, Moment, Page, moment, refusals
 from keyturn.domain.refusals import Reason
 from keyturn.domain.secret import Secret
 from keyturn.services.probe import Probe
-from keyturn.services.upstreams import NewUpstream, Upstream
+from keyturn.services.upstreams import NewUpstream, Upstream, UpstreamChange
 
 Name = Annotated[str, PathParameter(description="The upstream's name.", examples=[Example(value="openai")])]
 
@@ -26,9 +26,18 @@ class UpstreamObject(msgspec.Struct):
     provider: Annotated[str, msgspec.Meta(description="See `/providers`.", examples=["openai"])]
     base_url: Annotated[str, msgspec.Meta(examples=["https://api.openai.com/v1"])]
     has_credential: bool
-    credentials: Annotated[int, msgspec.Meta(description="How many there are, taken in turns.")]
     models: Annotated[
         list[str], msgspec.Meta(description="The names that clients use.", examples=[["gpt-4o"]])
+    ]
+    credentials: Annotated[int, msgspec.Meta(description="How many there are.", examples=[1])]
+    max_concurrency: Annotated[
+        int,
+        msgspec.Meta(
+            description="Requests that may be there at once, of all workers of a node; 0: as many as come."
+        ),
+    ]
+    requests_per_minute: Annotated[
+        int, msgspec.Meta(description="Of all workers of a node; 0: as many as come.")
     ]
     created_at: Moment
     note: Annotated[
@@ -67,13 +76,35 @@ class CreateUpstream(msgspec.Struct, forbid_unknown_fields=True):
     api_keys: Annotated[
         list[str],
         msgspec.Meta(
-            description="Several credentials, or more than `api_key`; taken in turns.", max_length=100
+            description="Several credentials, or more than `api_key`: the next is used when one is refused or used up.",
+            max_length=100,
         ),
     ] = []
     models: Annotated[
         list[str],
         msgspec.Meta(description="Its models; without any, the provider is asked.", max_length=10_000),
     ] = []
+
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+
+
+class ChangeUpstream(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What is to be different; a member left out stays as it is."""
+
+    max_concurrency: Number | msgspec.UnsetType = msgspec.UNSET
+    requests_per_minute: Number | msgspec.UnsetType = msgspec.UNSET
+    api_keys: (
+        Annotated[
+            list[str],
+            msgspec.Meta(
+                description="All of its credentials. The first is used; when the provider refuses it with 401 or 403, or has "
+                "enough of it with 429, the next.",
+                max_length=100,
+            ),
+        ]
+        | msgspec.UnsetType
+    ) = msgspec.UNSET
 
 
 @get("/", summary="List upstreams", responses=refusals())
@@ -134,6 +165,41 @@ async def add_upstream(
     return Answer(data=shown)
 
 
+@patch(
+    "/{name:str}",
+    summary="Change an upstream",
+    responses=refusals(
+        Reason.INVALID_MEMBER, Reason.INVALID_JSON, Reason.RESOURCE_NOT_FOUND, Reason.NOT_CONFIRMED
+    ),
+)
+async def change_upstream(
+    request: Request[Any, Any, Any],
+    management: Managed,
+    name: Name,
+    data: Annotated[
+        ChangeUpstream,
+        Body(
+            examples=[
+                Example(
+                    summary="What it has room for",
+                    id="room",
+                    value={"max_concurrency": 64, "requests_per_minute": 3000},
+                )
+            ]
+        ),
+    ],
+) -> Answer[UpstreamObject]:
+    """In force when the call returns; requests that are under way go on."""
+    keys = data.api_keys
+    change = UpstreamChange(
+        data.max_concurrency,
+        data.requests_per_minute,
+        keys if keys is msgspec.UNSET else [Secret(one.strip()) for one in keys],
+    )
+    edited = await management.upstreams.edit(name, change, by=principal_of(request))
+    return Answer(data=_show(granted(edited)))
+
+
 @delete(
     "/{name:str}",
     summary="Remove an upstream",
@@ -145,7 +211,7 @@ async def remove_upstream(
     management: Managed,
     name: Name,
 ) -> Answer[UpstreamObject]:
-    """Its models go with it; its usage stays in reports."""
+    """Models that go nowhere else go with it; its usage stays in reports."""
     removed = await management.upstreams.remove(name, by=principal_of(request))
     return Answer(data=_show(granted(removed)))
 
@@ -164,7 +230,7 @@ async def test_upstream(management: Managed, name: Name) -> Answer[Probe]:
 router = Router(
     "/upstreams",
     tags=["Upstreams"],
-    route_handlers=[list_upstreams, add_upstream, remove_upstream, test_upstream],
+    route_handlers=[list_upstreams, add_upstream, change_upstream, remove_upstream, test_upstream],
 )
 
 
@@ -174,6 +240,8 @@ def _show(upstream: Upstream) -> UpstreamObject:
         name=stored.name,
         provider=stored.provider,
         base_url=stored.base_url,
+        max_concurrency=upstream.room.max_concurrency,
+        requests_per_minute=upstream.room.requests_per_minute,
         has_credential=stored.sealed_credential is not None,
         credentials=len(stored.sealed_credentials),
         models=upstream.models,

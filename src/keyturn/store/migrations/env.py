@@ -8,6 +8,7 @@ from keyturn.store import (  # noqa: F401 -- add their tables
     body_tables,
     credit_tables,
     price_tables,
+    routing_tables,
     usage_tables,
 )
 from keyturn.store.tables import metadata
