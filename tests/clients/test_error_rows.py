@@ -228,7 +228,7 @@ def test_anthropics_sdk_is_told_of_a_missing_key_and_of_what_is_not_there(helpfu
             client.get("/v1/nothing", cast_to=httpx2.Response)
 
     assert missing.value.error_code == "missing_api_key"
-    assert known.value.error_code == unknown.value.error_code == "path_not_found"
+    assert (known.value.error_code, unknown.value.error_code) == ("model_not_found", "path_not_found")
     assert missing.value.type == "authentication_error"
 
 

@@ -70,7 +70,7 @@ def test_an_unknown_model_is_not_found_and_near_ones_are_named(client: openai.Op
 def test_an_unknown_path_is_not_found(client: openai.OpenAI) -> None:
     """What is not built yet says so at once."""
     with pytest.raises(openai.NotFoundError) as caught:
-        client.moderations.create(input="x")
+        client.batches.list()
 
     assert caught.value.code == "path_not_found"
 

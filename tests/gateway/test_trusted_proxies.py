@@ -50,8 +50,11 @@ class BalancedNode(Node):
             socket.create_connection(("127.0.0.1", self.port)).close()
         except ConnectionError:
             return False
-        with Wire(self.port) as wire:
-            ready = wire.ask(version_2(0x20, 0, b"") + request("GET", "/readyz")).status == 200
+        try:
+            with Wire(self.port) as wire:
+                ready = wire.ask(version_2(0x20, 0, b"") + request("GET", "/readyz")).status == 200
+        except TimeoutError:  # the port is there before the worker is
+            return False
         return ready and "API and docs" in self.output.read_text()
 
 

@@ -18,6 +18,7 @@ TIMED = (
     "tests/control/test_many_keys.py",
     "tests/control/test_verify_speed.py",
     "tests/clients/test_limits.py",
+    "tests/clients/test_rotation.py",
     "tests/node",
     "tests/faults",
 )

@@ -86,11 +86,6 @@ class BodyRecorder:
         self.proxied = client.proxied
         self.write: Callable[[bytes], None] = self._write
 
-    def asked(self, request: bytes) -> None:
-        """Keep another body of a request: the one before has come to nothing."""
-        self._bodies.let_go(self._request)
-        self._request = self._bodies.hold(request, LONGEST_BODY)
-
     def _write(self, data: bytes) -> None:
         self._client.write(data)
         if self._cut or self._over:

@@ -121,11 +121,12 @@ class Exchange(Preparation):
         self._upstream = self.route.pool.send(b"".join(lines), self)
 
     def _keep_bodies(self) -> None:
-        client, plane = self.request.client, self.plane
-        if isinstance(client, BodyRecorder):
-            client.asked(self.body)
-        else:
-            self.request.client = BodyRecorder(client, plane.bodies, self.request_id, self.key.id, self.body)
+        """Keep what the client sent, whatever is made of it for whichever provider."""
+        request, plane = self.request, self.plane
+        if not isinstance(request.client, BodyRecorder):
+            request.client = BodyRecorder(
+                request.client, plane.bodies, self.request_id, self.key.id, request.body
+            )
 
     def _plan(self) -> Plan:
         """Note what is the same for every request with this head, and offer it to the edge where that is safe."""

@@ -154,16 +154,3 @@ def test_what_can_not_be_sent_is_let_go() -> None:
     scene.recorder.finish(keep_alive=True)
 
     assert scene.bodies.held == 0
-
-
-def test_what_was_asked_last_is_told() -> None:
-    """An attempt that came to nothing is not what was answered."""
-    scene = Scene(b"asked first")
-
-    scene.recorder.asked(b"asked again")
-    held = scene.bodies.held
-    scene.recorder.end()
-
-    assert held == len(b"asked again")
-    assert scene.exchanged().request == Body(b"asked again", False)
-    assert scene.bodies.held == 0
