@@ -18,7 +18,6 @@ TIMED = (
     "tests/control/test_many_keys.py",
     "tests/control/test_verify_speed.py",
     "tests/clients/test_limits.py",
-    "tests/clients/test_rotation.py",
     "tests/node",
     "tests/faults",
 )

@@ -148,6 +148,16 @@ keys = Table(
     Index("ix_keys_project_id", "project_id", "id"),
     Index("ix_keys_user_id", "user_id", "id"),
     Index("ix_keys_name", "name"),
+    # Few are disabled, and those are what is looked for.
+    Index(
+        "ix_keys_disabled",
+        "deleted_at",
+        "enabled",
+        "id",
+        "revoked_at",
+        "expires_at",
+        sqlite_where=text("enabled IS 0"),
+    ),
     # All that lists are narrowed by: SQLite reads 100,000 keys from it in 10 to 25 ms, from the table in 30 to 75.
     Index(
         "ix_keys_listing",

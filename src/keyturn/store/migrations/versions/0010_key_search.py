@@ -1,4 +1,4 @@
-"""What lists of keys are searched by: the letters of names and descriptions, three by three."""
+"""What lists of keys are searched by: the letters of names and descriptions, three by three, and whether one is disabled."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -48,6 +48,13 @@ def upgrade() -> None:
         sa.Column("key_id", sa.String(length=40), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_key_numbers")),
         sa.UniqueConstraint("key_id", name=op.f("uq_key_numbers_key_id")),
+    )
+    op.create_index(
+        "ix_keys_disabled",
+        "keys",
+        ["deleted_at", "enabled", "id", "revoked_at", "expires_at"],
+        unique=False,
+        sqlite_where=sa.text("enabled IS 0"),
     )
     op.execute("CREATE VIRTUAL TABLE key_texts USING fts5(text, content = '', tokenize = 'trigram')")
     op.execute("CREATE VIRTUAL TABLE key_terms USING fts5vocab(key_texts, row)")
