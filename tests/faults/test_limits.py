@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from msgspec import structs
 
@@ -114,6 +115,15 @@ def test_a_dollar_is_a_dollar_for_five_hundred_calls_at_once(
     found.check()
 
 
+def manages(node: Node) -> bool:
+    """Say whether a control process answers."""
+    try:
+        node.manage("GET", "/api/v1/projects")
+    except httpx.HTTPError:
+        return False
+    return True
+
+
 def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> None:
     """What was counted before counts after: killing it must not buy anybody a second helping."""
     node = Node(tmp_path, workers=2)
@@ -127,7 +137,7 @@ def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> N
             with Load(node.port, "", [ask_with(s) for _, s in keys for _ in range(12)], clients=20) as load:
                 load.join()
             os.kill(node.children()["control"], signal.SIGKILL)
-            until(lambda: "control" in node.children(), what="the next control process")
+            until(lambda: manages(node), within_s=30, what="the next control process")
         until(lambda: settled(node), within_s=30)
         found = books.read(node.data)
 
