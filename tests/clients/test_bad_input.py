@@ -118,7 +118,7 @@ def test_a_body_that_is_no_object_is_refused(api: httpx.Client, body: bytes) -> 
         ("DELETE", "/keys", "GET, HEAD, OPTIONS, POST"),
         ("POST", "/usage", "GET, HEAD, OPTIONS"),
         ("GET", "/keys/x/disable", "OPTIONS, POST"),
-        ("PATCH", "/upstreams/demo", "DELETE, OPTIONS"),
+        ("PUT", "/upstreams/demo", "DELETE, OPTIONS, PATCH"),
     ],
 )
 def test_a_method_that_a_path_does_not_take_is_refused_with_those_it_takes(
