@@ -17,14 +17,7 @@ from keyturn.domain import latency
 from keyturn.store.migrations import HEAD, REVISIONS
 
 BUSY_TIMEOUT_S = 5.0
-_PRAGMAS = (
-    "journal_mode=WAL",
-    "synchronous=FULL",
-    "foreign_keys=ON",
-    "temp_store=MEMORY",
-    # Read without copies, a list is scanned in half the time.
-    f"mmap_size={256 << 20}",
-)
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
 _WRITES = {"keyturn_writes": True}
 
 WITH_CHANGE: ContextVar[Callable[[AsyncConnection], Awaitable[None]] | None] = ContextVar(
