@@ -17,7 +17,14 @@ from keyturn.domain import latency
 from keyturn.store.migrations import HEAD, REVISIONS
 
 BUSY_TIMEOUT_S = 5.0
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "temp_store=MEMORY",
+    # In KiB: lists of keys are scanned from memory.
+    "cache_size=-16384",
+)
 _WRITES = {"keyturn_writes": True}
 
 WITH_CHANGE: ContextVar[Callable[[AsyncConnection], Awaitable[None]] | None] = ContextVar(
