@@ -12,7 +12,7 @@ from keyturn.store.tables import keys, secrets
 _ESCAPE = "\\"
 _LAST = "\U0010ffff"
 """Sorts behind every other character."""
-_FEW = 2000
+_FEW = 500
 """With more candidates than this, a page of matches is soon full without the index."""
 _FEW_TERMS = 50
 _TRIGRAM = 3
@@ -57,7 +57,7 @@ async def _pattern(connection: AsyncConnection, sought: str) -> str | None:
     if len(sought) >= _TRIGRAM:
         return _quoted(sought)
     folded = sought.lower()
-    if len(sought) < _TRIGRAM - 1 or not (sought.isascii() or folded == sought.upper()):
+    if not (sought.isascii() or folded == sought.upper()):
         return None
     values = {"first": folded, "behind": folded + _LAST, "limit": _FEW_TERMS + 1}
     terms = (await connection.scalars(_TERMS, values)).all()

@@ -158,21 +158,19 @@ keys = Table(
         "expires_at",
         sqlite_where=text("enabled IS 0"),
     ),
-    # All that lists are narrowed by: SQLite reads 100,000 keys from it in 10 to 25 ms, from the table in 30 to 75.
+    # All that lists are narrowed by, and no texts: those are found by ``key_texts``, and would make it three times as long.
     Index(
         "ix_keys_listing",
         "deleted_at",
         "id",
-        "project_id",
-        "user_id",
-        "kind",
-        "environment",
         "enabled",
         "revoked_at",
         "expires_at",
+        "kind",
+        "environment",
+        "project_id",
+        "user_id",
         "tags",
-        "name",
-        "description",
     ),
 )
 

@@ -20,7 +20,7 @@ LETTERS = "abAB %_\\\"*'^-éÉßİ测试😀"
 TEXTS = st.text(LETTERS, max_size=6)
 ACCOUNT, PROJECT = ids.mint(ids.ACCOUNT, now_ms=1, entropy=1), ids.mint(ids.PROJECT, now_ms=1, entropy=1)
 MANY = 2500
-"""More than the search looks up one by one."""
+"""Several times more than the search looks up one by one."""
 
 
 async def _add(connection: AsyncConnection, texts: list[tuple[str, str]]) -> list[str]:

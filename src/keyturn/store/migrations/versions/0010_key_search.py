@@ -6,6 +6,18 @@ from alembic import op
 revision = "0010"
 down_revision = "0009"
 
+_LISTING = [
+    "deleted_at",
+    "id",
+    "enabled",
+    "revoked_at",
+    "expires_at",
+    "kind",
+    "environment",
+    "project_id",
+    "user_id",
+    "tags",
+]
 # A text ends with two line breaks, so that its last letters begin a triple as well.
 _FILL = """
 INSERT INTO key_texts (rowid, text)
@@ -49,6 +61,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_key_numbers")),
         sa.UniqueConstraint("key_id", name=op.f("uq_key_numbers_key_id")),
     )
+    op.drop_index("ix_keys_listing", table_name="keys")
+    op.create_index("ix_keys_listing", "keys", _LISTING, unique=False)
     op.create_index(
         "ix_keys_disabled",
         "keys",
