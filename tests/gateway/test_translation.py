@@ -169,6 +169,17 @@ def test_a_client_may_have_it_dropped_and_is_told(node: Node, stranger: Origin) 
     assert answer.headers["x-keyturn-dropped"] == "logit_bias, seed"
 
 
+def test_the_name_of_what_is_dropped_begins_no_header(node: Node, stranger: Origin) -> None:
+    """Names of members are the client's own, line ends and all."""
+    stranger.arrange(plain(MESSAGE))
+
+    answer = chat(node, CLAUDE, headers={"x-keyturn-lossy": "allow"}, **{"a\r\nset-cookie: b": 1, "ü": 2})
+
+    assert answer.status_code == 200, answer.text
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["x-keyturn-dropped"] == "a\\r\\nset-cookie: b, \\xfc"
+
+
 def test_a_hint_for_a_cache_is_dropped_unasked(node: Node, stranger: Origin) -> None:
     """It makes no answer different, and some clients always send it."""
     text = {"type": "text", "text": "hello", "cache_control": {"type": "ephemeral"}}
@@ -321,6 +332,23 @@ def test_a_gemini_client_without_events_gets_an_array(node: Node, stranger: Orig
     assert answer.headers["content-type"] == "application/json"
     assert answer.content == b"[" + CONTENT + b",\r\n" + CONTENT + b"]"
     assert served(node, answer)["output_tokens"] == 5
+
+
+def test_a_gemini_client_without_events_gets_an_array_of_a_whole_answer_too(
+    node: Node, stranger: Origin
+) -> None:
+    """From a provider that does not stream, in another dialect."""
+    stranger.arrange(plain(MESSAGE))
+
+    path = f"/v1beta/models/{CLAUDE}:streamGenerateContent"
+    body = {"contents": [{"parts": [{"text": "hello"}]}]}
+    answer = node.send("POST", path, headers={"x-goog-api-key": node.key}, json=body)
+    pieces = answer.json()
+
+    assert answer.headers["content-type"] == "application/json"
+    said = [part["text"] for piece in pieces for part in piece["candidates"][0]["content"]["parts"]]
+    assert "".join(said) == "Good day"
+    assert pieces[-1]["candidates"][0]["finishReason"] == "STOP"
 
 
 def test_usage_is_asked_for_where_the_client_does_not_ask_and_taken_out_again(

@@ -222,8 +222,10 @@ class Exchange(Preparation):
         if translation is not None:
             if status >= 400:
                 found = translation.error(status, body, self.request_id)
+            elif self.call.stream:
+                found = self.in_pieces(body)
             else:
-                found = translation.answer(body, stream=self.call.stream)
+                found = translation.answer(body)
         if self.operation.shape != GENERATE:
             return found
         if status >= 400:
@@ -357,7 +359,7 @@ class Exchange(Preparation):
         usage, source = self._stream_usage(whole=False)
         self.settle(self._status, usage, source, reason.value)
         client = self.request.client
-        if self._chunked and self._upstream.event_stream and self.may_say_so():
+        if self._chunked and self.may_say_so():
             event = self.failure(refused)
             client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
             client.finish(self.request.keep_alive)

@@ -21,7 +21,7 @@ from keyturn.domain.events import EventKind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
-from keyturn.gateway import key_notes, translation
+from keyturn.gateway import key_notes, translation as translating
 from keyturn.gateway.growth import Growth
 from keyturn.gateway.paths import PASS
 from keyturn.gateway.route import Route
@@ -189,7 +189,7 @@ class Preparation(Growth):
     def _translated(self, route: Route, way: Way) -> tuple[Translation, bytes] | Refused:
         request = self.request
         lossy = request.headers.get(LOSSY, b"").strip().lower() == _ALLOW
-        asked = translation.ask(
+        asked = translating.ask(
             way, request.body, self.model, route.target, stream=self.call.stream, lossy=lossy
         )
         if isinstance(asked, Refused):
@@ -208,7 +208,8 @@ class Preparation(Growth):
             if upstream[start].startswith(_RETRY):
                 lines += upstream[start : start + 4]
         if self.translation is not None and self.translation.dropped:
-            named = ", ".join(self.translation.dropped).encode("ascii", "backslashreplace")
+            # A member's name is the client's own: a line end in it would begin another header field.
+            named = ", ".join(self.translation.dropped).encode("unicode_escape")
             lines.append(b"x-keyturn-dropped: %b\r\n" % named[:_LONGEST_LINE])
         return lines
 
@@ -218,7 +219,7 @@ class Preparation(Growth):
         self.changes_stream = False
 
     def changed(self, pieces: list[bytes]) -> bytes:
-        """Return what the client gets of these pieces of a stream; raises ``translation.UNREADABLE``."""
+        """Return what the client gets of these pieces of a stream; raises ``gateway.translation.UNREADABLE``."""
         if self.translation is not None:
             data = self.translation.pieces(pieces)
             pieces = [data] if data else []
@@ -244,12 +245,24 @@ class Preparation(Growth):
         assert self.meter is not None  # noqa: S101 -- it streams
         translation = self.translation
         if translation is not None:
-            return self._framed([translation.pieces([rest]), translation.cut_short()])
+            try:
+                said = translation.pieces([rest])
+            except translating.UNREADABLE:
+                said = b""  # it ends here anyway
+            return self._framed([said, translation.cut_short()])
         return self._framed([rest, self.way.cut_short(self.meter.head, self.meter.tail)])
+
+    def in_pieces(self, body: bytes) -> bytes | None:
+        """Return a provider's whole answer as the stream that the client has asked for; ``None``: it can't be read."""
+        assert self.translation is not None  # noqa: S101 -- only there it is done
+        said = self.translation.answer(body, stream=True)
+        return None if said is None else self._framed([said])
 
     def may_say_so(self) -> bool:
         """Say whether an event of ours may follow what the client has."""
-        return self.translation is not None or (self.meter is not None and self.meter.at_event_boundary)
+        if self.translation is not None:
+            return True
+        return self._upstream.event_stream and self.meter is not None and self.meter.at_event_boundary
 
     def failure(self, refused: Refused) -> bytes:
         """Return the end of a stream that has failed."""

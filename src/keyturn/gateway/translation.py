@@ -133,12 +133,12 @@ class Translation:
         """End the stream with an error."""
         return self._writer.fail(refused)
 
-    def answer(self, body: bytes, *, stream: bool) -> bytes | None:
+    def answer(self, body: bytes, *, stream: bool = False) -> bytes | None:
         """Return a whole answer as the client reads it; ``None``: it is none.
 
         Args:
             body: The provider's.
-            stream: The client has asked for pieces all the same.
+            stream: The client has asked for pieces all the same, and gets the events it could have come in.
         """
         answer = self._theirs.read_answer(body)
         if answer is None:
