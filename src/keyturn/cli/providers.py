@@ -28,7 +28,7 @@ class Provider(msgspec.Struct, frozen=True):
 @app.command()
 @on_node
 def show_all(node: Node, *, as_json: AsJson = False) -> None:
-    """List who runs models, where, and in which dialects they are asked.
+    """List who runs models, where, and in which variable the credential usually stands.
 
     Connect one with `keyturn upstreams add NAME --provider PROVIDER`; any other server that speaks the OpenAI API is
     `compatible`.

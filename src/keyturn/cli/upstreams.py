@@ -51,14 +51,13 @@ def add(
         list[str] | None,
         typer.Option(
             "--api-key-env",
-            "--key-env",
             metavar="VAR",
             help="The variable that holds the provider's API key.",
         ),
     ] = None,
     api_key_file: Annotated[
         list[Path] | None,
-        typer.Option("--api-key-file", "--key-file", metavar="FILE", help="A file that holds its API key."),
+        typer.Option("--api-key-file", metavar="FILE", help="A file that holds its API key."),
     ] = None,
     models: Annotated[
         str | None, typer.Option(metavar="A,B", help="Its models; without this it is asked for them.")

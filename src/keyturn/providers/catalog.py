@@ -1,5 +1,6 @@
 """All providers, by what they are called."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -20,12 +21,24 @@ PROVIDERS: Mapping[str, Provider] = {
 _BY_HOST = {
     urlsplit(one.base_url).hostname: one.id for one in PROVIDERS.values() if one.base_url and not one.local
 }
+_WORD = re.compile(r"\\{\w+\\}")
+_BY_ADDRESS = [
+    (re.compile(_WORD.sub("[^/]+", re.escape(one.address))), one.id)
+    for one in PROVIDERS.values()
+    if one.address and one is not COMPATIBLE
+]
+_OPENAI = "/openai"
+"""What the addresses end with at which Google speaks OpenAI's dialect alone."""
 
 
 def at(base_url: str) -> Provider:
-    """Return the provider at an address, as far as its host is known; any other speaks the OpenAI API."""
+    """Return the provider at an address, as far as it can be told; any other speaks the OpenAI API."""
     try:
         host = urlsplit(base_url).hostname
     except ValueError:
         host = None
-    return PROVIDERS[_BY_HOST.get(host, COMPATIBLE.id)]
+    for address, name in _BY_ADDRESS:
+        if address.fullmatch(base_url):
+            return PROVIDERS[name]
+    found = PROVIDERS[_BY_HOST.get(host, COMPATIBLE.id)]
+    return COMPATIBLE if found is GEMINI and base_url.rstrip("/").endswith(_OPENAI) else found

@@ -121,24 +121,26 @@ class Upstreams:
         refused = _check_credentials(change.credentials or (), PROVIDERS.get(stored.provider, COMPATIBLE))
         if refused is not None:
             return refused
+        sealed = stored.sealed_credentials
+        if change.credentials is not msgspec.UNSET:
+            sealed = tuple(self._vault.seal(owner(stored.id), one) for one in change.credentials)
+            why = await self._get_tokens(stored.having(sealed))
+            if why:
+                return Refused(Reason.INVALID_MEMBER, f"No access token: {why}", "api_keys")
         room = msgspec.structs.replace(before.room, **change.of_room())
         async with self._store.writing() as connection:
             await upstream_rooms.put_room(connection, stored.id, room)
             if change.credentials is not msgspec.UNSET:
-                sealed = [self._vault.seal(owner(stored.id), one) for one in change.credentials]
                 await upstreams.put_credentials(connection, stored.id, sealed)
             edited: Facts = msgspec.structs.asdict(room)
             if change.credentials is not msgspec.UNSET:
-                edited["credentials"] = len(change.credentials)
+                edited["credentials"] = len(sealed)
             old = {**msgspec.structs.asdict(before.room), "credentials": len(stored.sealed_credentials)}
             await note(
                 connection, by, "upstream.edit", name, before={key: old[key] for key in edited}, after=edited
             )
-        after = await self.show(name)
-        if isinstance(after, Upstream):
-            await self._get_tokens(after.stored)
         await self._workers.publish()
-        return after
+        return await self.show(name)
 
     async def add(self, wanted: NewUpstream, *, by: Principal) -> Added | Refused:
         """Connect a provider; its models can be used everywhere on return."""
@@ -262,7 +264,8 @@ class Upstreams:
             rows = {}
             for model in wanted:
                 name = model if _is_free(model, taken) else f"{upstream}/{model}"
-                rows[name] = StoredModel(name, upstream, model, now_ms)
+                if name not in taken or taken[name] == upstream or _is_free(name, taken):
+                    rows[name] = StoredModel(name, upstream, model, now_ms)
             # What a name cost where it went says nothing of what it costs where it goes now.
             await withdraw(connection, rows.keys() & taken.keys(), by=by)
             await models.put(connection, list(rows.values()))
@@ -297,9 +300,14 @@ def _is_free(name: str, taken: dict[str, str]) -> bool:
 
 
 def _provider(wanted: NewUpstream) -> Provider | Refused:
-    """Return who is meant: the one named, else the one at the base URL, else the one of the upstream's name."""
+    """Return who is meant: the one named, else the one at the base URL, else the one of the upstream's name.
+
+    A name alone does not say who is at an address, unless that provider has no other: calling a server of one's own
+    ``openai`` is common, and nobody calls one ``bedrock`` who does not mean it.
+    """
     if not wanted.provider and wanted.base_url:
-        return at(wanted.base_url)
+        there, named = at(wanted.base_url.rstrip("/")), PROVIDERS.get(wanted.name)
+        return named if there is COMPATIBLE and named is not None and named.address else there
     found = PROVIDERS.get(wanted.provider or wanted.name)
     if found is not None:
         return found

@@ -36,6 +36,11 @@ class StoredUpstream(msgspec.Struct, frozen=True):
         first = () if self.sealed_credential is None else (self.sealed_credential,)
         return first + self.further_credentials
 
+    def having(self, sealed: Sequence[bytes]) -> "StoredUpstream":
+        """Return the same connection with other credentials, the first one first; with none it needs none."""
+        first, further = (sealed[0], tuple(sealed[1:])) if sealed else (None, ())
+        return msgspec.structs.replace(self, sealed_credential=first, further_credentials=further)
+
 
 async def add(connection: AsyncConnection, upstream: StoredUpstream) -> None:
     """Store a new upstream; its name must be free."""
@@ -67,7 +72,7 @@ async def everything(connection: AsyncConnection) -> list[StoredUpstream]:
 
 
 async def remove(connection: AsyncConnection, name: str) -> None:
-    """Delete an upstream and its models."""
+    """Delete an upstream and the models whose first target it is."""
     await connection.execute(delete(upstreams).where(upstreams.c.name == name))
 
 

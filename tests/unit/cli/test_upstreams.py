@@ -68,7 +68,7 @@ def test_a_provider_is_added_by_name_with_keys_from_several_places(
 
     ran = keyturn(
         *("upstreams", "add", "claude", "--provider", "anthropic"),
-        *("--key-env", "KEY_ONE", "--key-file", str(tmp_path / "key.txt")),
+        *("--api-key-env", "KEY_ONE", "--api-key-file", str(tmp_path / "key.txt")),
     )
 
     assert ran.status == 0
@@ -85,8 +85,8 @@ def test_a_file_that_can_not_be_read_stops_the_command(
     """It says why, and sends nothing."""
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
 
-    missing = keyturn("upstreams", "add", "groq", "--key-file", str(tmp_path / "none"))
-    binary = keyturn("upstreams", "add", "groq", "--key-file", str(tmp_path / "binary"))
+    missing = keyturn("upstreams", "add", "groq", "--api-key-file", str(tmp_path / "none"))
+    binary = keyturn("upstreams", "add", "groq", "--api-key-file", str(tmp_path / "binary"))
 
     assert (missing.status, binary.status) == (1, 1)
     assert "No such file" in missing.err

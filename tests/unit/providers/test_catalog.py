@@ -83,6 +83,27 @@ def test_an_address_leads_back_to_its_provider(one: Provider) -> None:
     assert found.id == ("compatible" if one.local or not one.base_url else one.id)
 
 
+@pytest.mark.parametrize(
+    ("base_url", "provider"),
+    [
+        ("https://bedrock-runtime.eu-west-1.amazonaws.com", "bedrock"),
+        ("https://mine.openai.azure.com/openai/v1", "azure"),
+        ("https://mine.openai.azure.com/openai", "azure-deployments"),
+        ("https://europe-west4-aiplatform.googleapis.com/v1/projects/p/locations/europe-west4", "vertex"),
+        ("https://api.cloudflare.com/client/v4/accounts/0a1b/ai/v1", "cloudflare"),
+        ("https://generativelanguage.googleapis.com/v1beta", "gemini"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai", "compatible"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai/", "compatible"),
+        ("https://bedrock-runtime.eu-west-1.amazonaws.com.evil.example", "compatible"),
+    ],
+)
+def test_an_address_that_each_operator_has_of_their_own_is_known_by_its_form(
+    base_url: str, provider: str
+) -> None:
+    """Taken for somebody compatible, a secret that signs would be sent as it is."""
+    assert at(base_url).id == provider
+
+
 def test_what_is_no_address_belongs_to_nobody() -> None:
     """It is refused where it is checked, not here."""
     assert at("http://[::1/v1").id == at("").id == "compatible"

@@ -12,7 +12,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.configuration import Configuration
 from keyturn.services.demo_models import UPSTREAMS
-from keyturn.services.models import ModelChange, Models
+from keyturn.services.models import Model, ModelChange, Models
 from keyturn.services.probe import probe
 from keyturn.services.upstreams import Added, NewUpstream, Upstreams
 from keyturn.store.engine import Store
@@ -333,3 +333,33 @@ async def test_a_provider_without_a_list_is_added_with_a_note(upstreams: Upstrea
 def test_the_fake_answers_nothing_by_itself() -> None:
     """The silent case above rests on it."""
     assert Provider().answer == b""
+
+
+async def test_a_name_says_who_is_at_an_address_that_nobody_else_has(upstreams: Upstreams) -> None:
+    """Taken for somebody compatible, a cloud's secret would be sent as it is instead of signing with it."""
+    private = "https://ai.example.com/openai/v1"
+
+    azure = await upstreams.add(NewUpstream("azure", private, Secret("k"), ["m"]), by=BY)
+    bedrock = await upstreams.add(NewUpstream("bedrock", private, Secret("AKIA:s"), ["m"]), by=BY)
+    own = await upstreams.add(NewUpstream("groq", private, Secret("k"), ["m"]), by=BY)
+
+    assert isinstance(azure, Added)
+    assert azure.upstream.stored.provider == "azure"
+    assert isinstance(bedrock, Refused)
+    assert isinstance(own, Added)
+    assert own.upstream.stored.provider == "compatible"
+
+
+async def test_a_listed_model_replaces_no_name_that_goes_elsewhere(
+    upstreams: Upstreams, models: Models
+) -> None:
+    """What the operator has spread over several targets is nobody's to replace, whatever it is called."""
+    await add(upstreams, "first", "http://127.0.0.1:1/v1", "m")
+    await models.add("second/m", ModelChange(upstream="first", upstream_model="m"), by=BY)
+
+    added = await add(upstreams, "second", "http://127.0.0.1:2/v1", "m", "n")
+    kept = await models.show("second/m")
+
+    assert added.upstream.models == ["n"]
+    assert isinstance(kept, Model)
+    assert kept.stored.upstream == "first"
