@@ -54,6 +54,8 @@ async def _candidates(connection: AsyncConnection, sought: str) -> list[str] | N
 
 async def _pattern(connection: AsyncConnection, sought: str) -> str | None:
     """Return what the index is asked for; empty: nothing has it; ``None``: the index can't tell."""
+    if "\0" in sought:  # which ends a text for the index
+        return None
     if len(sought) >= _TRIGRAM:
         return _quoted(sought)
     folded = sought.lower()

@@ -123,6 +123,16 @@ async def test_what_nearly_every_key_mentions_is_found_newest_first(store: Store
     assert await _found(store, f"service {MANY - 1}") == key_ids[-1:]
 
 
+@pytest.mark.parametrize("sought", ["\0", "\0bill", "bi\0"])
+async def test_a_letter_that_ends_texts_is_sought_like_any_other(store: Store, sought: str) -> None:
+    """It comes in a URL as ``%00``."""
+    async with store.writing() as connection:
+        await _project(connection)
+        await _add(connection, [("Billing", "old")])
+
+    assert await _found(store, sought) in ([], [ids.mint(ids.KEY, now_ms=0, entropy=0)])
+
+
 async def test_an_older_database_finds_its_keys(tmp_path: Path) -> None:
     """The index is filled when it is made."""
     path = tmp_path / "k.db"
