@@ -62,7 +62,7 @@ LARGEST_BODY = 1 << 20
 
 DESCRIPTION = """
 Manage the node: keys, upstreams, models, usage. Applications call models under `/v1` at the same address, the way they
-call OpenAI.
+call OpenAI, Anthropic or Gemini.
 
 Send a management key (`ak-…`), or a secret key with the permission `admin` for its account or `write` for its project,
 as `Authorization: Bearer KEY` or `X-API-Key: KEY`. On the machine itself the `keyturn` command needs no key: it uses the control socket.

@@ -36,7 +36,7 @@ class ProviderObject(msgspec.Struct):
     variables: Annotated[
         list[str],
         msgspec.Meta(
-            description="Where its credential is looked for at the first start.",
+            description="Where its credential is looked for at the first start, if it has one address.",
             examples=[["ANTHROPIC_API_KEY"]],
         ),
     ]
