@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from msgspec import structs
 
 from fakes.demo_upstream import demo_upstream
 from fakes.load import Ask, Load, plain
 from faults import books
-from faults.test_kill import kill_both, kill_control, kill_worker, settled
+from faults.test_kill import kill_both, kill_control, kill_worker, listens, settled
 from support.limits import admitted_at, limited, most_within
 from support.node import Node, running, until
 
@@ -115,13 +114,12 @@ def test_a_dollar_is_a_dollar_for_five_hundred_calls_at_once(
     found.check()
 
 
-def manages(node: Node) -> bool:
-    """Say whether a control process answers."""
-    try:
-        node.manage("GET", "/api/v1/projects")
-    except httpx.HTTPError:
-        return False
-    return True
+def restart_control(node: Node) -> None:
+    """End the control process as a crash does, and wait for the next one."""
+    pid = node.children()["control"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: node.children().get("control", pid) != pid, within_s=30, what="another control process")
+    until(lambda: listens(node), within_s=30, what="the next control process")
 
 
 def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> None:
@@ -136,8 +134,7 @@ def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> N
         for _ in range(3):
             with Load(node.port, "", [ask_with(s) for _, s in keys for _ in range(12)], clients=20) as load:
                 load.join()
-            os.kill(node.children()["control"], signal.SIGKILL)
-            until(lambda: manages(node), within_s=30, what="the next control process")
+            restart_control(node)
         until(lambda: settled(node), within_s=30)
         found = books.read(node.data)
 

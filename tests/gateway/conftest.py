@@ -150,7 +150,7 @@ def routed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     hasty: dict[str, Any] = {
         "routing__back_off_s": "0.05",
         "routing__cool_down_s": "0.6",
-        "routing__deadline_s": "4",
+        "routing__deadline_s": "10",
         "routing__longest_wait_s": "1",
         "relay__connect_timeout_s": "1.0",
         "relay__first_byte_timeout_s": "1.5",

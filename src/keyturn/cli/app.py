@@ -27,7 +27,7 @@ COMMANDS = {
     "limits": "Say how much may be used within a time, and see how much is.",
     "hygiene": "Show the keys that should be tidied up, worst first.",
     "upstreams": "Connect the node to the providers that run models.",
-    "providers": "List who runs models, where, and in which dialects they are asked.",
+    "providers": "List who runs models, where, and in which variable the credential usually stands.",
     "models": "Say which names clients may use, where they go and what they cost.",
     "prices": "Say what models cost, from when on.",
     "usage": "Show requests, tokens and cost, grouped by key, model, day and more.",
