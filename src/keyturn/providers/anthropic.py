@@ -58,6 +58,7 @@ ANTHROPIC = Anthropic(
     id="anthropic",
     title="Anthropic",
     base_url="https://api.anthropic.com/v1",
+    root="/v1",
     variables=("ANTHROPIC_API_KEY",),
     source="https://platform.claude.com/docs/en/api/overview",
 )

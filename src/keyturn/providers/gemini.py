@@ -69,6 +69,7 @@ GEMINI = Gemini(
     id="gemini",
     title="Google Gemini",
     base_url="https://generativelanguage.googleapis.com/v1beta",
+    root="/v1beta",
     variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
     source="https://ai.google.dev/api",
 )

@@ -8,7 +8,7 @@ for every one of them.
 
 from collections.abc import Mapping
 from enum import StrEnum
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -182,6 +182,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         id: What it is called in settings, API and command line.
         title: What people call it.
         base_url: Where its API begins, without a slash at the end; empty: each operator has an own address.
+        root: What the provider's SDKs append to a base URL themselves; added where one is a bare host.
         address: What that address looks like, with words in braces; empty where there is a ``base_url``.
         variables: Environment variables in which its credential usually stands, best first.
         credential: What the credential is, in a few words, where it is not simply an API key.
@@ -201,6 +202,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     base_url: str = ""
+    root: str = ""
     address: str = ""
     variables: tuple[str, ...] = ()
     credential: str = ""
@@ -253,6 +255,14 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             base_url: A URL with a host, without a slash at the end.
         """
         return ""
+
+    def whole_address(self, base_url: str) -> str:
+        """Return a base URL with what the provider's own SDKs append to it, where it is the bare host that those are told.
+
+        Args:
+            base_url: One without a problem.
+        """
+        return base_url if urlsplit(base_url).path else f"{base_url}{self.root}"
 
     def problem_with_credential(self, credential: str) -> str:
         """Say what is wrong with a credential for this provider, in a sentence; empty: nothing."""

@@ -151,7 +151,7 @@ class Upstreams:
         refused = _check(wanted, base_url, provider)
         if refused is not None:
             return refused
-        stored = self._seal(wanted, base_url, provider)
+        stored = self._seal(wanted, provider.whole_address(base_url), provider)
         async with self._store.writing() as connection:
             if await upstreams.get(connection, wanted.name) is not None:
                 return Refused(Reason.CONFLICT, f"There is an upstream named {wanted.name!r} already", "name")

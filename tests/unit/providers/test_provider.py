@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from keyturn.providers.anthropic import ANTHROPIC
+from keyturn.providers.catalog import PROVIDERS
 from keyturn.providers.provider import NATIVE, UNCHANGED, Provider, can_be_sent, in_path
 
 
@@ -20,6 +21,21 @@ def test_a_credential_that_would_break_a_header_is_a_problem(credential: str, *,
 def test_a_model_is_one_segment_of_a_path() -> None:
     """Its name comes from operators and lists, and may hold what has a meaning in a path."""
     assert in_path("a/b:c ?#..") == "a%2Fb%3Ac%20%3F%23.."
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "whole"),
+    [
+        ("anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("anthropic", "https://host/anthropic", "https://host/anthropic"),
+        ("gemini", "http://127.0.0.1:8", "http://127.0.0.1:8/v1beta"),
+        ("gemini", "http://127.0.0.1:8/v1", "http://127.0.0.1:8/v1"),
+        ("compatible", "http://127.0.0.1:8", "http://127.0.0.1:8"),
+    ],
+)
+def test_a_bare_host_is_made_whole_where_the_providers_sdks_do_it(name: str, said: str, whole: str) -> None:
+    """Who copies the base URL of an SDK's setting must not meet 404s."""
+    assert PROVIDERS[name].whole_address(said) == whole
 
 
 def test_bodies_are_not_changed_where_nobody_says_so() -> None:

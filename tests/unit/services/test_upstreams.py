@@ -46,6 +46,19 @@ async def test_a_provider_is_asked_for_its_models(upstreams: Upstreams, workers:
     assert workers.changes == [None]
 
 
+async def test_a_bare_host_of_anthropic_is_asked_where_its_api_is(upstreams: Upstreams) -> None:
+    """Its SDKs are told no more than that."""
+    async with provider() as there:
+        there.says(listing("claude"))
+        host = there.base_url.removesuffix("/v1")
+
+        added = await upstreams.add(NewUpstream("claude", host, provider="anthropic"), by=BY)
+
+    assert isinstance(added, Added)
+    assert added.upstream.stored.base_url == there.base_url
+    assert there.requests[0].startswith(b"GET /v1/models")
+
+
 async def test_a_provider_that_does_not_answer_is_added_and_told_so(upstreams: Upstreams) -> None:
     """It may be down today and the list may be given later."""
     added = await add(upstreams, "local", "http://127.0.0.1:1/v1")
