@@ -1,10 +1,10 @@
 -- POSTs the same chat completion over and over.
---   wrk ... -s chat.lua URL -- KEY sdk|minimal
+--   wrk ... -s chat.lua URL -- KEY sdk|minimal MODEL
 -- "sdk" sends the header fields that OpenAI's Python SDK sends; "minimal" only the two that are needed.
 
 function init(args)
   wrk.method = "POST"
-  wrk.body = '{"messages":[{"role":"user","content":"Explain in one sentence why the sky is blue."}],"model":"demo-chat"}'
+  wrk.body = '{"messages":[{"role":"user","content":"Explain in one sentence why the sky is blue."}],"model":"' .. args[3] .. '"}'
   wrk.headers["Authorization"] = "Bearer " .. args[1]
   wrk.headers["Content-Type"] = "application/json"
   if args[2] == "sdk" then

@@ -46,15 +46,17 @@ def wrk(subject: Subject, *, headers: str, seconds: float, connections: int = 64
         "-s",
         str(SCRIPT),
     ]
-    command += [subject.url, "--", subject.key, headers]
+    command += [subject.url, "--", subject.key, headers, subject.model]
     outcome = msgspec.json.decode(_run(command).rpartition(MARK)[2], type=WrkOutcome)
     _insist(subject, outcome.errors, outcome.requests)
     return outcome
 
 
 def stream(subject: Subject, *, concurrent: int, total: int, words: int, interval_ms: int) -> streams.Outcome:
-    """Read streams until ``total`` have ended."""
-    order = streams.Order(subject.port, subject.key, concurrent, total, words, interval_ms)
+    """Read streams until ``total`` have ended; with 0 words the answers are as long and as fast as the model's own."""
+    order = streams.Order(
+        subject.port, subject.key, concurrent, total, words, interval_ms, model=subject.model
+    )
     outcome = msgspec.json.decode(_run(_command("bench.streams", order)), type=streams.Outcome)
     _insist(subject, outcome.errors, outcome.streams)
     return outcome

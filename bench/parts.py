@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import key_check, limits as limited, load, processes, subjects, usage
+from bench import key_check, limits as limited, load, processes, subjects, translated, usage
 from bench.results import Idle, Latency, Memory, Plain, Results, Streams
 from bench.subjects import Setting, Subject
 
@@ -57,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True):
             "memory": 1,
             "keys": 1,
             "limits": 1,
+            "translated": 1,
             "usage": 1,
         }[part]
 
@@ -210,6 +211,19 @@ def limits(plan: Plan, results: Results) -> None:
     plan.step()
 
 
+def translation(plan: Plan, results: Results) -> None:
+    """Measure what translating costs on one node."""
+    with started(plan, ["keyturn"], streams=True) as (subject,):
+        results.translated = translated.measure(
+            subject,
+            rounds=plan.rounds,
+            seconds=plan.plain_s,
+            streams_each=plan.streams_each,
+            note=plan.note,
+        )
+    plan.step()
+
+
 ALL: dict[str, Callable[[Plan, Results], None]] = {
     "plain": plain,
     "streams": streams,
@@ -218,6 +232,7 @@ ALL: dict[str, Callable[[Plan, Results], None]] = {
     "memory": memory,
     "keys": keys,
     "limits": limits,
+    "translated": translation,
     "usage": usage_cost,
 }
 """Every part, in the order they run."""

@@ -17,6 +17,7 @@ from bench.parts import (
     WORDS,
 )
 from bench.results import KeyCheck, Limits, Results, UsageCost, difference, median, ratio
+from bench.translated import PASSED
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
 BUSY = 0.5
@@ -75,6 +76,8 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _key_check(results.key_check)
     if results.limits is not None:
         yield _limits(results.limits)
+    if results.translated:
+        yield _translated(results)
     if results.usage is not None:
         yield _usage(results.usage)
 
@@ -205,6 +208,23 @@ def _limits(taken: Limits) -> Sheet:
     return sheet
 
 
+def _translated(results: Results) -> Sheet:
+    title = "Translated from OpenAI's dialect"
+    sheet = Sheet(title, "upstream", "CPU/request", "to passed", "CPU/chunk")
+    passed = results.translated[PASSED]
+    for name, taken in results.translated.items():
+        to_passed = statistics.median(
+            above / below for above, below in zip(taken.request_us, passed.request_us, strict=True)
+        )
+        sheet.add(
+            "OpenAI, passed through" if taken is passed else name.title(),
+            f"{statistics.median(taken.request_us):.1f} µs",
+            "" if taken is passed else f"{to_passed:.2f}x",
+            f"{statistics.median(taken.chunk_us()):.1f} µs",
+        )
+    return sheet
+
+
 def _to_nginx(found: float | None, name: str) -> str:
     return "" if found is None or name == "bare" else f"{found:.2f}x"
 
@@ -274,6 +294,8 @@ _METHOD = f"""## Method
   one chunk passed on in each, less what they held after warming. With more than one worker if the limit on open files asks for it.
 - **Memory**: resident memory of the workers, early and late in one run. Of mapped files (the journal, shared libraries) the
   kernel may drop pages when others need the memory; the last column leaves them out.
+- **Translated**: one node, one upstream under three names, one for each dialect it speaks; a client of OpenAI's dialect
+  asks them in turns. A chunk's cost is what a stream costs more than a plain request, by the times that data came.
 - **Checking a key**: the real code inside one process. Remembered: finding the credential, its hash, the look-up and the
   decision, median of 30 rounds. Look-up: a worker's question over the bus, another key each time, with verifier, query,
   binding and record at the other end. `.venv/bin/python -m bench.key_check` measures it alone.

@@ -111,6 +111,22 @@ class Limits(msgspec.Struct, frozen=True):
     ask_p99_us: float
 
 
+class Translated(msgspec.Struct, frozen=True):
+    """What requests cost whose upstream speaks one dialect, by round; the client's is OpenAI's."""
+
+    request_us: list[float]
+    """CPU time of all processes per plain request, in microseconds."""
+    stream_us: list[float]
+    """The same per stream of the same answer."""
+    chunks: list[float]
+    """Times that a stream's data came."""
+
+    def chunk_us(self) -> list[float]:
+        """Return the CPU time of a chunk by round: what streaming adds to a request."""
+        rounds = zip(self.stream_us, self.request_us, self.chunks, strict=True)
+        return [(stream - request) / chunks for stream, request, chunks in rounds]
+
+
 class Machine(msgspec.Struct, frozen=True):
     """Where it was measured."""
 
@@ -139,6 +155,8 @@ class Results(msgspec.Struct):
     key_check: KeyCheck | None = None
     limits: Limits | None = None
     usage: UsageCost | None = None
+    translated: dict[str, Translated] = {}
+    """By dialect of the upstream; ``openai`` is passed through."""
 
 
 def median(samples: Sequence[Sample], value: Callable[[Sample], float]) -> float:

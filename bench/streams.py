@@ -30,6 +30,7 @@ class Order(msgspec.Struct, frozen=True):
     words: int
     interval_ms: int
     hold: bool = False
+    model: str = "demo-chat"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -49,16 +50,15 @@ class Run:
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        body = msgspec.json.encode(
-            {
-                "model": "demo-chat",
-                "messages": [{"role": "user", "content": "Tell me a story."}],
-                "stream": True,
-                "stream_options": {"include_usage": True},
-                "demo_words": order.words,
-                "demo_interval_ms": order.interval_ms,
-            }
-        )
+        members: dict[str, object] = {
+            "model": order.model,
+            "messages": [{"role": "user", "content": "Tell me a story."}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if order.words:  # these only the demo upstream knows, in OpenAI's dialect
+            members |= {"demo_words": order.words, "demo_interval_ms": order.interval_ms}
+        body = msgspec.json.encode(members)
         self.request = (
             f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{order.port}\r\n"
             f"Authorization: Bearer {order.key}\r\nContent-Type: application/json\r\n"

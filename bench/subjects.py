@@ -56,6 +56,8 @@ class Subject(msgspec.Struct, frozen=True):
     """Says of a command line whether it is one of the processes that carry traffic."""
     data: Path = Path()
     """Keyturn's data directory."""
+    model: str = "demo-chat"
+    """What it is asked for."""
 
     @property
     def url(self) -> str:

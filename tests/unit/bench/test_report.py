@@ -5,7 +5,18 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from bench import chart, report
-from bench.results import Idle, Latency, Machine, Memory, Plain, Results, Streams, difference, ratio
+from bench.results import (
+    Idle,
+    Latency,
+    Machine,
+    Memory,
+    Plain,
+    Results,
+    Streams,
+    Translated,
+    difference,
+    ratio,
+)
 
 
 def plain(cpu_us: float) -> Plain:
@@ -33,6 +44,10 @@ RESULTS = Results(
     streams={"nginx": [streams(10)], "keyturn": [streams(12)]},
     latency={"bare": [Latency(0.1, 0.3)], "nginx": [Latency(0.2, 0.4)], "keyturn": [Latency(0.35, 0.8)]},
     idle={"keyturn": Idle(streams=10_000, before_mib=50, open_mib=150)},
+    translated={
+        "openai": Translated([100, 200], [400, 500], [30, 30]),
+        "anthropic": Translated([150, 300], [1_050, 1_200], [30, 30]),
+    },
     memory={"keyturn": [Memory(requests * 1_000, 40, 25) for requests in range(1, 201)]},
 )
 
@@ -51,6 +66,21 @@ def test_rounds_that_do_not_match_are_refused() -> None:
 
     with pytest.raises(ValueError, match="shorter"):
         ratio(taken["keyturn"], taken["nginx"][:2], lambda each: each.cpu_us)
+
+
+def test_a_chunk_costs_what_a_stream_costs_more_than_a_request() -> None:
+    """The request is paid for anyway."""
+    assert RESULTS.translated["anthropic"].chunk_us() == [30, 30]
+
+
+def test_what_translating_costs_is_told_beside_passing_through() -> None:
+    """A number alone says nothing on another machine."""
+    (sheet,) = [one for one in report.sheets(RESULTS) if one.title.startswith("Translated")]
+
+    assert sheet.rows == [
+        ["OpenAI, passed through", "150.0 µs", "", "10.0 µs"],
+        ["Anthropic", "225.0 µs", "1.50x", "30.0 µs"],
+    ]
 
 
 def test_the_page_holds_every_part(tmp_path: Path) -> None:
