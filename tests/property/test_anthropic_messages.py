@@ -16,9 +16,11 @@ from keyturn.dialects.canonical import (
     Event,
     Format,
     Message,
+    Opened,
     Role,
     Stop,
     Text,
+    ToolCall,
 )
 from keyturn.domain.refusals import Refused
 
@@ -166,6 +168,32 @@ def test_a_stream_is_read_as_it_was_written(events: list[Event], cuts: list[int]
     assert reader.whole
     assert reader.end() == []
     assert codec.usage_of_stream(data, data) == told(events).usage
+
+
+@SEVERAL
+@given(values.streams(ANSWERS, parallel=True), st.integers(0, 40))
+def test_a_block_is_over_before_the_next_begins(events: list[Event], length: int) -> None:
+    """Also in a stream that is cut short, which tells all that was told to it."""
+    writer = codec.StreamWriter(created=1, usage=False)
+    data = writer.write(events[:length]) + writer.cut_short()
+
+    told_of = [msgspec.json.decode(line[5:]) for line in data.splitlines() if line.startswith(b"data:")]
+    steps = [
+        (event["type"].removeprefix("content_block_"), event["index"])
+        for event in told_of
+        if "index" in event
+    ]
+    bounds = [step for step in steps if step[0] != "delta"]
+    count = len(bounds) // 2
+    assert bounds == [(kind, index) for index in range(count) for kind in ("start", "stop")]
+    assert [index for _, index in steps] == sorted(index for _, index in steps)
+    asked = {
+        event.part.id
+        for event in events[:length]
+        if isinstance(event, Opened) and isinstance(event.part, ToolCall)
+    }
+    blocks = [event["content_block"] for event in told_of if event["type"] == "content_block_start"]
+    assert {block["id"] for block in blocks if block["type"] == "tool_use"} == asked
 
 
 @SEVERAL

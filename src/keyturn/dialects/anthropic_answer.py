@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from keyturn.dialects import anthropic_errors as errors, anthropic_wire as wire
-from keyturn.dialects.anthropic_conversation import write_call, write_id
+from keyturn.dialects.anthropic_conversation import write_call
 from keyturn.dialects.anthropic_request import CARRIED
 from keyturn.dialects.anthropic_usage import WireUsage, convert, write
 from keyturn.dialects.canonical import (
@@ -26,6 +26,7 @@ from keyturn.dialects.canonical import (
     Text,
     ToolCall,
 )
+from keyturn.dialects.conversation import write_id
 
 STOPS: dict[str, Stop] = {
     "end_turn": Stop.END,

@@ -7,9 +7,6 @@ words it is made of.
 
 import base64
 import binascii
-import re
-
-import msgspec
 
 from keyturn.dialects import anthropic_wire as wire
 from keyturn.dialects.anthropic_models import Claude
@@ -24,46 +21,50 @@ from keyturn.dialects.canonical import (
     ToolCall,
     ToolResult,
 )
+from keyturn.dialects.conversation import (
+    FAILED,
+    Turn,
+    arguments_of,
+    put_results_first,
+    says_something,
+    take_turn,
+    write_id,
+)
 
-_encoder = msgspec.json.Encoder()
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _IMAGES = {"image/jpeg", "image/png", "image/gif", "image/webp"}
 _PDF = "application/pdf"
-_NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
+
+Turns = list[Turn[wire.Block | None]]
 
 
 def write_turns(messages: tuple[Message, ...], model: Claude, losses: list[Loss]) -> list[wire.WireMessage]:
     """Return turns that alternate; a turn of the system's own stands where Anthropic allows one."""
-    turns: list[tuple[Role, list[wire.Block | None], str]] = []
-    system = False
+    turns: Turns = []
     for message in messages:
-        blocks = _blocks(message, losses)
-        if not blocks:
-            continue
-        system = system or message.role is Role.SYSTEM
-        _append(turns, message.role, blocks, message.path)
-    if system:
+        take_turn(turns, Turn(message.role, _blocks(message, losses), message.path))
+    if any(turn.role is Role.SYSTEM for turn in turns):
         turns = _place_system(turns, model, losses)
+    _end_with_word(turns)
     found = []
-    for role, blocks, _ in turns:
-        first = blocks[0]
-        if len(blocks) == 1 and type(first) is wire.TextBlock:
-            found.append(wire.WireMessage(role, first.text))
+    for turn in turns:
+        first = turn.blocks[0]
+        if len(turn.blocks) == 1 and type(first) is wire.TextBlock:
+            found.append(wire.WireMessage(turn.role, first.text))
             continue
-        if role is Role.USER and any(type(block) is wire.ToolResultBlock for block in blocks):
-            blocks.sort(key=lambda block: type(block) is not wire.ToolResultBlock)
-        found.append(wire.WireMessage(role, blocks))
+        put_results_first(turn, _is_result)
+        found.append(wire.WireMessage(turn.role, turn.blocks))
     return found
 
 
-Turns = list[tuple[Role, list[wire.Block | None], str]]
+def _end_with_word(turns: Turns) -> None:
+    if turns and turns[-1].role is Role.ASSISTANT:
+        last = turns[-1].blocks[-1]
+        if isinstance(last, wire.TextBlock):
+            last.text = last.text.rstrip()
 
 
-def _append(turns: Turns, role: Role, blocks: list[wire.Block | None], path: str) -> None:
-    if turns and turns[-1][0] is role:
-        turns[-1][1].extend(blocks)
-    else:
-        turns.append((role, blocks, path))
+def _is_result(block: wire.Block | None) -> bool:
+    return type(block) is wire.ToolResultBlock
 
 
 def _place_system(turns: Turns, model: Claude, losses: list[Loss]) -> Turns:
@@ -72,17 +73,16 @@ def _place_system(turns: Turns, model: Claude, losses: list[Loss]) -> Turns:
     It has to follow a user's turn, and be the last or followed by an assistant's.
     """
     placed: Turns = []
-    for index, (role, blocks, path) in enumerate(turns):
-        if role is Role.SYSTEM:
-            after = turns[index + 1][0] if index + 1 < len(turns) else Role.ASSISTANT
-            follows = bool(placed) and placed[-1][0] is Role.USER
+    for index, turn in enumerate(turns):
+        if turn.role is Role.SYSTEM:
+            after = turns[index + 1].role if index + 1 < len(turns) else Role.ASSISTANT
+            follows = bool(placed) and placed[-1].role is Role.USER
             if not (model.takes_system_turns and follows and after is Role.ASSISTANT):
                 losses.append(
-                    Loss(path or "messages", "instructions can't stand in this place with Anthropic")
+                    Loss(turn.path or "messages", "instructions can't stand in this place with Anthropic")
                 )
-                _append(placed, Role.USER, blocks, path)
-                continue
-        _append(placed, role, blocks, path)
+                turn.role = Role.USER
+        take_turn(placed, turn)
     return placed
 
 
@@ -90,7 +90,7 @@ def _blocks(message: Message, losses: list[Loss]) -> list[wire.Block | None]:
     blocks: list[wire.Block | None] = []
     for part in message.parts:
         if type(part) is Text:
-            if part.text and not part.text.isspace():
+            if says_something(part.text):
                 blocks.append(wire.TextBlock(part.text))
         elif type(part) is Media and message.role is not Role.USER:
             losses.append(Loss(part.path or "messages", "with Anthropic only a user shows something"))
@@ -128,11 +128,7 @@ def _thoughts(part: Reasoning, losses: list[Loss]) -> list[wire.Block]:
 
 def write_call(part: ToolCall, losses: list[Loss]) -> wire.ToolUseBlock:
     """Write a call; arguments that are no object are wrapped in one and noted."""
-    text = part.arguments
-    if text not in ("", "{}") and json_members(text) is None:
-        losses.append(Loss(part.path or "messages", "its arguments are not a JSON object"))
-        text = _encoder.encode({"arguments": text}).decode()
-    return wire.ToolUseBlock(write_id(part.id), part.name, msgspec.Raw(text or "{}"))
+    return wire.ToolUseBlock(write_id(part.id), part.name, arguments_of(part, losses))
 
 
 def _result(part: ToolResult, losses: list[Loss]) -> wire.ToolResultBlock:
@@ -142,16 +138,13 @@ def _result(part: ToolResult, losses: list[Loss]) -> wire.ToolResultBlock:
             block = write_media(shown, losses)
             if block is not None:
                 content.append(block)
-        elif shown.text and not shown.text.isspace():
+        elif says_something(shown.text):
             content.append(wire.TextBlock(shown.text))
+    if part.failed and not content:
+        content.append(wire.TextBlock(FAILED))
     first = content[0] if content else None
     brief = first.text if len(content) == 1 and type(first) is wire.TextBlock else None
     return wire.ToolResultBlock(write_id(part.call_id), brief or content or None, part.failed or None)
-
-
-def write_id(text: str) -> str:
-    """Return an id as Anthropic takes it; what belongs together stays together."""
-    return _NOT_IN_ID.sub("_", text)
 
 
 def write_media(part: Media, losses: list[Loss]) -> wire.ImageBlock | wire.DocumentBlock | None:
@@ -184,12 +177,4 @@ def _decode(data: str) -> str | None:
     try:
         return base64.b64decode(data, validate=True).decode()
     except (binascii.Error, ValueError):
-        return None
-
-
-def json_members(text: str) -> dict[str, msgspec.Raw] | None:
-    """Return the members of a JSON object; ``None`` when it is none."""
-    try:
-        return _object.decode(text)
-    except (msgspec.DecodeError, RecursionError):
         return None

@@ -12,7 +12,7 @@ import base64
 import msgspec
 
 from keyturn.dialects import anthropic_wire as wire, json_scan
-from keyturn.dialects.anthropic_shape import REQUEST
+from keyturn.dialects.anthropic_shape import REQUEST, is_tuning
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
@@ -66,7 +66,7 @@ def _read(body: bytes, *, counting: bool) -> Read | Refused:
 
 def _loss(unknown: Unknown) -> Loss:
     if unknown.kind is None:
-        return Loss(unknown.path, _NO_COUNTERPART)
+        return Loss(unknown.path, _NO_COUNTERPART, minor=is_tuning(unknown.path))
     return Loss(unknown.path, f"for the type '{unknown.kind}', {_NO_COUNTERPART}")
 
 

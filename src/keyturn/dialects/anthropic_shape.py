@@ -43,6 +43,19 @@ _BLOCKS: dict[str, Members] = _SHOWN | {
     "thinking": _fields("thinking", "signature"),
     "redacted_thinking": _fields("data"),
 }
+_TUNING = frozenset(
+    {
+        "betas",
+        "context_management",
+        "diagnostics",
+        "fallback_credit_token",
+        "fallbacks",
+        "service_tier",
+        "speed",
+        "user_profile_id",
+    }
+)
+_DEFERRED = ".defer_loading"
 _TOOL = _fields(
     "name",
     "description",
@@ -72,6 +85,13 @@ _THINKING = Typed(
         "disabled": _fields(),
     }
 )
+
+
+def is_tuning(path: str) -> bool:
+    """Whether what stands there only tunes how the provider goes about it: what it forgets, how fast, on whose account."""
+    return path in _TUNING or path.endswith(_DEFERRED)
+
+
 _is_message = is_read_by(wire.WireMessage)
 
 

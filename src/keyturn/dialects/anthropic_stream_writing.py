@@ -11,7 +11,6 @@ from keyturn.dialects.anthropic_answer import (
     carried,
     picture,
 )
-from keyturn.dialects.anthropic_conversation import write_id
 from keyturn.dialects.anthropic_usage import write
 from keyturn.dialects.canonical import (
     Closed,
@@ -28,6 +27,7 @@ from keyturn.dialects.canonical import (
     Stopped,
     ToolCall,
 )
+from keyturn.dialects.conversation import write_id
 from keyturn.domain.refusals import Refused
 from keyturn.domain.usage import NOTHING, Usage
 
@@ -56,8 +56,10 @@ _THOUGHT, _THOUGHT_BLOCK = (
 _JSON = b'"input_json_delta","partial_json":'
 _SIGNATURE = b'"signature_delta","signature":'
 _NOT_YET = -1
+_NONE = -1
 
-_Other = Started | Opened | Signed | Closed | Stopped | Finished | Failed
+_OfPart = Opened | Grew | Signed | Closed
+_OfWhole = Started | Stopped | Finished | Failed
 
 
 def ending(stop: Stop, sequence: str, usage: Usage | None) -> bytes:
@@ -92,14 +94,19 @@ class _Block:
 class StreamWriter:
     """Writes a client's stream.
 
-    A block of text begins with its first words: clients send an empty one back, and Anthropic refuses it. What a provider
-    wants back with a tool call follows in a thinking block of its own.
+    A block is over before the next begins, as Anthropic's clients expect it: what is told of a part while another is open
+    waits until that one is closed. A block of text begins with its first words: clients send an empty one back, and
+    Anthropic refuses it. What a provider wants back with a tool call follows in a thinking block of its own.
     """
 
-    __slots__ = ("_blocks", "_next", "_over", "_started", "_stopped", "_usage")
+    __slots__ = ("_block", "_next", "_over", "_part", "_started", "_stopped", "_usage", "_waiting")
 
     def __init__(self, *, created: int, usage: bool) -> None:  # noqa: ARG002 -- one signature for all dialects: no time is told, and usage always
-        self._blocks: dict[int, _Block] = {}
+        self._part = _NONE
+        """The part that is open."""
+        self._block = _Block(_TEXT, _TEXT_BLOCK)
+        self._waiting: dict[int, list[_OfPart]] = {}
+        """Of later parts, by their index in rising order; empty when none is open."""
         self._next = 0
         self._over = self._started = False
         self._stopped = Stopped(Stop.END)
@@ -111,10 +118,13 @@ class StreamWriter:
         for event in events:
             if self._over:
                 break
-            if isinstance(event, Grew):
-                self._grow(self._blocks[event.index], event.text, out)
+            if isinstance(event, Grew) and event.index == self._part:
+                self._grow(self._block, event.text, out)
+            elif isinstance(event, _OfPart):
+                self._take(event, out)
+                self._go_on(out)
             else:
-                self._other(event, out)
+                self._frame(event, out)
         return b"".join(out)
 
     def cut_short(self) -> bytes:
@@ -122,8 +132,9 @@ class StreamWriter:
         if self._over:
             return b""
         out = [] if self._started else [beginning("", "", self._usage)]
-        for block in self._blocks.values():
-            self._close(block, out)
+        while self._part != _NONE:
+            self._take(Closed(self._part), out)
+            self._go_on(out)
         self._over = True
         return b"".join(out) + ending(Stop.LENGTH, "", self._usage)
 
@@ -136,17 +147,34 @@ class StreamWriter:
         error = {"type": errors.TYPES[refused.reason], "message": refused.text, "details": details}
         return _ERROR % _encode(error)
 
-    def _other(self, event: _Other, out: list[bytes]) -> None:
+    def _take(self, event: _OfPart, out: list[bytes]) -> None:
+        if isinstance(event, Opened):
+            if self._part == _NONE:
+                self._part = event.index
+                self._open(event, out)
+            else:
+                self._waiting[event.index] = [event]
+        elif event.index != self._part:
+            self._waiting[event.index].append(event)
+        elif isinstance(event, Grew):
+            self._grow(self._block, event.text, out)
+        elif isinstance(event, Signed):
+            self._sign(self._block, event.signature, out)
+        else:
+            self._part = _NONE
+            self._close(self._block, out)
+
+    def _go_on(self, out: list[bytes]) -> None:
+        """Tell of the next parts, up to one that is still open."""
+        while self._waiting and self._part == _NONE:
+            for event in self._waiting.pop(next(iter(self._waiting))):
+                self._take(event, out)
+
+    def _frame(self, event: _OfWhole, out: list[bytes]) -> None:
         match event:
             case Started():
                 self._started, self._usage = True, event.usage
                 out.append(beginning(event.id, event.model, event.usage))
-            case Opened():
-                self._open(event, out)
-            case Signed():
-                self._sign(self._blocks[event.index], event.signature, out)
-            case Closed():
-                self._close(self._blocks.pop(event.index), out)
             case Stopped():
                 self._stopped = event
             case Finished():
@@ -178,7 +206,7 @@ class StreamWriter:
                 text = picture(media)
             case _ as words:
                 text = words.text
-        self._blocks[event.index] = block
+        self._block = block
         if text:
             self._grow(block, text, out)
 

@@ -8,7 +8,7 @@ Source: https://platform.claude.com/docs/en/api/messages/create
 import msgspec
 
 from keyturn.dialects import anthropic_wire as wire
-from keyturn.dialects.anthropic_conversation import json_members, write_turns
+from keyturn.dialects.anthropic_conversation import write_turns
 from keyturn.dialects.anthropic_models import Claude, claude
 from keyturn.dialects.anthropic_thinking import ask
 from keyturn.dialects.canonical import (
@@ -17,22 +17,22 @@ from keyturn.dialects.canonical import (
     Format,
     Loss,
     Role,
-    Text,
     Tool,
     Written,
 )
+from keyturn.dialects.conversation import (
+    json_members,
+    note_settings,
+    note_that_nobody_speaks,
+    says_something,
+    schema_of,
+    words_of,
+)
 
 _encoder = msgspec.json.Encoder()
-_NO_ARGUMENTS = msgspec.Raw(b'{"type":"object","properties":{}}')
 _LEAST_TOP_P = 0.95
 """With thinking on."""
-
-_UNKNOWN: tuple[tuple[str, float | None], ...] = (
-    ("frequency_penalty", 0),
-    ("presence_penalty", 0),
-    ("seed", None),
-)
-"""Members that Anthropic doesn't have, with the value that is the same as none."""
+_LONGEST_USER = 256
 
 
 def write_request(chat: Chat, *, default_cap: int) -> Written:
@@ -47,11 +47,11 @@ def write_request(chat: Chat, *, default_cap: int) -> Written:
     model = claude(chat.model)
     request, thinks = _request(chat, model, default_cap, losses)
     request.temperature, request.top_p, request.top_k = sampling(chat, model, thinks, losses)
-    for member, none in _UNKNOWN:
-        if getattr(chat, member) not in (None, none):
-            losses.append(Loss(member, "Anthropic's API has no such setting"))
-    request.stop_sequences = _stop(chat.stop, losses)
-    if chat.user:
+    note_settings(chat, "Anthropic's API has no such setting", losses)
+    request.stop_sequences = stops(chat.stop, losses) or None
+    if len(chat.user) > _LONGEST_USER:
+        losses.append(Loss("user", f"Anthropic takes up to {_LONGEST_USER} characters", minor=True))
+    elif chat.user:
         request.metadata = wire.Metadata(chat.user)
     request.stream = chat.stream or None
     return Written(_encoder.encode(request), tuple(losses))
@@ -71,12 +71,13 @@ def _request(
     """Return what both paths have in common, and whether the model thinks."""
     thought = ask(chat, model, default_cap, losses)
     request = wire.WireRequest(chat.model, [], thought.cap, thinking=thought.thinking)
-    request.system = _system(chat.instructions)
+    said = words_of(chat.instructions)
     request.messages = write_turns(chat.messages, model, losses)
-    if not request.messages and chat.instructions:
-        losses.append(Loss(chat.instructions[0].path or "instructions", "a user has to say something, too"))
-        said = "\n\n".join(text.text for text in chat.instructions)
-        request.messages, request.system = [wire.WireMessage(Role.USER, said)], None
+    if request.messages:
+        request.system = _system(said)
+    elif said:
+        note_that_nobody_speaks(chat, losses)
+        request.messages = [wire.WireMessage(Role.USER, "\n\n".join(said))]
     if chat.tools:
         request.tools = [_tool(tool, losses) for tool in chat.tools]
     request.tool_choice = _choice(chat, thought.on, losses)
@@ -86,8 +87,7 @@ def _request(
     return request, thought.on
 
 
-def _system(instructions: tuple[Text, ...]) -> str | list[wire.TextBlock | None] | None:
-    said = [text.text for text in instructions if text.text and not text.text.isspace()]
+def _system(said: list[str]) -> str | list[wire.TextBlock | None] | None:
     if len(said) > 1:
         return [wire.TextBlock(text) for text in said]
     return said[0] if said else None
@@ -126,28 +126,16 @@ def sampling(
     return temperature, None, top_k
 
 
-def _stop(stop: tuple[str, ...], losses: list[Loss]) -> list[str] | None:
-    if not stop:
-        return None
-    said = [text for text in stop if text and not text.isspace()]
+def stops(stop: tuple[str, ...], losses: list[Loss]) -> list[str]:
+    """Return the stop sequences that a Claude takes."""
+    said = list(filter(says_something, stop))
     if len(said) < len(stop):
         losses.append(Loss("stop", "Anthropic stops at no sequence of white space alone"))
-    return said or None
+    return said
 
 
 def _tool(tool: Tool, losses: list[Loss]) -> wire.WireTool:
-    schema = _NO_ARGUMENTS
-    if tool.schema:
-        members = json_members(tool.schema)
-        if members is None:
-            losses.append(Loss(tool.path or "tools", "the schema of its arguments is not a JSON object"))
-        elif "type" in members:
-            schema = msgspec.Raw(tool.schema)
-        else:  # every call is an object, and Anthropic wants it said
-            rest = tool.schema.strip()[1:]
-            comma = "," if members else ""
-            schema = msgspec.Raw(f'{{"type":"object"{comma}{rest}')
-    return wire.WireTool(tool.name, schema, tool.description or None, tool.strict)
+    return wire.WireTool(tool.name, schema_of(tool, losses), tool.description or None, tool.strict)
 
 
 def _choice(chat: Chat, thinks: bool, losses: list[Loss]) -> wire.ToolChoice | None:  # noqa: FBT001 -- private

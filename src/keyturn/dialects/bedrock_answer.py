@@ -25,6 +25,8 @@ _STOPS = {
     "stop_sequence": Stop.SEQUENCE,
     "guardrail_intervened": Stop.FILTERED,
     "content_filtered": Stop.FILTERED,
+    "malformed_model_output": Stop.FILTERED,
+    "malformed_tool_use": Stop.FILTERED,
 }
 
 

@@ -194,7 +194,8 @@ class Preparation(Growth):
         )
         if isinstance(asked, Refused):
             return asked
-        return Translation(way, asked, created=int(system.now())), asked.body
+        created, name = int(system.now()), self.request_id
+        return Translation(way, asked, created=created, request_id=name, model=self.model), asked.body
 
     # ── the answer ──────────────────────────────────────────────────────────
 

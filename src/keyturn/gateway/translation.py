@@ -6,6 +6,7 @@ from it; the answer likewise, event by event, in the turn of the loop in which i
 
 import msgspec
 
+from keyturn.dialects.answer_name import AnswerName
 from keyturn.dialects.canonical import Answer, Chat, Event, Finished, Loss
 from keyturn.dialects.member_names import member_name
 from keyturn.dialects.pieces import events_of
@@ -79,16 +80,19 @@ class Translation:
         usage: What a stream that came to its end says it used; ``None``: nothing.
     """
 
-    __slots__ = ("_created", "_ours", "_reader", "_theirs", "_usage", "_writer", "dropped", "usage")
+    __slots__ = ("_created", "_name", "_ours", "_reader", "_theirs", "_usage", "_writer", "dropped", "usage")
 
-    def __init__(self, way: Way, asked: Asked, *, created: int) -> None:
+    def __init__(self, way: Way, asked: Asked, *, created: int, request_id: str, model: str) -> None:
         """Get ready.
 
         Args:
             way: How the request got there.
             asked: What it was.
             created: Seconds since 1970 UTC, for answers that don't tell.
+            request_id: By which an answer is called that has no id.
+            model: As the client has asked for it, for answers that name none.
         """
+        self._name = AnswerName(way.client, request_id=request_id, model=model)
         self._ours, self._theirs = CLIENT_DIALECTS[way.client], PROVIDER_DIALECTS[way.provider]
         self._created, self._usage = created, asked.chat.stream_usage
         self.dropped = asked.dropped
@@ -115,6 +119,7 @@ class Translation:
         return self._write(self._reader.end())
 
     def _write(self, events: list[Event]) -> bytes:
+        events = self._name.events(events)
         last = events[-1] if events else None
         if isinstance(last, Finished):
             self.usage = last.usage
@@ -127,7 +132,7 @@ class Translation:
 
     def cut_short(self) -> bytes:
         """End the stream as one that has become long enough."""
-        return self._writer.cut_short()
+        return self._write(self._name.beginning()) + self._writer.cut_short()
 
     def fail(self, refused: Refused) -> bytes:
         """End the stream with an error."""
@@ -140,7 +145,7 @@ class Translation:
             body: The provider's.
             stream: The client has asked for pieces all the same, and gets the events it could have come in.
         """
-        answer = self._theirs.read_answer(body)
+        answer = self._name.answer(self._theirs.read_answer(body))
         if answer is None:
             return None
         return self._in_pieces(answer) if stream else self._ours.write_answer(answer, created=self._created)

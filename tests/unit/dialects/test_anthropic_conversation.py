@@ -74,7 +74,7 @@ def test_neighbours_of_one_role_are_joined_and_results_come_first() -> None:
             "role": "user",
             "content": [
                 {"type": "tool_result", "tool_use_id": "call_1", "content": "r"},
-                {"type": "tool_result", "tool_use_id": "call_2", "is_error": True},
+                {"type": "tool_result", "tool_use_id": "call_2", "content": "error", "is_error": True},
                 {
                     "type": "tool_result",
                     "tool_use_id": "t",
@@ -90,6 +90,29 @@ def test_neighbours_of_one_role_are_joined_and_results_come_first() -> None:
             ],
         },
     ]
+
+
+def test_what_a_model_is_to_go_on_with_ends_with_a_word() -> None:
+    """Anthropic refuses white space there; elsewhere it stays."""
+    spoken = assistant(Text("a "), Text("Well, \n"))
+
+    body = written(HELLO, spoken, user(Text("Go on ")), spoken, user(Text(" ")))
+    called = written(HELLO, assistant(Text("a "), ToolCall("1", "f", "")))
+
+    assert body["messages"][1]["content"][1]["text"] == "Well, \n"
+    assert body["messages"][2]["content"] == "Go on "
+    assert body["messages"][3]["content"] == [
+        {"type": "text", "text": "a "},
+        {"type": "text", "text": "Well,"},
+    ]
+    assert called["messages"][1]["content"][0]["text"] == "a "
+
+
+def test_a_result_that_says_nothing_stays_empty_where_the_tool_has_not_failed() -> None:
+    """Anthropic wants words of a failure only."""
+    body = written(assistant(ToolCall("1", "f", "")), user(ToolResult("1", "f", (Text(" "),))))
+
+    assert body["messages"][1]["content"] == [{"type": "tool_result", "tool_use_id": "1"}]
 
 
 def test_arguments_that_are_no_object_are_named() -> None:

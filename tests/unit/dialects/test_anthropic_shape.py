@@ -123,6 +123,47 @@ def test_what_no_other_dialect_knows_is_named(members: dict[str, Any], paths: li
     assert [loss.path for loss in read(**members).losses] == paths
 
 
+def test_what_only_tunes_the_providers_own_doing_is_a_minor_loss() -> None:
+    """Claude Code sends some of it with every request, and can't leave it out."""
+    found = read(
+        context_management={"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        service_tier="standard_only",
+        speed="fast",
+        betas=["context-management-2025-06-27"],
+        diagnostics={"previous_message_id": "msg_1"},
+        fallbacks=[{"model": "claude-opus-4-8"}],
+        tools=[{"name": "f", "input_schema": {"type": "object"}, "defer_loading": True}],
+    )
+
+    assert {loss.path for loss in found.losses if loss.minor} == {
+        "context_management",
+        "service_tier",
+        "speed",
+        "betas",
+        "diagnostics",
+        "fallbacks",
+        "tools[0].defer_loading",
+    }
+    assert all(loss.minor for loss in found.losses)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("inference_geo", "us"),
+        ("container", "c"),
+        ("compaction", {"type": "summarize"}),
+        ("mcp_servers", [{"type": "url", "url": "https://x"}]),
+        ("metadata", {"context_management": {"edits": [1]}}),
+    ],
+)
+def test_what_says_where_or_with_what_an_answer_is_made_is_no_minor_loss(name: str, value: object) -> None:
+    """Who asks for it must not be served as if it hadn't been asked for."""
+    (loss,) = read(**{name: value}).losses
+
+    assert not loss.minor
+
+
 def test_what_stands_beside_a_loss_keeps_its_path() -> None:
     """Nothing moves up."""
     found = read(

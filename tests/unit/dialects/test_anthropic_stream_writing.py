@@ -153,35 +153,85 @@ def test_a_stream_is_written_as_anthropic_does() -> None:
     assert found == expected
 
 
-def test_parts_that_grow_in_turns_are_told_apart() -> None:
-    """By the index of their blocks, which begin in the order in which they are needed."""
+def places(found: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Return what happens to which block."""
+    names = {"content_block_start": "start", "content_block_delta": "grow", "content_block_stop": "stop"}
+    return [(names[event["type"]], event["index"]) for event in found if event["type"] in names]
+
+
+def test_parts_that_grow_in_turns_are_told_one_after_the_other() -> None:
+    """Anthropic's clients expect a block to be over before the next begins; what comes early waits."""
     found = write(
         [
             Started("i", "m"),
             Opened(0, Text("")),
             Opened(1, ToolCall("a", "f", "")),
-            Opened(2, ToolCall("b", "f", "{")),
+            Opened(2, ToolCall("b", "g", "{")),
             Grew(2, "}"),
-            Grew(1, "{}"),
+            Grew(1, '{"x":'),
             Grew(0, "late"),
-            Closed(1),
             Closed(2),
             Closed(0),
+            Opened(3, ToolCall("c", "h", "")),
+            Signed(3, "proof"),
+            Grew(1, "1}"),
+            Grew(3, "{}"),
+            Closed(1),
+            Opened(4, Text("end")),
+            Closed(3),
+            Closed(4),
         ]
     )
 
-    assert [(event["type"], event.get("index")) for event in found[1:]] == [
-        ("content_block_start", 0),
-        ("content_block_start", 1),
-        ("content_block_delta", 1),
-        ("content_block_delta", 1),
-        ("content_block_delta", 0),
-        ("content_block_start", 2),
-        ("content_block_delta", 2),
-        ("content_block_stop", 0),
-        ("content_block_stop", 1),
-        ("content_block_stop", 2),
+    blocks = [("start", 0), ("grow", 0), ("stop", 0)]
+    blocks += [("start", 1), ("grow", 1), ("grow", 1), ("stop", 1)]
+    blocks += [("start", 2), ("grow", 2), ("grow", 2), ("stop", 2)]
+    blocks += [("start", 3), ("grow", 3), ("stop", 3), ("start", 4), ("grow", 4), ("stop", 4)]
+    blocks += [("start", 5), ("grow", 5), ("stop", 5)]
+    assert places(found) == blocks
+    begun = [event["content_block"] for event in found if event["type"] == "content_block_start"]
+    assert [block.get("name", block["type"]) for block in begun] == [
+        "text",
+        "f",
+        "g",
+        "h",
+        "thinking",
+        "text",
     ]
+
+
+def test_the_part_that_is_open_grows_at_once() -> None:
+    """A client reads along; only what is not its turn yet waits, and comes when the one before is over."""
+    writer = StreamWriter(created=1, usage=False)
+    writer.write([Started("i", "m"), Opened(0, ToolCall("a", "f", "")), Opened(1, ToolCall("b", "g", ""))])
+
+    assert writer.write([Grew(1, "{}")]) == b""
+    assert places(decoded(writer.write([Grew(0, "{}")]))) == [("grow", 0)]
+    assert places(decoded(writer.write([Closed(0)]))) == [("stop", 0), ("start", 1), ("grow", 1)]
+    assert places(decoded(writer.write([Grew(1, " ")]))) == [("grow", 1)]
+    assert places(decoded(writer.write([Closed(1)]))) == [("stop", 1)]
+
+
+def test_what_waits_is_told_when_a_stream_is_cut_short() -> None:
+    """It has been made, and is paid for."""
+    writer = StreamWriter(created=1, usage=False)
+    writer.write(
+        [
+            Started("i", "m"),
+            Opened(0, ToolCall("a", "f", "{}")),
+            Opened(1, ToolCall("b", "g", "")),
+            Opened(2, ToolCall("c", "h", "")),
+            Grew(1, "{}"),
+            Grew(2, "["),
+            Closed(1),
+        ]
+    )
+
+    found = decoded(writer.cut_short())
+
+    blocks = [("stop", 0), ("start", 1), ("grow", 1), ("stop", 1), ("start", 2), ("grow", 2), ("stop", 2)]
+    assert places(found) == blocks
+    assert [event["type"] for event in found[-2:]] == ["message_delta", "message_stop"]
 
 
 def test_what_others_answer_finds_a_place() -> None:

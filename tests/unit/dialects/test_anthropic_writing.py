@@ -219,10 +219,31 @@ def test_a_conversation_needs_a_user() -> None:
     instructions = (Text("Be brief.", "messages[0].content"), Text("Sing."))
 
     body, lost = write(messages=(), instructions=instructions)
+    (loss,) = write_request(Chat(model="m", instructions=instructions), default_cap=9).losses
 
     assert lost == ["messages[0].content"]
+    assert loss.minor
     assert body["messages"] == [{"role": "user", "content": "Be brief.\n\nSing."}]
     assert "system" not in body
+
+
+def test_instructions_that_say_nothing_are_no_users_words_either() -> None:
+    """Anthropic refuses a turn without any."""
+    chat = Chat(model="m", instructions=(Text(" "), Text("")), messages=(user(Text("\n")),))
+
+    assert msgspec.json.decode(write_request(chat, default_cap=9).body)["messages"] == []
+
+
+def test_a_users_name_that_is_too_long_is_dropped_unasked() -> None:
+    """It changes no answer, and Anthropic refuses more than 256 characters."""
+    short, long = (
+        write_request(Chat(model="m", messages=(HELLO,), user="u" * length), default_cap=9)
+        for length in (256, 257)
+    )
+
+    assert msgspec.json.decode(short.body)["metadata"] == {"user_id": "u" * 256}
+    assert "metadata" not in msgspec.json.decode(long.body)
+    assert [(loss.path, loss.minor) for loss in short.losses + long.losses] == [("user", True)]
 
 
 def test_a_count_is_asked_for_without_what_only_an_answer_needs() -> None:

@@ -72,6 +72,8 @@ def test_what_came_from_the_cache_is_input_too() -> None:
         ("model_context_window_exceeded", Stop.LENGTH),
         ("stop_sequence", Stop.SEQUENCE),
         ("guardrail_intervened", Stop.FILTERED),
+        ("malformed_model_output", Stop.FILTERED),
+        ("malformed_tool_use", Stop.FILTERED),
         ("content_filtered", Stop.FILTERED),
         ("something_new", Stop.END),
     ],

@@ -12,11 +12,9 @@ from keyturn.dialects.canonical import (
     Effort,
     Format,
     Loss,
-    Media,
     Message,
     Part,
     Reasoning,
-    Refusal,
     Role,
     Text,
     Tool,
@@ -119,6 +117,8 @@ def test_what_converse_has_not_is_told() -> None:
             {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
         ),
         (GPT, {"effort": Effort.HIGH}, {"reasoning_effort": "high"}),
+        (GPT, {"effort": Effort.HIGHEST}, {"reasoning_effort": "high"}),
+        (GPT, {"effort": Effort.MINIMAL}, {"reasoning_effort": "low"}),
     ],
 )
 def test_each_maker_has_names_of_its_own(model: str, members: dict[str, Any], extra: dict[str, Any]) -> None:
@@ -127,6 +127,47 @@ def test_each_maker_has_names_of_its_own(model: str, members: dict[str, Any], ex
 
     assert body["additionalModelRequestFields"] == extra
     assert losses == []
+
+
+@pytest.mark.parametrize(
+    ("model", "members", "effort", "losses"),
+    [
+        (GPT, {"reasoning_tokens": 8192}, "medium", [("reasoning_tokens", True)]),
+        (GPT, {"reasoning_tokens": 8192, "effort": Effort.LOW}, "low", [("reasoning_tokens", True)]),
+        (GPT, {"reasoning_tokens": 0}, None, [("reasoning_tokens", False)]),
+        (GPT, {"effort": Effort.NONE}, None, [("effort", False)]),
+        (NOVA, {"reasoning_tokens": 0}, None, [("reasoning_tokens", True)]),
+        (NOVA, {"effort": Effort.NONE}, None, [("effort", True)]),
+        (
+            NOVA,
+            {"reasoning_tokens": 9, "effort": Effort.LOW},
+            None,
+            [("reasoning_tokens", False), ("effort", False)],
+        ),
+    ],
+)
+def test_thought_is_asked_for_as_far_as_a_model_can_be_told(
+    model: str, members: dict[str, Any], effort: str | None, losses: list[tuple[str, bool]]
+) -> None:
+    """A model that doesn't think needs no word to leave it; one that always does can't be told to."""
+    found = write_request(Chat(model=model, messages=(user(Text("Hi")),), **members))
+    body = msgspec.json.decode(found.body)
+
+    assert body.get("additionalModelRequestFields", {}).get("reasoning_effort") == effort
+    assert [(loss.path, loss.minor) for loss in found.losses] == losses
+
+
+@pytest.mark.parametrize(
+    ("model", "said", "losses"), [(NOVA, ["\n", "END"], []), (CLAUDE, ["END"], ["stop"])]
+)
+def test_it_stops_at_sequences_that_are_some(model: str, said: list[str], losses: list[str]) -> None:
+    """Bedrock refuses an empty one, at which nothing stops, and a Claude one of white space."""
+    body, found = written(model=model, stop=("", "\n", "END"))
+    none, _ = written(model=model, stop=("",))
+
+    assert body["inferenceConfig"]["stopSequences"] == said
+    assert found == losses
+    assert "inferenceConfig" not in none
 
 
 def test_a_claude_that_thinks_is_not_told_what_it_would_refuse() -> None:
@@ -146,6 +187,25 @@ def test_a_claude_that_thinks_is_not_told_what_it_would_refuse() -> None:
     assert body["inferenceConfig"] == {"maxTokens": 4096}
     assert "toolChoice" not in body["toolConfig"]
     assert body["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
+
+
+@pytest.mark.parametrize(
+    ("model", "losses", "kept"),
+    [
+        ("anthropic.claude-3-haiku-20240307-v1:0", [], {"temperature": 0.5, "topP": 0.9}),
+        (CLAUDE, ["top_p"], {"temperature": 0.5}),
+        ("us.anthropic.claude-opus-4-7", ["temperature", "top_p", "top_k"], None),
+    ],
+)
+def test_a_claude_is_sampled_as_its_version_takes_it(
+    model: str, losses: list[str], kept: dict[str, float] | None
+) -> None:
+    """Later ones refuse both settings together, or each."""
+    body, found = written(model=model, temperature=0.5, top_p=0.9, top_k=3)
+
+    assert found == losses
+    assert body.get("inferenceConfig") == kept
+    assert ("additionalModelRequestFields" in body) == ("top_k" not in losses)
 
 
 def test_a_claude_that_thinks_may_choose_a_tool_itself() -> None:
@@ -200,6 +260,42 @@ def test_tools_and_the_choice_of_them(choice: Choice | None, said: Any) -> None:
     assert losses == ["parallel_tool_calls"]
 
 
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ('{"properties":{"a":{}}}', {"type": "object", "properties": {"a": {}}}),
+        ("{}", {"type": "object"}),
+        ("[]", {"type": "object", "properties": {}}),
+    ],
+)
+def test_what_a_tool_takes_is_said_to_be_an_object(schema: str, said: Any) -> None:
+    """Bedrock refuses a schema that doesn't say so, which OpenAI's clients may leave out."""
+    body, losses = written(tools=(Tool("f", schema=schema, path="tools[0].function.parameters"),))
+
+    assert body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"] == said
+    assert losses == (["tools[0].function.parameters"] if schema == "[]" else [])
+
+
+def test_tools_that_were_called_are_declared_where_the_request_has_none() -> None:
+    """Bedrock refuses calls and results without a declaration, and a client that wants a summary sends none."""
+    body, losses = written(
+        messages=(
+            user(Text("Weather?")),
+            Message(Role.ASSISTANT, (ToolCall("1", "weather", "{}"), ToolCall("2", "now", "{}"))),
+            user(ToolResult("1", "weather", (Text("sunny"),)), ToolResult("2", "", (Text("noon"),))),
+            user(ToolResult("3", "lost", (Text("?"),))),
+        )
+    )
+
+    assert body["toolConfig"] == {
+        "tools": [
+            {"toolSpec": {"name": name, "inputSchema": {"json": {"type": "object", "properties": {}}}}}
+            for name in ("weather", "now", "lost")
+        ]
+    }
+    assert losses == []
+
+
 def test_tools_that_may_not_be_called_are_not_named() -> None:
     """Unless the conversation has calls: then they must be, and nothing forbids them."""
     call = Message(Role.ASSISTANT, (ToolCall("call_1", "weather", "{}"),))
@@ -211,106 +307,29 @@ def test_tools_that_may_not_be_called_are_not_named() -> None:
     assert ("toolConfig" in having, told) == (True, ["tool_choice"])
 
 
-def test_calls_and_their_results_stay_together() -> None:
-    """Neighbours of one role become one turn; ids lose what Amazon does not take, the same on both sides."""
-    body, losses = written(
-        messages=(
-            user(Text("Weather?")),
-            Message(
-                Role.ASSISTANT,
-                (
-                    Reasoning("Hm.", "sig"),
-                    Reasoning("", sealed="c2VhbGVk"),
-                    Text("Let me see."),
-                    ToolCall("call|1", "weather", '{"city":"Rome"}'),
-                    ToolCall("x" * 70 + "2", "now", ""),
-                ),
-            ),
-            user(ToolResult("call|1", "weather", (Text("sunny"), Media("image/png", "aWNvbg==")))),
-            user(ToolResult("x" * 70 + "2", "now", (Text(" "),), failed=True), Text("Go on")),
-        )
-    )
-
-    assert [turn["role"] for turn in body["messages"]] == ["user", "assistant", "user"]
-    assert body["messages"][1]["content"] == [
-        {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "sig"}}},
-        {"reasoningContent": {"redactedContent": "c2VhbGVk"}},
-        {"text": "Let me see."},
-        {"toolUse": {"toolUseId": "call_1", "name": "weather", "input": {"city": "Rome"}}},
-        {"toolUse": {"toolUseId": "x" * 63 + "2", "name": "now", "input": {}}},
-    ]
-    assert body["messages"][2]["content"] == [
-        {
-            "toolResult": {
-                "toolUseId": "call_1",
-                "content": [
-                    {"text": "sunny"},
-                    {"image": {"format": "png", "source": {"bytes": "aWNvbg=="}}},
-                ],
-            }
-        },
-        {"toolResult": {"toolUseId": "x" * 63 + "2", "content": [], "status": "error"}},
-        {"text": "Go on"},
-    ]
-    assert losses == []
-
-
 @pytest.mark.parametrize(
-    ("media", "block"),
+    ("members", "turns", "losses"),
     [
-        (Media("image/jpeg", "QQ=="), {"image": {"format": "jpeg", "source": {"bytes": "QQ=="}}}),
         (
-            Media("IMAGE/PNG; q=1", url="s3://bucket/a.png"),
-            {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://bucket/a.png"}}}},
+            {"instructions": (Text("Be brief.", "messages[0].content"), Text(" "), Text("Sing."))},
+            [{"role": "user", "content": [{"text": "Be brief."}, {"text": "Sing."}]}],
+            [("messages[0].content", True)],
         ),
         (
-            Media("application/pdf", "QQ==", name="q1_report.pdf"),
-            {"document": {"format": "pdf", "name": "q1 report pdf", "source": {"bytes": "QQ=="}}},
-        ),
-        (
-            Media("text/plain", "QQ=="),
-            {"document": {"format": "txt", "name": "document", "source": {"bytes": "QQ=="}}},
+            {"messages": (Message(Role.SYSTEM, (Text("Sing."),), "messages[0]"), user(Text(" ")))},
+            [{"role": "user", "content": [{"text": "Sing."}]}],
+            [("messages[0]", False)],
         ),
     ],
 )
-def test_pictures_and_papers_are_shown(media: Media, block: Any) -> None:
-    """By their bytes, or from a bucket; a paper must have a name."""
-    body, losses = written(messages=(user(media),))
+def test_a_conversation_of_instructions_alone_is_a_users(
+    members: dict[str, Any], turns: Any, losses: list[tuple[str, bool]]
+) -> None:
+    """OpenAI takes one, and Bedrock refuses one in which nobody speaks."""
+    found = write_request(Chat(model=NOVA, **members))
 
-    assert (body["messages"][0]["content"], losses) == ([block], [])
-
-
-@pytest.mark.parametrize(
-    ("message", "path"),
-    [
-        (
-            user(Media("image/png", url="https://a.example/x.png", path="messages[0].content[0]")),
-            "messages[0].content[0]",
-        ),
-        (user(Media("audio/wav", "QQ==")), "messages"),
-        (user(Media("", url="https://a.example/x")), "messages"),
-        (Message(Role.ASSISTANT, (Media("image/png", "QQ=="),)), "messages"),
-        (Message(Role.ASSISTANT, (Reasoning("Hm."),)), "messages"),
-        (Message(Role.ASSISTANT, (ToolCall("c", "t", "[1]", path="p"),)), "p"),
-        (Message(Role.SYSTEM, (Text("Now be long."), Refusal("x")), "messages[1]"), "messages[1]"),
-        (Message(Role.SYSTEM, (Text("Now be long."),)), "messages"),
-    ],
-)
-def test_what_can_not_be_said_is_told_by_its_path(message: Message, path: str) -> None:
-    """As the client wrote it; the body is whole without."""
-    body, losses = written(messages=(user(Text("Hi")), message))
-
-    assert losses == [path]
-    assert body["messages"][0]["content"][0] == {"text": "Hi"}
-    if message.role is Role.SYSTEM:
-        assert body["system"] == [{"text": "Now be long."}]
-
-
-def test_arguments_that_are_no_object_are_wrapped_in_one() -> None:
-    """Amazon refuses any other."""
-    body, _ = written(messages=(Message(Role.ASSISTANT, (ToolCall("c", "t", "[1]"),)),))
-
-    assert body["messages"][0]["content"][0]["toolUse"]["input"] == {"arguments": "[1]"}
+    assert msgspec.json.decode(found.body) == {"messages": turns}
+    assert [(loss.path, loss.minor) for loss in found.losses] == losses
 
 
 def test_a_loss_says_why() -> None:
@@ -321,8 +340,14 @@ def test_a_loss_says_why() -> None:
     assert msgspec.json.decode(found.body) == {"messages": []}
 
 
-def test_a_refusal_in_the_conversation_is_told_in_words() -> None:
-    """It was said."""
-    body, losses = written(messages=(Message(Role.ASSISTANT, (Refusal("No."), Text(""))),))
+def test_what_changes_no_answer_is_dropped_unasked() -> None:
+    """A name for the user that Amazon has no characters for (Claude Code's is JSON), and thoughts nobody has signed."""
+    found = write_request(
+        Chat(
+            model=NOVA,
+            user='{"device_id":"d"}',
+            messages=(user(Text("Hi")), Message(Role.ASSISTANT, (Reasoning("Hm."), Text("Hi")))),
+        )
+    )
 
-    assert (body["messages"], losses) == ([{"role": "assistant", "content": [{"text": "No."}]}], [])
+    assert [(loss.path, loss.minor) for loss in found.losses] == [("messages", True), ("user", True)]
