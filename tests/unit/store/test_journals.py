@@ -9,8 +9,10 @@ from sqlalchemy import insert, text
 from fakes.billing import differences, entries
 from fakes.usage_records import KEY, WorkerJournal, admitted, served
 from keyturn.control.ingest import Ingest
+from keyturn.domain.latency import counts
 from keyturn.store import tables
 from keyturn.store.engine import Store
+from keyturn.store.journals import LONG_HISTOGRAM
 
 
 @pytest.fixture
@@ -63,6 +65,24 @@ async def test_what_is_counted_is_charged_whenever_the_process_dies(
 
     assert [(one.seq, one.amount) for one in await entries(owned, "acct_1")] == [(1, -3), (2, -4)]
     assert await differences(owned) == []
+
+
+async def test_no_sum_keeps_a_long_histogram(owned: Store, worker: WorkerJournal) -> None:
+    """Whoever looks at a month by the hour reads 1,500 of them, and must not have to count each request again."""
+    ingest = await start(owned, worker)
+    for number in range(600):
+        worker.write(served(model=f"m{number % 60}", total_us=1_000 + 97 * (number % 7)))
+    await ingest.flush()
+
+    async with owned.reading() as connection:
+        found = [
+            bytes(row[0])
+            for table in ("totals", "overall", "rollups")
+            for row in await connection.execute(text(f"SELECT durations FROM {table}"))  # noqa: S608 -- constants
+        ]
+
+    assert max(map(len, found)) <= LONG_HISTOGRAM
+    assert sum(sum(counts([one]).values()) for one in found) == 600 * 3 * 3
 
 
 async def test_a_request_whose_worker_died_is_charged_at_its_reservation(
