@@ -294,6 +294,10 @@ def _provider(one: provider.Provider) -> list[str]:
         "Goes by `max_tokens`" if quirks.legacy_cap else "",
         "Does not take `stream_options`; tells the usage all the same" if not quirks.stream_options else "",
         "Refuses members that it does not know" if quirks.strict else "",
+        "Says `random_seed` for `seed`" if quirks.random_seed else "",
+        f"Takes back what the model thought, in `{quirks.thoughts}`" if quirks.thoughts else "",
+        "Takes `top_k`" if quirks.top_k else "",
+        f"Says so at <{quirks.source}>" if quirks.source else "",
         f"Source: <{one.source}>",
     ]
     about = [f"{one.title}. {one.note}".rstrip(), ""]

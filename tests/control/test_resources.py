@@ -63,7 +63,14 @@ def test_providers_are_listed_and_one_is_connected_by_name(control: ControlProce
 
     assert listed["anthropic"]["operations"]["chat"] == "anthropic_messages"
     assert listed["anthropic"]["operations"].keys() & {"embeddings", "messages"} == {"messages"}
-    assert listed["mistral"]["quirks"] == {"legacy_cap": True, "stream_options": False, "strict": True}
+    assert listed["mistral"]["quirks"] == {
+        "legacy_cap": True,
+        "stream_options": False,
+        "strict": True,
+        "random_seed": True,
+        "thoughts": None,
+        "top_k": False,
+    }
     assert listed["cloudflare"]["base_url"] is None
     assert added.status_code == 201
     data = added.json()["data"]

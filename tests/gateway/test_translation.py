@@ -16,11 +16,17 @@ from support.conversations import HELLO
 from support.node import Node, until
 from support.wire import CHAT, Wire, request
 
-CLAUDE, BARD, PLAIN = "claude-model", "gemini-model", "plain-model"
+CLAUDE, BARD, PLAIN, THINKER = "claude-model", "gemini-model", "plain-model", "thinking-model"
 CONTENT = (
     b'{"candidates":[{"content":{"role":"model","parts":[{"text":"Servus"}]},"finishReason":"STOP","index":0}],'
     b'"usageMetadata":{"promptTokenCount":6,"candidatesTokenCount":2,"thoughtsTokenCount":3,"totalTokenCount":11},'
     b'"modelVersion":"gemini-x","responseId":"r1"}'
+)
+THOUGHT_AND_CALLED = (
+    b'{"id":"c1","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant",'
+    b'"content":"","reasoning_content":"It is about the sky","tool_calls":[{"id":"call_1","type":"function",'
+    b'"function":{"name":"weather","arguments":"{}"}}]},"finish_reason":"tool_calls"}],'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":8,"total_tokens":17}}'
 )
 
 
@@ -28,7 +34,12 @@ CONTENT = (
 def connected_strangers(node: Node) -> Iterator[Origin]:
     """One server that answers as Anthropic, as Gemini and as somebody compatible; tests ask for ``stranger``."""
     with origin_server() as origin:
-        for provider, model in (("anthropic", CLAUDE), ("gemini", BARD), ("compatible", PLAIN)):
+        for provider, model in (
+            ("anthropic", CLAUDE),
+            ("gemini", BARD),
+            ("compatible", PLAIN),
+            ("deepseek", THINKER),
+        ):
             name = f"as-{provider}"
             body = {"name": name, "provider": provider, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
             node.manage("POST", "/api/v1/upstreams", body=body | {"models": [MODEL]})
@@ -144,6 +155,26 @@ def test_the_same_dialect_passes_byte_for_byte(node: Node, stranger: Origin) -> 
         ["2024-01-01"],
         ["b1"],
     )
+
+
+def test_a_host_that_wants_its_thoughts_back_gets_them_with_the_calls(node: Node, stranger: Origin) -> None:
+    """DeepSeek refuses the next turn without; they have been to a client of another dialect in between."""
+    stranger.arrange(plain(THOUGHT_AND_CALLED))
+    headers = {"authorization": f"Bearer {node.key}"}
+    asked = {"model": THINKER, "input": "Weather?", "tools": [{"type": "function", "name": "weather"}]}
+    answer = node.send("POST", "/v1/responses", headers=headers, json=asked).json()
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
+    turns = [{"role": "user", "content": "Weather?"}, *answer["output"], result]
+
+    stranger.arrange(plain(THOUGHT_AND_CALLED))
+    again = node.send("POST", "/v1/responses", headers=headers, json=asked | {"input": turns})
+
+    assert again.status_code == 200, again.text
+    assert "x-keyturn-dropped" not in again.headers
+    sent = msgspec.json.decode(stranger.received[1].body)["messages"]
+    assert [one["role"] for one in sent] == ["user", "assistant", "tool"]
+    assert sent[1]["reasoning_content"] == "It is about the sky"
+    assert sent[1]["tool_calls"][0]["id"] == "call_1"
 
 
 # ── what can't be said ──────────────────────────────────────────────────────

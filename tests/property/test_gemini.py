@@ -78,9 +78,11 @@ def chats(draw: st.DrawFn) -> Chat:
         )
     )
     thinking = draw(st.sampled_from(["", "effort", "tokens"]))
-    effort = draw(st.sampled_from([one for one in Effort if one is not Effort.NONE]))
+    effort = draw(st.sampled_from([one for one in Effort if one not in {Effort.NONE, Effort.HIGHEST}]))
     return msgspec.structs.replace(
         made,
+        frequency_penalty=made.frequency_penalty or None,
+        presence_penalty=made.presence_penalty or None,
         effort=effort if thinking == "effort" else None,
         reasoning_tokens=draw(st.integers(0, 30_000)) if thinking == "tokens" else None,
     )

@@ -12,6 +12,7 @@ from keyturn.dialects.canonical import (
     Chat,
     Event,
     Format,
+    Message,
     Part,
     Read,
     Reasoning,
@@ -35,14 +36,25 @@ TOLD = (
 GIVEN = values.TEXTS | values.IMAGES | values.IMAGES_BY_URL | values.DOCUMENTS
 SAYABLE = ("max_output_tokens", "temperature", "top_p", "effort", "show_reasoning", "user")
 ANSWERS = values.answers(said=TOLD, signed_calls=True, stops=STOPS, usage=values.usages(written=True))
+
+
+def _speaks(conversation: tuple[Message, ...]) -> bool:
+    """Say whether each turn ends with more than thoughts: OpenAI takes none that led to nothing."""
+    return not any(isinstance(message.parts[-1], Reasoning) for message in conversation)
+
+
 CHATS = values.chats(
     conversation=values.conversations(
         given=GIVEN, said=SAID, results=values.TEXTS | values.IMAGES, fails=True
-    ),
+    ).filter(_speaks),
     settings=SAYABLE,
     formats=tuple(Format),
     described=True,
     streams=True,
+).map(
+    lambda chat: msgspec.structs.replace(
+        chat, max_output_tokens=chat.max_output_tokens and chat.max_output_tokens + 15
+    )
 )
 
 

@@ -30,6 +30,13 @@ class InlineData(Struct, rename="camel", omit_defaults=True, gc=False):
     data: str = ""
 
 
+class FileData(Struct, rename="camel", omit_defaults=True, gc=False):
+    """A medium by its address."""
+
+    mime_type: str = ""
+    file_uri: str = ""
+
+
 class FunctionCall(Struct, rename="camel", omit_defaults=True, gc=False):
     """A call the model wants."""
 
@@ -45,6 +52,7 @@ class AnswerPart(Struct, rename="camel", omit_defaults=True, gc=False):
     thought: bool = False
     thought_signature: str = ""
     inline_data: InlineData | None = None
+    file_data: FileData | None = None
     function_call: FunctionCall | None = None
 
 
@@ -154,8 +162,8 @@ def read_answer(body: bytes) -> Answer | None:
         first = found.candidates[0]
         if first.content is not None:
             parts = _parts(first.content.parts, found.response_id)
-        if first.finish_reason:
-            stop = stop_of(first.finish_reason, called=any(isinstance(part, ToolCall) for part in parts))
+        called = any(isinstance(part, ToolCall) for part in parts)
+        stop = stop_of(first.finish_reason or "STOP", called=called)
     elif found.prompt_feedback is not None and found.prompt_feedback.block_reason:
         stop = Stop.FILTERED
         if found.prompt_feedback.block_reason_message:
@@ -184,11 +192,21 @@ def _parts(found: list[AnswerPart], response_id: str) -> list[Part]:
             continue
         if part.text:
             parts.append(Text(part.text))
-        if part.inline_data is not None:
-            parts.append(Media(part.inline_data.mime_type, part.inline_data.data))
+        medium = medium_of(part)
+        if medium is not None:
+            parts.append(medium)
         if signature:
             parts.append(Reasoning("", *unpack(signature)))
     return parts
+
+
+def medium_of(part: AnswerPart) -> Media | None:
+    """Return the medium that the part is, if it is one."""
+    if part.inline_data is not None:
+        return Media(part.inline_data.mime_type, part.inline_data.data)
+    if part.file_data is not None:
+        return Media(part.file_data.mime_type, url=part.file_data.file_uri)
+    return None
 
 
 def read_call(call: FunctionCall, signature: str, response_id: str, index: int) -> ToolCall:
@@ -232,8 +250,15 @@ def write_part(part: Part) -> AnswerPart | None:
         call = FunctionCall(part.id, part.name, arguments)
         return AnswerPart(thought_signature=pack(part.signature), function_call=call)
     if isinstance(part, Media):
-        return AnswerPart(inline_data=InlineData(part.mime_type, part.data))
+        return write_medium(part)
     raise TypeError("an answer has no results of tools")
+
+
+def write_medium(medium: Media) -> AnswerPart:
+    """Return a medium that the model has made."""
+    if medium.url:
+        return AnswerPart(file_data=FileData(medium.mime_type, medium.url))
+    return AnswerPart(inline_data=InlineData(medium.mime_type, medium.data))
 
 
 # ── errors ──────────────────────────────────────────────────────────────────

@@ -21,23 +21,11 @@ from keyturn.dialects.canonical import (
     ToolResult,
 )
 from keyturn.dialects.gemini_signature import NO_SIGNATURE, standard, unpack
+from keyturn.dialects.media_types import type_of
 from keyturn.domain.refusals import Reason, Refused
 
 _DETAILS = {"MEDIA_RESOLUTION_LOW": "low", "MEDIA_RESOLUTION_HIGH": "high"}
 _LEVELS = {detail: level for level, detail in _DETAILS.items()}
-_TYPES = {
-    "png": "image/png",
-    "jpg": "image/jpeg",
-    "jpeg": "image/jpeg",
-    "webp": "image/webp",
-    "gif": "image/gif",
-    "heic": "image/heic",
-    "pdf": "application/pdf",
-    "mp3": "audio/mpeg",
-    "wav": "audio/wav",
-    "mp4": "video/mp4",
-}
-"""By the end of an address that comes without a media type, which older models ask for."""
 _NULL = b"null"
 _fields = msgspec.json.Decoder(dict[str, Raw])
 _text = msgspec.json.Decoder(str)
@@ -298,6 +286,7 @@ def medium_of(part: Media) -> wire.Part:
     """Return a medium; the file's name has no place (Gemini takes it on Vertex AI only) and says nothing to the model."""
     resolution = wire.Resolution(_LEVELS[part.detail]) if part.detail in _LEVELS else None
     if part.url:
-        mime_type = part.mime_type or _TYPES.get(part.url.partition("?")[0].rpartition(".")[2].lower(), "")
-        return wire.Part(file_data=wire.FileData(mime_type, part.url), media_resolution=resolution)
+        # Older models ask for the type.
+        file = wire.FileData(part.mime_type or type_of(part.url), part.url)
+        return wire.Part(file_data=file, media_resolution=resolution)
     return wire.Part(inline_data=wire.Blob(part.mime_type, part.data), media_resolution=resolution)

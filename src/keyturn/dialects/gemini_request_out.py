@@ -6,7 +6,6 @@ from keyturn.dialects import gemini_shapes as wire
 from keyturn.dialects.canonical import (
     Chat,
     Choice,
-    Effort,
     Format,
     Loss,
     Media,
@@ -19,17 +18,18 @@ from keyturn.dialects.canonical import (
     ToolResult,
     Written,
 )
-from keyturn.dialects.effort import BUDGETS
 from keyturn.dialects.gemini_parts import arguments_of, medium_of, response_of
 from keyturn.dialects.gemini_signature import NO_SIGNATURE, is_base64
+from keyturn.dialects.gemini_thinking import bare, thinking_of
 
 _MODES = {Choice.AUTO: "AUTO", Choice.NONE: "NONE", Choice.REQUIRED: "ANY", Choice.NAMED: "ANY"}
-_LARGEST_BUDGET = 24_576
-"""That all models of the 2.5 generation take, which know no levels."""
-_WITHOUT_LEVELS = "gemini-2.5"
-_WITHOUT_PROOF = ("gemini-1", "gemini-2")
-"""Later ones refuse a turn whose first call is not signed.
-Source: https://ai.google.dev/gemini-api/docs/thought-signatures."""
+_OLDER = ("gemini-1", "gemini-2")
+"""They give calls no ids, and may refuse them; later ones refuse a turn whose first call is not signed.
+Source: https://ai.google.dev/gemini-api/docs/function-calling, https://ai.google.dev/gemini-api/docs/thought-signatures."""
+_WITH_PENALTIES = ("gemini-1", "gemini-2.0")
+"""Later ones answer 400: "Penalty is not enabled for this model"."""
+_PENALTIES = ("frequency_penalty", "presence_penalty")
+_LAST = 1 << 20
 
 _encoder = msgspec.json.Encoder()
 
@@ -47,15 +47,20 @@ def write_request(chat: Chat) -> Written:
 def request_of(chat: Chat, losses: list[Loss]) -> wire.Request:
     """Return the request as it stands on the wire; what can't be said goes to ``losses``."""
     request = wire.Request(contents=_contents(chat, losses))
-    if chat.model.startswith("gemini-") and not chat.model.startswith(_WITHOUT_PROOF):
+    model = bare(chat.model)
+    if model.startswith(_OLDER):
+        _forget_ids(request.contents)
+    elif model.startswith("gemini-"):
         _vouch(request.contents)
-    if chat.instructions:
-        request.system_instruction = wire.Content([wire.Part(text=text.text) for text in chat.instructions])
+    instructions = [wire.Part(text=text.text) for text in chat.instructions if text.text]
+    if not request.contents:  # Google refuses a request without any
+        request.contents = [wire.Content(instructions or [_blank()], "user")]
+    elif instructions:
+        request.system_instruction = wire.Content(instructions)
     if chat.tools:
-        request.tools = [wire.Tool([_declaration(tool) for tool in chat.tools])]
-    request.tool_config = _tool_config(chat)
-    if chat.parallel_tool_calls is False:
-        losses.append(Loss("parallel_tool_calls", "Gemini may always call several tools at once"))
+        _tools(chat, request, losses)
+    elif chat.tool_choice in {Choice.REQUIRED, Choice.NAMED}:
+        losses.append(Loss("tool_choice", "there are no tools to call"))
     config = _config(chat, losses)
     if config != _NO_CONFIG:
         request.generation_config = config
@@ -63,6 +68,18 @@ def request_of(chat: Chat, losses: list[Loss]) -> wire.Request:
 
 
 _NO_CONFIG = wire.GenerationConfig()
+
+
+def _blank() -> wire.Part:
+    """Return the least that a turn may say: Google refuses a turn without parts, and a text without a character."""
+    return wire.Part(text=" ")
+
+
+def _tools(chat: Chat, request: wire.Request, losses: list[Loss]) -> None:
+    request.tools = [wire.Tool([_declaration(tool) for tool in chat.tools])]
+    request.tool_config = _tool_config(chat)
+    if chat.parallel_tool_calls is False:
+        losses.append(Loss("parallel_tool_calls", "Gemini may always call several tools at once"))
 
 
 def _contents(chat: Chat, losses: list[Loss]) -> list[wire.Content]:
@@ -78,7 +95,13 @@ def _contents(chat: Chat, losses: list[Loss]) -> list[wire.Content]:
             contents[-1].parts.extend(parts)
         elif parts:
             contents.append(wire.Content(parts, role))
+    for content in contents:
+        content.parts = [part for part in content.parts if not _says_nothing(part)] or [_blank()]
     return contents
+
+
+def _says_nothing(part: wire.Part) -> bool:
+    return part.text == "" and not part.thought_signature
 
 
 def _vouch(contents: list[wire.Content]) -> None:
@@ -87,6 +110,23 @@ def _vouch(contents: list[wire.Content]) -> None:
         first = next((part for part in content.parts if part.function_call is not None), None)
         if first is not None and not first.thought_signature:
             first.thought_signature = NO_SIGNATURE
+
+
+def _forget_ids(contents: list[wire.Content]) -> None:
+    """Take the ids away, and put responses into the order of the calls, by which they are known then."""
+    order: dict[str, int] = {}
+    for content in contents:
+        calls = [part.function_call for part in content.parts if part.function_call is not None]
+        if calls:
+            order = {call.id: place for place, call in enumerate(calls)}
+        responses = [part for part in content.parts if part.function_response is not None]
+        told = [part.function_response for part in responses if part.function_response is not None]
+        told.sort(key=lambda one: order.get(one.id, _LAST))
+        for part, response in zip(responses, told, strict=True):
+            response.id = ""
+            part.function_response = response
+        for call in calls:
+            call.id = ""
 
 
 def _part(part: Part, losses: list[Loss]) -> wire.Part | None:
@@ -158,10 +198,15 @@ def _config(chat: Chat, losses: list[Loss]) -> wire.GenerationConfig:
         top_p=chat.top_p,
         top_k=chat.top_k,
         seed=chat.seed,
-        presence_penalty=chat.presence_penalty,
-        frequency_penalty=chat.frequency_penalty,
-        thinking_config=_thinking(chat, losses),
+        thinking_config=thinking_of(chat, losses),
     )
+    model = bare(chat.model)
+    if not model.startswith("gemini-") or model.startswith(_WITH_PENALTIES):
+        # 0 asks for nothing.
+        config.frequency_penalty = chat.frequency_penalty or None
+        config.presence_penalty = chat.presence_penalty or None
+    else:
+        losses += [Loss(name, "this model takes no penalty") for name in _PENALTIES if getattr(chat, name)]
     if chat.format is not Format.TEXT:
         config.response_mime_type = "application/json"
         config.response_json_schema = _raw(chat.schema)
@@ -170,19 +215,3 @@ def _config(chat: Chat, losses: list[Loss]) -> wire.GenerationConfig:
             Loss("schema_description", "Gemini takes a description inside the schema only", minor=True)
         )
     return config
-
-
-def _thinking(chat: Chat, losses: list[Loss]) -> wire.ThinkingConfig | None:
-    effort, budget = chat.effort, chat.reasoning_tokens
-    level = ""
-    if effort is Effort.NONE:
-        budget = 0
-    elif effort is not None and budget is not None:
-        losses.append(Loss("effort", "Gemini takes a count of tokens or an effort, not both", minor=True))
-    elif effort is not None and chat.model.startswith(_WITHOUT_LEVELS):
-        budget = min(BUDGETS[effort], _LARGEST_BUDGET)
-    elif effort is not None:
-        level = effort.value.upper()
-    if budget is None and not level and chat.show_reasoning is None:
-        return None
-    return wire.ThinkingConfig(chat.show_reasoning, budget, level)

@@ -30,6 +30,7 @@ from keyturn.dialects.gemini_answer import (
     FunctionCall,
     PromptFeedback,
     Response,
+    medium_of,
     read_call,
     stop_of,
 )
@@ -165,8 +166,9 @@ class StreamReader:
         else:
             if part.text:
                 self._goes_on(_Open.TEXT, part.text, events)
-            if part.inline_data is not None:
-                self._whole(Media(part.inline_data.mime_type, part.inline_data.data), events)
+            medium = medium_of(part)
+            if medium is not None:
+                self._whole(medium, events)
             if signature:  # of a text: it stands behind it, as a thought without words
                 proof, sealed, name = unpack(signature)
                 self._whole(Reasoning("", sealed=sealed, id=name), events, signature=proof)

@@ -29,10 +29,10 @@ from keyturn.dialects.gemini_answer import (
     AnswerContent,
     AnswerPart,
     Candidate,
-    InlineData,
     Response,
     ending_of,
     malformed,
+    write_medium,
     write_part,
 )
 from keyturn.dialects.gemini_signature import pack
@@ -141,7 +141,7 @@ class StreamWriter:
             self._thoughts[index] = _Thought(part, part.signature, spoken=bool(part.text))
             return self._words(part.text, _THOUGHT) if part.text else b""
         if isinstance(part, Media):
-            return self._part(AnswerPart(inline_data=InlineData(part.mime_type, part.data)))
+            return self._part(write_medium(part))
         return self._words(part.text, b"") if part.text else b""
 
     def _grow(self, index: int, text: str) -> bytes:

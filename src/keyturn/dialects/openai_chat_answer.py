@@ -1,4 +1,4 @@
-"""Chat completions: whole answers and errors, read and written.
+"""Chat completions: whole answers, read and written, and errors, read.
 
 Thoughts are told in ``reasoning_content``, as most hosts do it and clients look for it, and with their proofs in
 ``reasoning_details``, so that a client can send them back. Texts are one text here.
@@ -30,7 +30,6 @@ from keyturn.dialects.openai_chat_parts import (
     reasoning_of,
     signature_of,
 )
-from keyturn.dialects.openai_errors import API, INVALID, PERMISSION, QUOTA, RATE
 from keyturn.domain.usage import Usage
 
 _decoder = msgspec.json.Decoder(shapes.Answer)
@@ -190,8 +189,6 @@ def write_usage(usage: Usage) -> msgspec.Raw:
 
 # ── errors ──────────────────────────────────────────────────────────────────
 
-_KINDS = {403: PERMISSION, 429: RATE}
-
 
 class _Error(msgspec.Struct, gc=False):
     """OpenAI puts it into ``error``; Mistral, FastAPI and some more tell it at the top."""
@@ -230,14 +227,3 @@ def error_of(error: object) -> ProviderError | None:
         message = msgspec.json.encode(message).decode()  # a list of what is wrong, in FastAPI's words
     words = [word for word in (error.get("code"), error.get("type")) if isinstance(word, str) and word]
     return ProviderError(message, words[0] if words else "")
-
-
-def write_error(status: int, error: ProviderError, request_id: str) -> bytes:
-    """Write the body of an error; the request's id stands in a header in this dialect."""
-    del request_id
-    kind = _KINDS.get(status, INVALID if status < 500 else API)
-    if error.code == QUOTA:
-        kind = QUOTA
-    return _encoder.encode(
-        {"error": {"message": error.message, "type": kind, "code": error.code or None, "param": None}}
-    )

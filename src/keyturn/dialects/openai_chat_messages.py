@@ -10,10 +10,10 @@ from msgspec import UNSET
 
 from keyturn.dialects import openai_chat_shapes as shapes
 from keyturn.dialects.canonical import Loss, Media, Message, Part, Refusal, Role, Text, ToolCall, ToolResult
+from keyturn.dialects.media_types import read_data_url
 from keyturn.dialects.openai_chat_parts import (
     arguments_of,
     images_of,
-    media_of_data_url,
     reasoning_of,
     signature_of,
     sound_type,
@@ -223,7 +223,7 @@ class MessageReader:
         detail = "" if image.detail in {None, "auto"} else image.detail or ""
         if image.url[:5].lower() != "data:":
             return Media("", url=image.url, detail=detail, path=path)
-        mime_type, data = media_of_data_url(image.url)
+        mime_type, data = read_data_url(image.url)
         if not mime_type:
             self._found.refuse(f"{path}.image_url.url", "A data: URL must name a type and be in base64")
         return Media(mime_type, data, detail=detail, path=path)
@@ -238,7 +238,7 @@ class MessageReader:
             return None
         if data[:5].lower() != "data:":
             return Media(type_of_file(name), data, name=name, path=path)
-        mime_type, data = media_of_data_url(data)
-        if not mime_type:
-            self._found.refuse(f"{path}.file.file_data", "A data: URL must name a type and be in base64")
-        return Media(mime_type, data, name=name, path=path)
+        mime_type, data = read_data_url(data)
+        if not data:
+            self._found.refuse(f"{path}.file.file_data", "A data: URL must hold base64")
+        return Media(mime_type or type_of_file(name), data, name=name, path=path)

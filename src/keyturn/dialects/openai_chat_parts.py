@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from keyturn.dialects import openai_chat_shapes as shapes
+from keyturn.dialects import media_types, openai_chat_shapes as shapes
 from keyturn.dialects.canonical import Media, Reasoning, ToolCall
 
 TEXT, SUMMARY, SEALED = "reasoning.text", "reasoning.summary", "reasoning.encrypted"
@@ -16,15 +16,6 @@ _FORMATS = {
     "audio/x-wav": "wav",
     "audio/wave": "wav",
 }
-_FILES = {
-    "csv": "text/csv",
-    "html": "text/html",
-    "json": "application/json",
-    "md": "text/markdown",
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-}
-_ENDINGS = {mime_type: ending for ending, mime_type in _FILES.items()}
 
 
 def arguments_of(function: shapes.Function) -> str:
@@ -96,21 +87,6 @@ def signature_of(call: shapes.Call) -> str:
     return (google.thought_signature or "") if google is not None else ""
 
 
-def media_of_data_url(url: str) -> tuple[str, str]:
-    """Return the type and the base64 of a ``data:`` URL (RFC 2397); two empty texts where it is none."""
-    if url[:5].lower() != "data:":
-        return "", ""
-    head, comma, data = url.partition(",")
-    kind, *parameters = head[5:].split(";")
-    if (
-        not comma
-        or "/" not in kind
-        or "base64" not in [parameter.strip().lower() for parameter in parameters]
-    ):
-        return "", ""
-    return kind.strip().lower(), data
-
-
 def data_url(media: Media) -> str:
     """Return where the media is; a ``data:`` URL where it is at hand."""
     return f"data:{media.mime_type};base64,{media.data}" if media.data else media.url
@@ -126,16 +102,9 @@ def sound_format(mime_type: str) -> str:
     return _FORMATS.get(mime_type, "")
 
 
-def name_of_file(media: Media) -> str:
-    """Return the name of a file; OpenAI wants one, and goes by its ending."""
-    return media.name or f"document.{_ENDINGS.get(media.mime_type, 'bin')}"
-
-
 def type_of_file(name: str) -> str:
-    """Return the type of a file that came without one, by its name."""
-    return _FILES.get(
-        name.rpartition(".")[2].lower(), "application/pdf" if "." not in name else "application/octet-stream"
-    )
+    """Return the type of a file that came without one, by its name: what has no ending is most often a PDF."""
+    return media_types.type_of(name) or (media_types.ANY if "." in name else "application/pdf")
 
 
 def images_of(message: shapes.Message | shapes.Delta, path: str = "") -> Iterable[Media]:
@@ -143,7 +112,7 @@ def images_of(message: shapes.Message | shapes.Delta, path: str = "") -> Iterabl
     for index, image in enumerate(message.images or ()):
         place = f"{path}.images[{index}]" if path else ""
         url = image.image_url.url
-        mime_type, data = media_of_data_url(url)
+        mime_type, data = media_types.read_data_url(url)
         yield Media(mime_type, data, path=place) if mime_type else Media("", url=url, path=place)
 
 

@@ -1,62 +1,54 @@
-"""Chat completion requests, written: what a provider that speaks OpenAI's dialect is asked.
-
-The dialect has no place for media in the result of a tool: they follow it in a user's message, which is how its clients
-do it. The signature of thoughts proves them to the provider that made them and means nothing to another one.
-"""
-
-from collections.abc import Iterable, Sequence
+"""Chat completion requests, written: what a provider that speaks OpenAI's dialect is asked. Its messages are beside this module."""
 
 import msgspec
 
 from keyturn.dialects import openai_chat_shapes as shapes
-from keyturn.dialects.canonical import (
-    Chat,
-    Choice,
-    Effort,
-    Format,
-    Loss,
-    Media,
-    Message,
-    Part,
-    Reasoning,
-    Refusal,
-    Role,
-    Text,
-    Tool,
-    ToolCall,
-    ToolResult,
-    Written,
-)
+from keyturn.dialects.canonical import Chat, Choice, Effort, Format, Loss, Tool, Written
 from keyturn.dialects.effort import common_effort_for
-from keyturn.dialects.openai_chat_parts import call_of, data_url, details_of, name_of_file, sound_format
+from keyturn.dialects.openai_chat_turns import TurnWriter
+from keyturn.dialects.openai_names import SCHEMA_NAME, name_of_user
 
 _encoder = msgspec.json.Encoder()
 
-SCHEMA_NAME = "answer"
-"""Of a schema that has none; OpenAI wants one."""
+
+class _Request(shapes.Request):
+    """A request to any host."""
+
+    random_seed: int | None = None
 
 
 def write_request(
-    chat: Chat, *, legacy_cap: bool = False, thoughts: str = "", signatures: bool = False, top_k: bool = False
+    chat: Chat,
+    *,
+    legacy_cap: bool = False,
+    stream_options: bool = True,
+    strict: bool = False,
+    random_seed: bool = False,
+    thoughts: str = "",
+    top_k: bool = False,
 ) -> Written:
     """Write a request.
 
     Args:
         chat: What is asked.
         legacy_cap: The host knows ``max_tokens`` only.
+        stream_options: The host has to be asked for the usage of a stream.
+        strict: The host refuses what it has no use for: it isn't told who the client's user is.
+        random_seed: The host's word for ``seed``.
         thoughts: The member in which the host gives thoughts away and takes them back: ``reasoning_content``,
             ``reasoning``, or ``reasoning_details`` (with their proof); empty: it does neither.
-        signatures: The host takes back what it has signed its calls with (Gemini's compatible endpoint).
         top_k: The host knows ``top_k``.
     """
-    writing = _Writing(thoughts, signatures=signatures)
-    messages = writing.messages(chat)
-    effort = writing.effort(chat)
+    turns = TurnWriter(thoughts)
+    messages = turns.write(chat)
+    losses = turns.losses
+    effort = _effort(chat, losses)
     if chat.top_k is not None and not top_k:
-        writing.lose("top_k", "this dialect has no top_k")
+        losses.append(Loss("top_k", "this dialect has no top_k"))
     if chat.show_reasoning and not thoughts:
-        writing.lose("show_reasoning", "this dialect doesn't show what a model thinks", minor=True)
-    request = shapes.Request(
+        why = "this dialect doesn't show what a model thinks"
+        losses.append(Loss("show_reasoning", why, minor=True))
+    request = _Request(
         model=chat.model,
         messages=messages,
         max_tokens=chat.max_output_tokens if legacy_cap else None,
@@ -66,149 +58,30 @@ def write_request(
         top_k=chat.top_k if top_k else None,
         frequency_penalty=chat.frequency_penalty,
         presence_penalty=chat.presence_penalty,
-        seed=chat.seed,
+        seed=None if random_seed else chat.seed,
+        random_seed=chat.seed if random_seed else None,
         stop=list(chat.stop) if chat.stop else None,
         stream=True if chat.stream else None,
-        stream_options=shapes.StreamOptions(include_usage=True) if chat.stream else None,
+        stream_options=shapes.StreamOptions(include_usage=True) if chat.stream and stream_options else None,
         tools=[_tool(tool) for tool in chat.tools] if chat.tools else None,
         tool_choice=_choice(chat),
         # Without tools OpenAI refuses it, and there is nothing that it could change.
         parallel_tool_calls=chat.parallel_tool_calls if chat.tools else None,
         response_format=_format(chat),
         reasoning_effort=effort.value if effort is not None else None,
-        user=chat.user or None,
+        user=name_of_user(chat.user) or None if not strict else None,
     )
-    return Written(_encoder.encode(request), tuple(writing.losses))
+    return Written(_encoder.encode(request), tuple(losses))
 
 
-class _Writing:
-    """One request on its way."""
-
-    __slots__ = ("_signatures", "_thoughts", "losses")
-
-    def __init__(self, thoughts: str, *, signatures: bool) -> None:
-        self.losses: list[Loss] = []
-        self._thoughts = thoughts
-        self._signatures = signatures
-
-    def lose(self, path: str, why: str, *, minor: bool = False) -> None:
-        self.losses.append(Loss(path, why, minor))
-
-    def effort(self, chat: Chat) -> Effort | None:
-        if chat.effort is not None or chat.reasoning_tokens is None:
-            return chat.effort
-        if chat.reasoning_tokens == 0:
-            return Effort.NONE
-        self.lose(
-            "reasoning_tokens", "this dialect doesn't count thoughts; it knows an effort only", minor=True
-        )
-        return common_effort_for(chat.reasoning_tokens)
-
-    def messages(self, chat: Chat) -> list[shapes.Message]:
-        written: list[shapes.Message] = []
-        if chat.instructions:
-            written.append(shapes.Message(role="system", content=_content(chat.instructions)))
-        for message in chat.messages:
-            if message.role is Role.ASSISTANT:
-                written.append(self._assistant(message))
-            else:
-                written += self._given(message)
-        return written
-
-    def _assistant(self, message: Message) -> shapes.Message:
-        texts: list[Text] = []
-        refusals: list[str] = []
-        thoughts: list[Reasoning] = []
-        calls: list[shapes.Call] = []
-        for part in message.parts:
-            if isinstance(part, Text):
-                texts.append(part)
-            elif isinstance(part, ToolCall):
-                calls.append(call_of(part, signature=part.signature if self._signatures else ""))
-            elif isinstance(part, Reasoning):
-                thoughts.append(part)
-            elif isinstance(part, Refusal):
-                refusals.append(part.text)
-            else:
-                self._misplaced(part, message)
-        written = shapes.Message(
-            role="assistant",
-            content=_content(texts) if texts else None,
-            refusal="".join(refusals) or None,
-            tool_calls=calls or None,
-        )
-        if thoughts:
-            self._think(written, thoughts)
-        return written
-
-    def _think(self, written: shapes.Message, thoughts: Sequence[Reasoning]) -> None:
-        if self._thoughts == "reasoning_details":
-            written.reasoning_details = details_of(thoughts)
-            if written.reasoning_details is None:
-                written.reasoning = "".join(thought.text for thought in thoughts)
-            return
-        if not self._thoughts:
-            for thought in thoughts:
-                self.lose(thought.path, "this dialect doesn't take thoughts back", minor=True)
-            return
-        for thought in thoughts:
-            if not thought.text:
-                self.lose(
-                    thought.path, "only the provider that has sealed these thoughts can read them", minor=True
-                )
-        setattr(written, self._thoughts, "".join(thought.text for thought in thoughts) or None)
-
-    def _given(self, message: Message) -> Iterable[shapes.Message]:
-        """Write what a user or the system says: results of tools first, they answer what stands before."""
-        parts: list[shapes.Part] = []
-        for part in message.parts:
-            if isinstance(part, ToolResult):
-                if part.failed:
-                    self.lose(part.path, "this dialect doesn't say that a tool has failed", minor=True)
-                texts = [inner for inner in part.parts if isinstance(inner, Text)]
-                parts += self._media([inner for inner in part.parts if isinstance(inner, Media)])
-                yield shapes.Message(role="tool", tool_call_id=part.call_id, content=_content(texts))
-            elif isinstance(part, Text):
-                parts.append(shapes.Part(type="text", text=part.text))
-            elif isinstance(part, Media):
-                parts += self._media([part])
-            else:
-                self._misplaced(part, message)
-        if len(parts) == 1 and parts[0].text is not None:
-            yield shapes.Message(role=message.role.value, content=parts[0].text)
-        elif parts:
-            yield shapes.Message(role=message.role.value, content=parts)
-
-    def _media(self, media: Iterable[Media]) -> Iterable[shapes.Part]:
-        for one in media:
-            kind = one.mime_type.partition("/")[0] or "image"
-            sound = sound_format(one.mime_type)
-            if kind == "image" and (one.data or one.url.startswith(("https://", "http://"))):
-                image = shapes.ImageUrl(url=data_url(one), detail=one.detail or None)
-                yield shapes.Part(type="image_url", image_url=image)
-            elif not one.data:
-                self.lose(one.path, "this dialect takes the addresses of images only")
-            elif sound:
-                yield shapes.Part(
-                    type="input_audio", input_audio=shapes.InputAudio(data=one.data, format=sound)
-                )
-            elif kind in {"audio", "video"}:
-                self.lose(one.path, f"this dialect doesn't take {one.mime_type}")
-            else:
-                file = shapes.File(file_data=data_url(one), filename=name_of_file(one))
-                yield shapes.Part(type="file", file=file)
-
-    def _misplaced(self, part: Part, message: Message) -> None:
-        self.lose(
-            part.path or message.path, f"this dialect has no such part in a message of the {message.role}"
-        )
-
-
-def _content(texts: Sequence[Text]) -> str | list[shapes.Part]:
-    """Return texts as they are written: one as it is, which every host understands."""
-    if len(texts) == 1:
-        return texts[0].text
-    return [shapes.Part(type="text", text=text.text) for text in texts] if texts else ""
+def _effort(chat: Chat, losses: list[Loss]) -> Effort | None:
+    if chat.effort is not None or chat.reasoning_tokens is None:
+        return chat.effort
+    if chat.reasoning_tokens == 0:
+        return Effort.NONE
+    why = "this dialect doesn't count thoughts; it knows an effort only"
+    losses.append(Loss("reasoning_tokens", why, minor=True))
+    return common_effort_for(chat.reasoning_tokens)
 
 
 def _tool(tool: Tool) -> shapes.Tool:

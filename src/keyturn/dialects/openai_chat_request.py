@@ -30,7 +30,6 @@ _STRICT: type[shapes.Request] = strict(shapes.Request)
 _reader = Reader(_STRICT, shape_of(_STRICT))
 
 _UNKNOWN = "it means nothing in any other dialect"
-_NOT_OF_THIS_ROLE = "a message of this role has no such member"
 _HARMLESS: tuple[tuple[str, tuple[object, ...], str], ...] = (
     ("audio", (None,), "the answer comes in words"),
     ("function_call", (None,), "it is deprecated; say tool_choice"),

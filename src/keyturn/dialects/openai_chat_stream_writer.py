@@ -25,7 +25,7 @@ from keyturn.dialects.canonical import (
     Text,
     ToolCall,
 )
-from keyturn.dialects.openai_chat_answer import reason_of, write_error, write_usage
+from keyturn.dialects.openai_chat_answer import reason_of, write_usage
 from keyturn.dialects.openai_chat_parts import call_of, detail_of, image_of, signed
 from keyturn.domain.refusals import Refused
 from keyturn.domain.usage import Usage
@@ -129,7 +129,7 @@ class StreamWriter:
             case _:
                 self._over = True
                 error = ProviderError(event.message, event.code)
-                pieces.append(b"data: " + write_error(502, error, "") + b"\n\n")
+                pieces.append(b"data: " + openai_errors.write(502, error, "") + b"\n\n")
 
     def _start(self, started: Started, pieces: list[bytes]) -> None:
         self._prefix = (

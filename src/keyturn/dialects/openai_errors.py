@@ -5,10 +5,13 @@ Source: ``components.schemas.Error`` of the OpenAI API description: message, typ
 
 import msgspec
 
+from keyturn.dialects.canonical import ProviderError
 from keyturn.domain.refusals import Reason, Refused
 
 INVALID, PERMISSION, API = "invalid_request_error", "permission_error", "api_error"
 RATE, QUOTA = "rate_limit_error", "insufficient_quota"
+SERVER = "server_error"
+_BY_STATUS = {403: PERMISSION, 429: RATE}
 
 KINDS: dict[Reason, tuple[str, str]] = {
     Reason.MISSING_API_KEY: (INVALID, "invalid_api_key"),
@@ -81,6 +84,15 @@ def render(refused: Refused) -> bytes:
     message = INVALID_CREDENTIALS if refused.reason in _UNKNOWN_CALLER else refused.text
     return msgspec.json.encode(
         {"error": {"message": message, "type": kind, "code": code, "param": refused.param}}
+    )
+
+
+def write(status: int, error: ProviderError, request_id: str) -> bytes:
+    """Return the body of a provider's error; the request's id stands in a header in this dialect."""
+    del request_id
+    kind = QUOTA if error.code == QUOTA else _BY_STATUS.get(status, INVALID if status < 500 else SERVER)
+    return msgspec.json.encode(
+        {"error": {"message": error.message, "type": kind, "code": error.code or None, "param": None}}
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from keyturn.dialects import openai_usage
+from keyturn.dialects import openai_errors, openai_usage
 from keyturn.dialects.canonical import ProviderError
 from keyturn.dialects.openai_responses_answer import read_answer, write_answer
 from keyturn.dialects.openai_responses_events import StreamWriter
@@ -30,8 +30,7 @@ __all__ = [
 
 usage_of_answer = openai_usage.from_answer
 usage_of_tail = openai_usage.from_tail
-
-_KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+write_error = openai_errors.write
 
 
 def read_error(body: bytes) -> ProviderError | None:
@@ -50,17 +49,3 @@ def read_error(body: bytes) -> ProviderError | None:
     if not isinstance(message, str):
         return None
     return ProviderError(message, str(error.get("code") or error.get("type") or ""))
-
-
-def write_error(status: int, error: ProviderError, request_id: str) -> bytes:  # noqa: ARG001 -- it goes into a header
-    """Write an error body.
-
-    Args:
-        status: It goes with.
-        error: What the provider said.
-        request_id: Has no place in this dialect.
-    """
-    kind = _KINDS.get(status, "invalid_request_error" if status < 500 else "server_error")
-    return msgspec.json.encode(
-        {"error": {"message": error.message, "type": kind, "param": None, "code": error.code or None}}
-    )

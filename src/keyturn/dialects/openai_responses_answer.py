@@ -11,11 +11,10 @@ import msgspec
 
 from keyturn.dialects import openai_responses_signatures as signatures, openai_usage
 from keyturn.dialects.canonical import Answer, Media, Part, Reasoning, Refusal, Stop, Text, ToolCall
-from keyturn.dialects.openai_responses_conversation import thoughts
+from keyturn.dialects.openai_responses_conversation import WORDS_BETWEEN, thoughts
 from keyturn.domain.usage import Usage
 
 Json = dict[str, Any]
-_WORDS_BETWEEN = "\n\n"
 _REASONS = {"max_output_tokens": Stop.LENGTH, "content_filter": Stop.FILTERED}
 _INCOMPLETE = {
     Stop.LENGTH: "max_output_tokens",
@@ -24,6 +23,10 @@ _INCOMPLETE = {
     Stop.REFUSED: "content_filter",
 }
 """What an answer is told as that is not complete. A refusal in words is complete."""
+
+
+_KNOWN = frozenset({"output_text", "refusal"})
+"""What a message is made of; of another kind, what has words is read as such."""
 
 
 class _Words(msgspec.Struct, gc=False):
@@ -114,16 +117,17 @@ def stop_of(head: ResponseHead, parts: Sequence[Part]) -> Stop:
 
 def words_of(item: OutputItem) -> str:
     """Return the words of an item of type ``reasoning``: the summary, or where there is none the thoughts."""
-    summary = _WORDS_BETWEEN.join(one.text or "" for one in item.summary or ())
-    return summary or _WORDS_BETWEEN.join(one.text or "" for one in item.content or ())
+    summary = WORDS_BETWEEN.join(one.text or "" for one in item.summary or ())
+    return summary or WORDS_BETWEEN.join(one.text or "" for one in item.content or ())
 
 
 def _read(item: OutputItem, parts: list[Part]) -> None:
     """Append what an item says. Items of OpenAI's own tools say nothing: no translated request can ask for them."""
     if item.type == "message":
         parts += (
-            Text(one.text or "") if one.type == "output_text" else Refusal(one.refusal or "")
+            Refusal(one.refusal or "") if one.type == "refusal" else Text(one.text or "")
             for one in item.content or ()
+            if one.text or one.type in _KNOWN
         )
     elif item.type == "function_call":
         call_id = item.call_id or item.id or f"call_{len(parts)}"

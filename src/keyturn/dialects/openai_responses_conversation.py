@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from keyturn.dialects import openai_responses_signatures as signatures
+from keyturn.dialects import media_types, openai_responses_signatures as signatures
 from keyturn.dialects.canonical import (
     Loss,
     Media,
@@ -35,16 +35,7 @@ from keyturn.dialects.openai_responses_items import (
 )
 
 STORED = "names something that only OpenAI has stored"
-_TYPES = {
-    "pdf": "application/pdf",
-    "txt": "text/plain",
-    "md": "text/markdown",
-    "csv": "text/csv",
-    "html": "text/html",
-    "json": "application/json",
-}
-_ANY_TYPE = "application/octet-stream"
-_WORDS_BETWEEN = "\n\n"
+WORDS_BETWEEN = "\n\n"
 """Between the parts of a summary, which are paragraphs with a heading each."""
 
 
@@ -167,9 +158,9 @@ class Conversation:
         if call is not None:
             self._sign(*call)
             return
-        text = _WORDS_BETWEEN.join(one.text for one in item.summary or () if one is not None)
+        text = WORDS_BETWEEN.join(one.text for one in item.summary or () if one is not None)
         if not text and isinstance(item.content, list):
-            text = _WORDS_BETWEEN.join(one.text for one in item.content if isinstance(one, Thought))
+            text = WORDS_BETWEEN.join(one.text for one in item.content if isinstance(one, Thought))
         found = thoughts(text, encrypted, item.id or "", path)
         if not found:
             self._losses.append(Loss(path, STORED))
@@ -226,7 +217,7 @@ class Conversation:
             self._losses.append(Loss(f"{path}.detail", "can't be said in another dialect"))
         detail = detail if detail in {"low", "high"} else ""
         url = _given(part.image_url, path, "image_url")
-        if not url.startswith("data:"):
+        if url[:5].lower() != "data:":
             return Media("", url=url, detail=detail, path=path)
         mime_type, data = _inline(url, f"{path}.image_url")
         return Media(mime_type, data, detail=detail, path=path)
@@ -250,10 +241,10 @@ def _document(part: InputFile, path: str) -> Media:
     if part.file_url:
         return Media(_type_of(name or part.file_url), url=part.file_url, name=name, detail=detail, path=path)
     data = _given(part.file_data, path, "file_data")
-    if not data.startswith("data:"):
+    if data[:5].lower() != "data:":
         return Media(_type_of(name), data, name=name, detail=detail, path=path)
-    mime_type, data = _inline(data, f"{path}.file_data")
-    return Media(mime_type or _type_of(name), data, name=name, detail=detail, path=path)
+    mime_type, data = _inline(data, f"{path}.file_data", name)
+    return Media(mime_type, data, name=name, detail=detail, path=path)
 
 
 def _given(value: str | None, path: str, name: str) -> str:
@@ -262,13 +253,15 @@ def _given(value: str | None, path: str, name: str) -> str:
     return value
 
 
-def _inline(url: str, path: str) -> tuple[str, str]:
-    """Take a ``data:`` address apart (RFC 2397): its type without parameters, its base64."""
-    head, comma, data = url.partition(",")
-    if not comma or not head.endswith(";base64"):
+def _inline(url: str, path: str, name: str | None = None) -> tuple[str, str]:
+    """Take a ``data:`` address apart; the name of a file tells its type where it names none."""
+    mime_type, data = media_types.read_data_url(url)
+    if not mime_type and name is not None:
+        mime_type = _type_of(name)
+    if not data or not mime_type:
         raise WrongMemberError(path, "must be an address, or data:TYPE;base64,DATA")
-    return head[5:].partition(";")[0], data
+    return mime_type, data
 
 
 def _type_of(name: str) -> str:
-    return _TYPES.get(name.partition("?")[0].rpartition(".")[2].lower(), _ANY_TYPE)
+    return media_types.type_of(name) or media_types.ANY

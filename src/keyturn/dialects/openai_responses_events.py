@@ -56,7 +56,7 @@ from keyturn.domain.refusals import Refused
 from keyturn.domain.usage import NOTHING, Usage
 
 _encode = msgspec.json.encode
-_FAILURES = frozenset({"server_error", "rate_limit_exceeded", "invalid_prompt"})
+_FAILURES = frozenset({openai_errors.SERVER, "rate_limit_exceeded", "invalid_prompt"})
 """Codes that a failed response may carry, as far as they fit; the event ``error`` before it carries any."""
 _END = b"}\n\n"
 
@@ -196,7 +196,7 @@ class StreamWriter:
         self._over = True
 
     def _failed(self, event: Failed) -> None:
-        self._error(event.message, event.code, "server_error", None)
+        self._error(event.message, event.code, openai_errors.SERVER, None)
 
     def _error(self, message: str, code: str, kind: str, param: str | None) -> None:
         """Tell the error as OpenAI does: in an event by itself, then in the response, which has failed.
@@ -206,7 +206,7 @@ class StreamWriter:
         error = {"code": code or None, "message": message, "param": param}
         self._tell("error", error | {"error": {"type": kind, **error}})
         if self._started:
-            code = code if code in _FAILURES else "server_error"
+            code = code if code in _FAILURES else openai_errors.SERVER
             self._tell_response("response.failed", "failed", error={"code": code, "message": message})
         self._over = True
 

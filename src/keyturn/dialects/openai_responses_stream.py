@@ -46,10 +46,9 @@ from keyturn.dialects.canonical import (
     ToolCall,
 )
 from keyturn.dialects.openai_responses_answer import OutputItem, ResponseHead, stop_of, usage_of, words_of
-from keyturn.dialects.openai_responses_conversation import thoughts
+from keyturn.dialects.openai_responses_conversation import WORDS_BETWEEN, thoughts
 from keyturn.dialects.sse import Splitter
 
-_WORDS_BETWEEN = "\n\n"
 _DONE = b"[DONE]"
 _WHOLE_ITEM = -1
 """Stands for the place of a part that is an item."""
@@ -226,7 +225,7 @@ class StreamReader:
         paragraph = max(event.content_index, event.summary_index)
         if paragraph != growing.paragraph:
             growing.paragraph = paragraph
-            self._grew(growing, _WORDS_BETWEEN)
+            self._grew(growing, WORDS_BETWEEN)
         if isinstance(event.delta, str):
             self._grew(growing, event.delta)
 

@@ -5,8 +5,8 @@ sealed, so that the client can give them back on the next turn.
 Source: ``CreateResponse`` of the OpenAI API description.
 """
 
-import hashlib
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -29,13 +29,19 @@ from keyturn.dialects.canonical import (
     Written,
 )
 from keyturn.dialects.effort import common_effort_for
+from keyturn.dialects.openai_names import SCHEMA_NAME, name_of_file, name_of_user
 
-DOCUMENT_NAME = "document.pdf"
-"""A file that comes by value has to have a name."""
-SCHEMA_NAME = "answer"
-_LONGEST_USER = 64
 _LONGEST_ID = 64
-_UNSAYABLE = ("top_k", "frequency_penalty", "presence_penalty", "seed")
+_LEAST_CAP = 16
+"""OpenAI refuses a smaller ``max_output_tokens``."""
+_UNSAYABLE: Mapping[str, tuple[object, ...]] = {
+    "top_k": (None,),
+    "frequency_penalty": (None, 0),
+    "presence_penalty": (None, 0),
+    "seed": (None,),
+    "stop": ((),),
+}
+"""By member, the values that ask for nothing."""
 _PLAIN = ("temperature", "top_p", "max_output_tokens", "parallel_tool_calls")
 
 Json = dict[str, Any]
@@ -45,11 +51,9 @@ def write_request(chat: Chat) -> Written:
     """Write a request; what can't be said is named by the part's path or the member of ``Chat``."""
     losses = [
         Loss(name, "can't be said to OpenAI's responses")
-        for name in _UNSAYABLE
-        if getattr(chat, name) is not None
+        for name, nothing in _UNSAYABLE.items()
+        if getattr(chat, name) not in nothing
     ]
-    if chat.stop:
-        losses.append(Loss("stop", "can't be said to OpenAI's responses"))
     body: Json = {"model": chat.model, "input": _input(chat, losses), "store": False}
     if chat.instructions and chat.messages:
         body["instructions"] = chat.instructions[0].text
@@ -58,6 +62,11 @@ def write_request(chat: Chat) -> Written:
         value = getattr(chat, name)
         if value is not None:
             body[name] = value
+    if chat.max_output_tokens is not None and chat.max_output_tokens < _LEAST_CAP:
+        body["max_output_tokens"] = _LEAST_CAP
+        losses.append(
+            Loss("max_output_tokens", f"OpenAI's responses take no less than {_LEAST_CAP}", minor=True)
+        )
     if chat.format is not Format.TEXT:
         body["text"] = {"format": _format(chat)}
     reasoning = _reasoning(chat, losses)
@@ -69,13 +78,8 @@ def write_request(chat: Chat) -> Written:
     if chat.stream:
         body["stream"] = True
     if chat.user:
-        body["user"] = _user(chat.user)
+        body["user"] = name_of_user(chat.user)
     return Written(msgspec.json.encode(body), tuple(losses))
-
-
-def _user(name: str) -> str:
-    """Return the name, or where it is too long for OpenAI its hash: all that counts is that it stays the same."""
-    return name if len(name) <= _LONGEST_USER else hashlib.sha256(name.encode()).hexdigest()
 
 
 def _tools(chat: Chat, body: Json) -> None:
@@ -137,11 +141,12 @@ def _input(chat: Chat, losses: list[Loss]) -> list[Json]:
     ahead = chat.instructions[1:] if chat.messages else chat.instructions
     if ahead:
         items.append({"role": "system", "content": [_words(text.text, "input_text") for text in ahead]})
-    for message in chat.messages:
-        if message.role is Role.ASSISTANT:
-            _Turn(items, losses).write(message)
+    for of_model, messages in itertools.groupby(chat.messages, lambda one: one.role is Role.ASSISTANT):
+        if of_model:
+            _Turn(items, losses).write(messages)
         else:
-            _of_client(message, items, losses)
+            for message in messages:
+                _of_client(message, items, losses)
     return items
 
 
@@ -204,26 +209,37 @@ def _media(media: Media) -> Json:
     if media.url:
         name = {"filename": media.name} if media.name else {}
         return {"type": "input_file", "file_url": url, **name, **detail}
-    return {"type": "input_file", "filename": media.name or DOCUMENT_NAME, "file_data": url, **detail}
+    return {"type": "input_file", "filename": name_of_file(media), "file_data": url, **detail}
 
 
 class _Turn:
     """Writes what the model has made: a message for words, an item for each thought and each call.
 
-    Thoughts are given back sealed or not at all: OpenAI takes no one else's, and none of its own without the seal. Words
-    that stand before sealed thoughts are their summary. The signature of a call is another provider's and of no use here.
+    Thoughts are given back sealed or not at all: OpenAI takes no one else's, and none of its own without the seal, or
+    without what they led to. Words that stand before sealed thoughts are their summary. The signature of a call is another provider's and of no use here.
     """
 
-    __slots__ = ("_content", "_items", "_losses", "_summary")
+    __slots__ = ("_content", "_items", "_losses", "_sealed", "_summary")
 
     def __init__(self, items: list[Json], losses: list[Loss]) -> None:
         self._items = items
         self._losses = losses
         self._content: list[Json] = []
+        self._sealed: list[str] = []
+        """Where the thoughts stood that were written."""
         self._summary: Reasoning | None = None
 
-    def write(self, message: Message) -> None:
-        """Append the items."""
+    def write(self, messages: Iterable[Message]) -> None:
+        """Append the items of messages that stand side by side."""
+        for message in messages:
+            self._write(message)
+        while self._sealed and self._items[-1].get("type") == "reasoning":
+            self._items.pop()
+            self._losses.append(
+                Loss(self._sealed.pop(), "these thoughts have led to nothing that was said", minor=True)
+            )
+
+    def _write(self, message: Message) -> None:
         for part in message.parts:
             if isinstance(part, Reasoning):
                 self._thought(part)
@@ -283,3 +299,4 @@ class _Turn:
         if part.id.startswith("rs_") and len(part.id) <= _LONGEST_ID:
             item["id"] = part.id
         self._items.append(item)
+        self._sealed.append(part.path or "messages")

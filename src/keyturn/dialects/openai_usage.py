@@ -28,6 +28,7 @@ class _Details(msgspec.Struct, gc=False):
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
+    total_tokens: Tokens | None = None
     prompt_cache_hit_tokens: Tokens | None = 0
     """DeepSeek's word for cached ones."""
     cached_tokens: Tokens | None = 0
@@ -101,6 +102,8 @@ def _convert(found: _Usage) -> Usage | None:
     ):
         return Usage(given, made)
     given, made = max(0, given or 0), max(0, made or 0)
+    if reasoning and reasoning > 0 and found.total_tokens == given + made + reasoning:
+        made += reasoning  # xAI counts it beside the completion; only the total tells
     cached = min(given, max(0, cached or 0))
     written = min(given - cached, max(0, written or 0))
     return Usage(given, made, cached, min(made, max(0, reasoning or 0)), written)

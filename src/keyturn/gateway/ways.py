@@ -155,12 +155,24 @@ class Way:
         if self.provider is Codec.ANTHROPIC_MESSAGES:
             return anthropic_messages.write_request(chat, default_cap=output_cap or _DEFAULT_CAP)
         if self.provider is Codec.OPENAI_CHAT:
-            return openai_chat.write_request(chat, legacy_cap=self.who.quirks.legacy_cap)
+            return self._write_chat(chat)
         if self.provider is Codec.OPENAI_RESPONSES:
             return openai_responses.write_request(chat)
         if self.provider is Codec.BEDROCK_CONVERSE:
             return bedrock_converse.write_request(chat)
         return gemini.write_request(chat)
+
+    def _write_chat(self, chat: Chat) -> Written:
+        quirks = self.who.quirks
+        return openai_chat.write_request(
+            chat,
+            legacy_cap=quirks.legacy_cap,
+            stream_options=quirks.stream_options,
+            strict=quirks.strict,
+            random_seed=quirks.random_seed,
+            thoughts=quirks.thoughts,
+            top_k=quirks.top_k,
+        )
 
 
 def find_way(state: UpstreamState, operation: Operation, model: str, *, stream: bool) -> Way | None:

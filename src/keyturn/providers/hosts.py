@@ -1,7 +1,9 @@
 """The table of hosts that speak OpenAI's dialect; one more host is one more row.
 
 What a host offers is what its documentation (``source``) names; that it has more, or that a model there does not take
-all of it, is possible. ``legacy_cap``: the documentation names ``max_tokens`` alone.
+all of it, is possible. ``legacy_cap``: the documentation names ``max_tokens`` alone. ``thoughts`` and ``top_k`` are there
+where a page (``quirks.source``) or the server's own source names them for requests: a host that asks for its thoughts back
+without saying where, as MiniMax does in the words of the answer, has none, nor has Groq, some of whose models refuse them.
 """
 
 from keyturn.providers import provider
@@ -27,6 +29,7 @@ _EVERYTHING = (
 )
 
 _LEGACY_CAP = Quirks(legacy_cap=True)
+_LEGACY_TOP_K = Quirks(legacy_cap=True, top_k=True)
 
 HOSTED = (
     Compatible(
@@ -43,7 +46,7 @@ HOSTED = (
         base_url="https://api.mistral.ai/v1",
         variables=("MISTRAL_API_KEY",),
         offers=_CHAT | _EMBEDDINGS | {provider.TRANSCRIPTIONS},
-        quirks=Quirks(legacy_cap=True, stream_options=False, strict=True),
+        quirks=Quirks(legacy_cap=True, stream_options=False, strict=True, random_seed=True),
         source="https://docs.mistral.ai/api",
     ),
     Compatible(
@@ -61,7 +64,11 @@ HOSTED = (
         variables=("DEEPSEEK_API_KEY",),
         offers=_CHAT | _MESSAGES,
         own_paths={provider.MESSAGES: "/anthropic/v1/messages"},
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning_content",
+            source="https://api-docs.deepseek.com/guides/thinking_mode",
+        ),
         source="https://api-docs.deepseek.com",
     ),
     Compatible(
@@ -78,7 +85,11 @@ HOSTED = (
         base_url="https://api.together.ai/v1",
         variables=("TOGETHER_API_KEY",),
         offers=_TEXT | _EMBEDDINGS | _IMAGES | _AUDIO,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            top_k=True,
+            source="https://docs.together.ai/reference/chat-completions",
+        ),
         source="https://docs.together.ai/docs/openai-api-compatibility",
     ),
     Compatible(
@@ -87,7 +98,12 @@ HOSTED = (
         base_url="https://api.fireworks.ai/inference/v1",
         variables=("FIREWORKS_API_KEY",),
         offers=_TEXT | _EMBEDDINGS | _MESSAGES,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning_content",
+            top_k=True,
+            source="https://docs.fireworks.ai/guides/reasoning",
+        ),
         source="https://docs.fireworks.ai/tools-sdks/openai-compatibility",
     ),
     Compatible(
@@ -96,6 +112,11 @@ HOSTED = (
         base_url="https://openrouter.ai/api/v1",
         variables=("OPENROUTER_API_KEY",),
         offers=_TEXT | _RESPONSES | _EMBEDDINGS | _MESSAGES,
+        quirks=Quirks(
+            thoughts="reasoning_details",
+            top_k=True,
+            source="https://openrouter.ai/docs/guides/best-practices/reasoning-tokens",
+        ),
         source="https://openrouter.ai/docs/api-reference/overview",
     ),
     Compatible(
@@ -123,6 +144,10 @@ HOSTED = (
         base_url="https://api.moonshot.ai/v1",
         variables=("MOONSHOT_API_KEY",),
         offers=_CHAT | _RESPONSES,
+        quirks=Quirks(
+            thoughts="reasoning_content",
+            source="https://platform.kimi.ai/docs/guide/use-kimi-k2-thinking-model",
+        ),
         note="In mainland China: https://api.moonshot.cn/v1.",
         source="https://platform.kimi.ai/docs/api/overview",
     ),
@@ -132,7 +157,11 @@ HOSTED = (
         base_url="https://api.z.ai/api/paas/v4",
         variables=("ZAI_API_KEY", "ZHIPU_API_KEY"),
         offers=_CHAT,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning_content",
+            source="https://docs.z.ai/guides/capabilities/thinking-mode",
+        ),
         note="In mainland China: https://open.bigmodel.cn/api/paas/v4.",
         source="https://docs.z.ai/api-reference/introduction",
     ),
@@ -142,7 +171,11 @@ HOSTED = (
         base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
         variables=("DASHSCOPE_API_KEY",),
         offers=_CHAT | _RESPONSES | _EMBEDDINGS,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            top_k=True,
+            source="https://www.alibabacloud.com/help/en/model-studio/qwen-api-via-openai-chat-completions",
+        ),
         note="In mainland China: https://dashscope.aliyuncs.com/compatible-mode/v1.",
         source="https://www.alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope",
     ),
@@ -205,7 +238,7 @@ HOSTED = (
         base_url="https://api.deepinfra.com/v1/openai",
         variables=("DEEPINFRA_API_KEY", "DEEPINFRA_TOKEN"),
         offers=_TEXT | _EMBEDDINGS | _IMAGES | _AUDIO,
-        quirks=_LEGACY_CAP,
+        quirks=_LEGACY_TOP_K,
         source="https://docs.deepinfra.com/api-reference/chat-completions/openai-chat-completions",
     ),
     Compatible(
@@ -223,7 +256,12 @@ HOSTED = (
         base_url="https://api.novita.ai/openai/v1",
         variables=("NOVITA_API_KEY",),
         offers=_TEXT | _EMBEDDINGS,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning_content",
+            top_k=True,
+            source="https://novita.ai/docs/guides/llm-interleaved-thinking",
+        ),
         source="https://novita.ai/docs/api-reference/model-apis-llm-create-chat-completion",
     ),
     Compatible(
@@ -232,7 +270,7 @@ HOSTED = (
         base_url="https://api.siliconflow.com/v1",
         variables=("SILICONFLOW_API_KEY",),
         offers=_CHAT | _EMBEDDINGS | _IMAGES | {provider.SPEECH, provider.TRANSCRIPTIONS},
-        quirks=_LEGACY_CAP,
+        quirks=_LEGACY_TOP_K,
         note="In mainland China: https://api.siliconflow.cn/v1.",
         source="https://docs.siliconflow.com/en/api-reference/chat-completions/chat-completions",
     ),
@@ -256,7 +294,11 @@ LOCAL = (
         base_url="http://127.0.0.1:11434/v1",
         local=True,
         offers=_TEXT | _RESPONSES | _EMBEDDINGS | _MESSAGES,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning",
+            source="https://github.com/ollama/ollama/blob/main/openai/openai.go",
+        ),
         source="https://docs.ollama.com/api/openai-compatibility",
     ),
     Compatible(
@@ -265,6 +307,11 @@ LOCAL = (
         base_url="http://127.0.0.1:8000/v1",
         local=True,
         offers=_TEXT | _RESPONSES | _EMBEDDINGS | _HEARING | _MESSAGES | _TOKENS,
+        quirks=Quirks(
+            thoughts="reasoning",
+            top_k=True,
+            source="https://docs.vllm.ai/en/latest/features/interleaved_thinking",
+        ),
         source="https://docs.vllm.ai/en/stable/serving/online_serving.html",
     ),
     Compatible(
@@ -273,7 +320,11 @@ LOCAL = (
         base_url="http://127.0.0.1:8080/v1",
         local=True,
         offers=_TEXT | _RESPONSES | _EMBEDDINGS | _MESSAGES | _TOKENS,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning_content",
+            top_k=True,
+        ),
         note="Its port is also Keyturn's: start one of them at another.",
         source="https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md",
     ),
@@ -283,7 +334,11 @@ LOCAL = (
         base_url="http://127.0.0.1:1234/v1",
         local=True,
         offers=_TEXT | _RESPONSES | _EMBEDDINGS | _MESSAGES,
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            top_k=True,
+            source="https://lmstudio.ai/docs/developer/openai-compat/chat-completions",
+        ),
         source="https://lmstudio.ai/docs/developer/openai-compat",
     ),
     Compatible(
@@ -292,7 +347,11 @@ LOCAL = (
         base_url="http://127.0.0.1:8080/v1",
         local=True,
         offers=_TEXT | _EMBEDDINGS | _IMAGES | {provider.SPEECH, provider.TRANSCRIPTIONS},
-        quirks=_LEGACY_CAP,
+        quirks=Quirks(
+            legacy_cap=True,
+            thoughts="reasoning",
+            source="https://localai.io/features/interleaved-thinking",
+        ),
         note="Its port is also Keyturn's: start one of them at another.",
         source="https://localai.io/features",
     ),

@@ -142,6 +142,15 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
     """It takes ``stream_options.include_usage``; where not, it tells the usage without being asked."""
     strict: bool = False
     """It refuses requests with members that it does not know."""
+    random_seed: bool = False
+    """Its word for ``seed`` is ``random_seed``."""
+    thoughts: str = ""
+    """The member of an assistant's message in which it gives thoughts away and takes them back, so that the model goes on
+    from them after a call: ``reasoning_content``, ``reasoning``, or ``reasoning_details``; empty: there is none."""
+    top_k: bool = False
+    """It takes ``top_k``."""
+    source: str = ""
+    """Where it says so of the last two; empty: where the rest stands."""
 
 
 class BodyChange(msgspec.Struct, frozen=True):

@@ -149,8 +149,21 @@ def test_an_answer_may_be_nearly_empty() -> None:
     """As it is when all tokens went into thinking."""
     assert read({"candidates": [{"finishReason": "MAX_TOKENS"}]}).stop is Stop.LENGTH
     assert read({"candidates": [{"content": {"role": "model"}}]}).stop is Stop.END
+    assert (
+        read({"candidates": [{"content": {"parts": [{"functionCall": {"name": "f"}}]}}]}).stop is Stop.TOOLS
+    )
     assert read({"usageMetadata": {"promptTokenCount": 3}}).usage == Usage(3, 0)
     assert read({"candidates": [], "promptFeedback": {}}).parts == ()
+
+
+def test_an_image_by_its_address_is_told_and_read() -> None:
+    """Hosts that answer in OpenAI's dialect give some so."""
+    image = Media("", url="https://example.com/a.png")
+
+    (part,) = written((image,))["candidates"][0]["content"]["parts"]
+
+    assert part == {"fileData": {"fileUri": "https://example.com/a.png"}}
+    assert read(of(part)).parts == (image,)
 
 
 @pytest.mark.parametrize("body", [b"{}", b"no", b"[]", b'{"choices":[]}', b'{"candidates":1}', b"\xff"])

@@ -289,7 +289,7 @@ def test_errors_are_read_in_every_hosts_words(body: bytes, error: ProviderError 
         (404, "model_not_found", "invalid_request_error"),
         (429, "RESOURCE_EXHAUSTED", "rate_limit_error"),
         (429, "insufficient_quota", "insufficient_quota"),
-        (503, "overloaded_error", "api_error"),
+        (503, "overloaded_error", "server_error"),
     ],
 )
 def test_errors_are_written_in_openais_words(status: int, code: str, kind: str) -> None:

@@ -9,8 +9,6 @@ from keyturn.dialects.openai_chat_parts import (
     data_url,
     details_of,
     images_of,
-    media_of_data_url,
-    name_of_file,
     reasoning_of,
     signature_of,
     signed,
@@ -38,22 +36,6 @@ def test_arguments_are_json_as_the_model_wrote_it(
     assert arguments_of(shapes.Function(arguments=arguments)) == text
 
 
-@pytest.mark.parametrize(
-    ("url", "found"),
-    [
-        ("data:image/png;base64,AAAA", ("image/png", "AAAA")),
-        ("DATA:Image/PNG;charset=x; BASE64,AA,A", ("image/png", "AA,A")),
-        ("data:image/png,AAAA", ("", "")),
-        ("data:;base64,AAAA", ("", "")),
-        ("data:image/png;base64", ("", "")),
-        ("https://example.com/a;base64,b", ("", "")),
-    ],
-)
-def test_a_data_url_holds_a_type_and_base64(url: str, found: tuple[str, str]) -> None:
-    """Anything else can't be carried as data (RFC 2397)."""
-    assert media_of_data_url(url) == found
-
-
 def test_media_are_written_as_the_address_they_have() -> None:
     """At hand or elsewhere."""
     assert data_url(Media("image/png", "AAAA")) == "data:image/png;base64,AAAA"
@@ -72,19 +54,13 @@ def test_sounds_keep_their_format() -> None:
         ("a.PDF", "application/pdf"),
         ("", "application/pdf"),
         ("notes.txt", "text/plain"),
+        ("shot.png", "image/png"),
         ("a.xyz", "application/octet-stream"),
     ],
 )
 def test_a_bare_file_is_known_by_its_name(name: str, mime_type: str) -> None:
     """PDF is what the dialect was made for."""
     assert type_of_file(name) == mime_type
-
-
-def test_a_file_without_a_name_gets_one_by_its_type() -> None:
-    """OpenAI goes by the ending."""
-    assert name_of_file(Media("application/pdf", "AAAA")) == "document.pdf"
-    assert name_of_file(Media("application/zip", "AAAA")) == "document.bin"
-    assert name_of_file(Media("application/pdf", "AAAA", name="a.pdf")) == "a.pdf"
 
 
 @pytest.mark.parametrize(

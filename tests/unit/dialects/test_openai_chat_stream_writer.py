@@ -206,7 +206,7 @@ def test_a_failure_ends_the_stream_with_an_error() -> None:
     writer.write([START])
 
     assert written(START, Failed("Busy", "overloaded"))[1] == {
-        "error": {"message": "Busy", "type": "api_error", "code": "overloaded", "param": None}
+        "error": {"message": "Busy", "type": "server_error", "code": "overloaded", "param": None}
     }
     assert writer.fail(REFUSED) == render_event(REFUSED)
     assert writer.cut_short() == b""

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from keyturn.dialects import openai_responses
+from keyturn.dialects import openai_chat, openai_responses
 from keyturn.dialects.canonical import ProviderError
 from keyturn.domain.usage import Usage
 from openai_schema import problems
@@ -45,7 +45,7 @@ def test_what_is_no_error_is_none(body: bytes) -> None:
     ("status", "kind"),
     [
         (400, "invalid_request_error"),
-        (401, "authentication_error"),
+        (401, "invalid_request_error"),
         (403, "permission_error"),
         (429, "rate_limit_error"),
         (500, "server_error"),
@@ -58,6 +58,15 @@ def test_an_error_is_written_as_clients_read_it(status: int, kind: str) -> None:
     assert problems(msgspec.json.decode(body), "ErrorResponse") == []
     assert msgspec.json.decode(body)["error"]["type"] == kind
     assert openai_responses.read_error(body) == ProviderError("No", "overloaded_error")
+
+
+def test_an_error_is_the_same_in_both_of_openais_dialects() -> None:
+    """Their clients are the same programs."""
+    for status in (400, 401, 402, 403, 404, 429, 500, 503, 529):
+        for code in ("", "insufficient_quota", "overloaded_error"):
+            error = ProviderError("No", code)
+            body = openai_responses.write_error(status, error, "req_1")
+            assert body == openai_chat.write_error(status, error, "req_1")
 
 
 def test_usage_is_read_from_what_passes_through() -> None:

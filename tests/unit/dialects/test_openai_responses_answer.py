@@ -185,6 +185,17 @@ def test_odd_items_are_read_as_far_as_they_go() -> None:
     )
 
 
+def test_words_of_an_unknown_kind_are_words() -> None:
+    """Not a refusal, for which the client would take the whole answer."""
+    content = [{"type": "text", "text": "Hi"}, {"type": "of_tomorrow"}]
+    body = {"object": "response", "status": "completed", "output": [{"type": "message", "content": content}]}
+
+    found = read_answer(msgspec.json.encode(body))
+
+    assert found is not None
+    assert (found.parts, found.stop) == ((Text("Hi"),), Stop.END)
+
+
 def test_a_refusal_in_words_is_complete_and_read_as_one() -> None:
     """Clients look for the words, not for a status."""
     told = _told(_answer(Refusal("I can't."), stop=Stop.REFUSED))

@@ -61,7 +61,7 @@ def test_everything_that_can_be_said_is() -> None:
         parallel_tool_calls=False,
         format=Format.SCHEMA,
         schema='{"a": 1.0}',
-        max_output_tokens=9,
+        max_output_tokens=99,
         temperature=0.5,
         top_p=0.25,
         effort=Effort.LOW,
@@ -91,7 +91,7 @@ def test_everything_that_can_be_said_is() -> None:
         "tool_choice": {"type": "function", "name": "a"},
         "parallel_tool_calls": False,
         "text": {"format": {"type": "json_schema", "name": "answer", "schema": {"a": 1.0}}},
-        "max_output_tokens": 9,
+        "max_output_tokens": 99,
         "temperature": 0.5,
         "top_p": 0.25,
         "reasoning": {"effort": "low", "summary": "auto"},
@@ -107,6 +107,21 @@ def test_what_this_dialect_cant_say_is_a_loss_by_its_name() -> None:
     chat = _chat(top_k=1, frequency_penalty=0.5, presence_penalty=0.5, seed=7, stop=("x",))
 
     assert _lost(chat) == ["top_k", "frequency_penalty", "presence_penalty", "seed", "stop"]
+
+
+def test_penalties_of_nothing_are_no_loss() -> None:
+    """Many clients send the default."""
+    assert _body(_chat(frequency_penalty=0.0, presence_penalty=0.0)) == _body(_chat())
+    assert _lost(_chat(seed=0)) == ["seed"]
+
+
+@pytest.mark.parametrize(("asked", "sent", "lost"), [(1, 16, True), (15, 16, True), (16, 16, False)])
+def test_the_least_that_openai_takes_is_asked_for(asked: int, sent: int, lost: bool) -> None:  # noqa: FBT001 -- a case
+    """It refuses a smaller cap, with which some clients try whether a model is there."""
+    written = write_request(_chat(max_output_tokens=asked))
+
+    assert msgspec.json.decode(written.body)["max_output_tokens"] == sent
+    assert [(loss.path, loss.minor) for loss in written.losses] == [("max_output_tokens", True)] * lost
 
 
 @pytest.mark.parametrize(("budget", "effort"), [(2_048, "low"), (8_192, "medium"), (8_193, "high")])
@@ -172,6 +187,7 @@ def test_media_have_their_own_forms() -> None:
             Media("image/png", "aGk=", detail="low"),
             Media("", url="https://e.com/a"),
             Media("application/pdf", "aGk="),
+            Media("text/csv", "aGk="),
             Media("application/pdf", url="https://e.com/a.pdf", name="a.pdf"),
             Media("text/csv", url="https://e.com/a.csv"),
         ),
@@ -182,6 +198,7 @@ def test_media_have_their_own_forms() -> None:
         {"type": "input_image", "image_url": "data:image/png;base64,aGk=", "detail": "low"},
         {"type": "input_image", "image_url": "https://e.com/a"},
         {"type": "input_file", "filename": "document.pdf", "file_data": "data:application/pdf;base64,aGk="},
+        {"type": "input_file", "filename": "document.csv", "file_data": "data:text/csv;base64,aGk="},
         {"type": "input_file", "file_url": "https://e.com/a.pdf", "filename": "a.pdf"},
         {"type": "input_file", "file_url": "https://e.com/a.csv"},
     ]
@@ -255,7 +272,7 @@ def test_a_message_may_end_with_results() -> None:
 @pytest.mark.parametrize("name", ["of_another_provider", "rs_" + "x" * 64])
 def test_an_id_that_openai_would_refuse_is_left_out(name: str) -> None:
     """The seal alone is enough."""
-    item = _body(_said(Reasoning("a", sealed="gAAAA", id=name)))["input"][1]
+    item = _body(_said(Reasoning("a", sealed="gAAAA", id=name), Text("b")))["input"][1]
 
     assert item == {
         "type": "reasoning",
@@ -269,7 +286,7 @@ def test_an_id_that_openai_would_refuse_is_left_out(name: str) -> None:
     [
         ((Reasoning("a", path="p"), Text("b")), ["p"]),
         ((Reasoning("a", path="p"), Reasoning("b", path="q")), ["p", "q"]),
-        ((Reasoning("a", "c2ln", path="p"), Reasoning("", sealed="s", path="q")), ["p"]),
+        ((Reasoning("a", "c2ln", path="p"), Reasoning("", sealed="s", path="q"), Text("b")), ["p"]),
         ((Media("image/png", "aGk=", path="p"),), ["p"]),
         ((ToolResult("a", "b", ()),), ["messages"]),
         ((Reasoning("a"),), ["messages"]),
@@ -278,6 +295,29 @@ def test_an_id_that_openai_would_refuse_is_left_out(name: str) -> None:
 def test_what_openai_cant_take_back_from_a_model_is_a_loss(parts: tuple[Part, ...], lost: list[str]) -> None:
     """Thoughts of other providers above all."""
     assert _lost(_said(*parts)) == lost
+
+
+def test_thoughts_that_nothing_follows_are_left_out() -> None:
+    """The model was cut off; OpenAI refuses them without what they led to, though it may be the next message's."""
+    cut_off = (Reasoning("", sealed="s", path="p"), Reasoning("Hm", sealed="t", path="q"))
+    turns = (Message(Role.ASSISTANT, (Text("a"), *cut_off)), HELLO)
+
+    written = write_request(_chat(HELLO, *turns))
+    assert [one["role"] for one in msgspec.json.decode(written.body)["input"]] == [
+        "user",
+        "assistant",
+        "user",
+    ]
+    assert [(loss.path, loss.minor) for loss in written.losses] == [("q", True), ("p", True)]
+
+    more = Message(Role.ASSISTANT, (ToolCall("call_1", "f", "{}"),))
+    assert [one.get("type") for one in _body(_chat(HELLO, turns[0], more))["input"]] == [
+        None,
+        None,
+        "reasoning",
+        "reasoning",
+        "function_call",
+    ]
 
 
 @pytest.mark.parametrize("part", [Media("audio/wav", "aGk=", path="p"), Refusal("a", "p")])

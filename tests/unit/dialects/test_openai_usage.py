@@ -15,6 +15,11 @@ RESPONSES = (
     b'{"usage":{"input_tokens":9,"input_tokens_details":{"cached_tokens":4},'
     b'"output_tokens":12,"output_tokens_details":{"reasoning_tokens":5},"total_tokens":21}}'
 )
+BESIDE = (
+    b'{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135,'
+    b'"completion_tokens_details":{"reasoning_tokens":94}}}'
+)
+"""xAI counts thoughts beside the completion; only the total tells."""
 USABLE = [
     (CHAT, Usage(9, 12)),
     (DETAILED, Usage(9, 12, 4, 5)),
@@ -43,6 +48,8 @@ USABLE = [
         ),
         Usage(9, 1, 0, 1),
     ),
+    (BESIDE, Usage(32, 103, 0, 94)),
+    (BESIDE.replace(b"135", b"41"), Usage(32, 9, 0, 9)),
     (
         b'{"usage":{"prompt_tokens":9,"completion_tokens":1,"prompt_tokens_details":{"cache_write_tokens":5}}}',
         Usage(9, 1, cache_write_tokens=5),

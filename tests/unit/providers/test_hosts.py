@@ -51,6 +51,34 @@ def test_the_strict_host_gets_neither_of_the_newer_members() -> None:
     quirks = BY_ID["mistral"].quirks
 
     assert (quirks.legacy_cap, quirks.stream_options, quirks.strict) == (True, False, True)
+    assert quirks.random_seed
+
+
+def test_thoughts_go_back_in_a_member_that_can_be_written() -> None:
+    """A word that is mistyped here would send them nowhere."""
+    members = {one.quirks.thoughts for one in (*HOSTED, *LOCAL)} - {""}
+
+    assert members == {"reasoning", "reasoning_content", "reasoning_details"}
+
+
+@pytest.mark.parametrize("host", ["deepseek", "moonshot", "zai", "fireworks", "llamacpp"])
+def test_a_host_that_wants_its_thoughts_back_gets_them_by_their_name(host: str) -> None:
+    """DeepSeek and Kimi answer 400 to a call without the thoughts that led to it."""
+    assert BY_ID[host].quirks.thoughts == "reasoning_content"
+
+
+@pytest.mark.parametrize("host", [one.id for one in (*HOSTED, *LOCAL) if one.quirks.thoughts])
+def test_a_host_with_thoughts_says_where_it_says_so(host: str) -> None:
+    """Its row, or the page that the row is from: nobody should have to believe it."""
+    one = BY_ID[host]
+
+    assert (one.quirks.source or one.source).startswith("https://")
+
+
+def test_nothing_beyond_openais_dialect_is_sent_to_a_server_that_nobody_knows() -> None:
+    """It may refuse what it doesn't know."""
+    assert (COMPATIBLE.quirks.thoughts, COMPATIBLE.quirks.top_k) == ("", False)
+    assert (BY_ID["openai"].quirks.thoughts, BY_ID["openai"].quirks.top_k) == ("", False)
 
 
 def test_a_server_that_nobody_knows_is_sent_everything_of_openais() -> None:

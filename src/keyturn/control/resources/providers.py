@@ -7,7 +7,7 @@ from litestar import Router, get
 
 from keyturn.control.wire import Page, refusals
 from keyturn.providers.catalog import PROVIDERS
-from keyturn.providers.provider import NATIVE, Codec, Provider
+from keyturn.providers.provider import NATIVE, Codec, Provider, Quirks
 
 
 class QuirksObject(msgspec.Struct):
@@ -16,6 +16,15 @@ class QuirksObject(msgspec.Struct):
     legacy_cap: Annotated[bool, msgspec.Meta(description="It goes by `max_tokens`.")]
     stream_options: Annotated[bool, msgspec.Meta(description="It takes `stream_options.include_usage`.")]
     strict: Annotated[bool, msgspec.Meta(description="It refuses members that it does not know.")]
+    random_seed: Annotated[bool, msgspec.Meta(description="It says `random_seed` for `seed`.")]
+    thoughts: Annotated[
+        str | None,
+        msgspec.Meta(
+            description="The member of a message in which it takes back what the model thought.",
+            examples=["reasoning_content"],
+        ),
+    ]
+    top_k: Annotated[bool, msgspec.Meta(description="It takes `top_k`.")]
 
 
 class ProviderObject(msgspec.Struct):
@@ -76,7 +85,18 @@ def _show(one: Provider) -> ProviderObject:
         local=one.local,
         lists_models=one.lists_models,
         operations={operation: codec for operation, codec in codecs.items() if codec is not None},
-        quirks=QuirksObject(one.quirks.legacy_cap, one.quirks.stream_options, one.quirks.strict),
+        quirks=_quirks(one.quirks),
         note=one.note,
         source=one.source,
+    )
+
+
+def _quirks(found: Quirks) -> QuirksObject:
+    return QuirksObject(
+        legacy_cap=found.legacy_cap,
+        stream_options=found.stream_options,
+        strict=found.strict,
+        random_seed=found.random_seed,
+        thoughts=found.thoughts or None,
+        top_k=found.top_k,
     )
