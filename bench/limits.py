@@ -1,11 +1,16 @@
 """What limits cost: the same requests with a key that has none and with one that has five, in turns, on one node.
 
 Then requests that each have to ask the process that counts, because their limits are too low to be leased ahead: how
-long that takes is what ``Server-Timing`` says of it.
+long that takes is what ``Server-Timing`` says of it. Between them a byte goes to another process and back, which is what
+the machine takes for any question at all.
 """
 
 import re
+import socket
 import statistics
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 
 import httpx
@@ -53,14 +58,20 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
             outcome = load.wrk(one, headers="sdk", seconds=seconds)
             taken.append((processes.settled_cpu_s(subject.process) - before) * 1e6 / outcome.requests)
     note("requests that ask one by one")
-    asked_us = sorted(_asked_us(subject, asking))
+    asked_us, bare_us = _asked_us(subject, asking)
     return Limits(
         plain_us=plain_us,
         limited_us=limited_us,
         asks=len(asked_us),
         ask_p50_us=statistics.median(asked_us),
-        ask_p99_us=asked_us[len(asked_us) * 99 // 100],
+        ask_p99_us=_p99(asked_us),
+        bare_p50_us=statistics.median(bare_us),
+        bare_p99_us=_p99(bare_us),
     )
+
+
+def _p99(times: Sequence[float]) -> float:
+    return sorted(times)[len(times) * 99 // 100]
 
 
 def operator(subject: Subject) -> httpx.Client:
@@ -76,17 +87,33 @@ def new_key(client: httpx.Client, name: str, limits: Sequence[dict[str, object]]
     return str(answer.json()["key"])
 
 
-def _asked_us(subject: Subject, secrets: Sequence[str]) -> list[float]:
-    """Return how long each request waited for room under its limit; the first of a key also has it looked up."""
+def _asked_us(subject: Subject, secrets: Sequence[str]) -> tuple[list[float], list[float]]:
+    """Return how long each request waited for room, the first of a key left out, and a byte for its way there and back."""
     body = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
-    found = []
-    with httpx.Client(timeout=30) as client:
+    asked, bare = [], []
+    ours, theirs = socket.socketpair()
+    echo = [sys.executable, "-c", _ECHO, str(theirs.fileno())]
+    with ours, theirs, subprocess.Popen(echo, pass_fds=[theirs.fileno()]), httpx.Client(timeout=30) as client:
+        theirs.close()
         for secret in secrets:
             for number in range(ASKS_EACH):
                 headers = {"authorization": f"Bearer {secret}"}
                 answer = client.post(subject.url, json=body, headers=headers)
                 answer.raise_for_status()
                 spent = _SPENT.search(answer.headers["server-timing"])
+                begun = time.perf_counter()
+                ours.sendall(b".")
+                ours.recv(1)
                 if number and spent is not None:
-                    found.append(float(spent[1]) * 1_000)
-    return found
+                    asked.append(float(spent[1]) * 1_000)
+                    bare.append((time.perf_counter() - begun) * 1e6)
+        ours.close()
+    return asked, bare
+
+
+_ECHO = """\
+import socket, sys
+with socket.socket(fileno=int(sys.argv[1])) as back:
+    while data := back.recv(1):
+        back.sendall(data)
+"""

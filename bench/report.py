@@ -205,6 +205,8 @@ def _limits(taken: Limits) -> Sheet:
     sheet.add("more, median of the rounds", f"{more:+.1%}")
     sheet.add(f"asking for one request at a time, p50 of {taken.asks:,}", f"{taken.ask_p50_us:.0f} µs")
     sheet.add("asking for one request at a time, p99", f"{taken.ask_p99_us:.0f} µs")
+    sheet.add("a byte to another process and back meanwhile, p50", f"{taken.bare_p50_us:.0f} µs")
+    sheet.add("a byte to another process and back meanwhile, p99", f"{taken.bare_p99_us:.0f} µs")
     return sheet
 
 

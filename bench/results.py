@@ -109,6 +109,9 @@ class Limits(msgspec.Struct, frozen=True):
     """Requests that had to ask one by one."""
     ask_p50_us: float
     ask_p99_us: float
+    bare_p50_us: float
+    """For a byte to another process and back, in between."""
+    bare_p99_us: float
 
 
 class Translated(msgspec.Struct, frozen=True):
