@@ -24,7 +24,7 @@ def translation(client: str) -> Translation:
     """Return one from Bedrock to a client."""
     way = cast("Way", SimpleNamespace(client=client, provider="bedrock_converse"))
     asked = Asked(b"", Chat(model="amazon.nova"), ())
-    return Translation(way, asked, created=1, request_id="req_1", model="fast")
+    return Translation(way, asked, bytes, created=1, request_id="req_1", model="fast")
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -12,8 +12,19 @@ import pytest
 
 from fakes.demo_upstream import DemoUpstream, demo_upstream
 from fakes.load import RUN
-from fakes.origin import JSON, Origin, hangs_up, is_read, origin_server, plain, waits_for
+from fakes.origin import (
+    JSON,
+    Origin,
+    Step,
+    hangs_up,
+    is_read,
+    origin_server,
+    plain,
+    waits_for,
+    watches_it_leave,
+)
 from gateway.calls import asked, charged, chat, code
+from gateway.pieces import CHUNKED, DONE, EVENT, SSE, chunk
 from gateway.providers import MODEL, connect, unharmed
 from keyturn.domain.limits import Limit, Metric, Window, write_limits
 from support.conversations import HELLO
@@ -301,6 +312,47 @@ def test_an_attempt_that_the_provider_failed_is_made_anew(
     assert "idempotency-replayed" not in answer.headers
     assert again.headers["idempotency-replayed"] == "true"
     assert len(origin.received) == 2
+
+
+FAILED_STREAMS: dict[str, tuple[Step, ...]] = {
+    "error event": (
+        SSE + CHUNKED + chunk(EVENT + b'data: {"error":{"message":"overloaded"}}\n\n') + chunk(b""),
+    ),
+    "error event and an end": (
+        SSE + CHUNKED + chunk(EVENT + b'data: {"error":{"message":"overloaded"}}\n\n' + DONE) + chunk(b""),
+    ),
+    "breaks off": (SSE + CHUNKED + chunk(EVENT), is_read, hangs_up),
+}
+
+
+@pytest.mark.parametrize("name", list(FAILED_STREAMS))
+def test_a_stream_that_failed_is_not_given_again_as_an_answer(
+    node: Node, origin: Origin, once: str, name: str
+) -> None:
+    """Its status was 200, and what the client has got is half of what it wanted."""
+    origin.arrange(*FAILED_STREAMS[name])
+    with Wire(node.port) as wire:
+        first = wire.ask(asked(node, once, stream=True))
+        again = wire.ask(asked(node, once, stream=True))
+
+    assert first.status == 200
+    assert b'"error"' in first.body
+    assert code(again) == (409, "conflict")
+    assert len(origin.received) == 1
+
+
+def test_a_stream_that_a_budget_has_cut_is_not_given_again(node: Node, origin: Origin, once: str) -> None:
+    """Nor is it whole."""
+    key_id, key = node.new_key(once)
+    limit(node, key_id, Limit(Metric.OUTPUT_TOKENS, Window.DAY, 50))
+    origin.arrange(SSE + CHUNKED + chunk(EVENT * 200), watches_it_leave)
+    with Wire(node.port) as wire:
+        first = wire.ask(call(MODEL, key, f"Idempotency-Key: {once}", max_tokens=40, stream=True))
+        again = wire.ask(call(MODEL, key, f"Idempotency-Key: {once}", max_tokens=40, stream=True))
+
+    assert b'"finish_reason":"length"' in first.body
+    assert code(again)[0] == 409
+    assert len(origin.received) == 1
 
 
 # ── what is kept ────────────────────────────────────────────────────────────

@@ -10,9 +10,11 @@ import pytest
 
 from fakes.origin import hangs_up, plain, waits_for
 from gateway.pieces import CHUNKED, DONE, EVENT, SSE, chunk
-from gateway.routed import BAD, BUSY, DOWN, REFUSED, Pair
+from gateway.routed import BAD, BUSY, DOWN, REFUSED, UNKNOWN, Pair
 from support.node import until
 from support.wire import Wire, call
+
+CONFLICT = plain(b'{"error":{"message":"not now"}}', status=b"409 Conflict")
 
 # ── who is well ─────────────────────────────────────────────────────────────
 
@@ -61,6 +63,20 @@ def test_one_request_tries_a_provider_that_has_cooled_down(pair: Pair) -> None:
     assert {one.headers["x-keyturn-target"] for one in others} == {pair.target(1)}
     assert len(pair.first.received) == 1
     assert answers[-1].headers["x-keyturn-target"] == pair.target(0)
+    assert pair.chat().headers["x-keyturn-target"] == pair.target(0)
+
+
+@pytest.mark.parametrize("said", [UNKNOWN, CONFLICT], ids=["404", "409"])
+def test_a_provider_that_refuses_what_it_was_tried_with_lives(pair: Pair, said: bytes) -> None:
+    """The request was to blame: nobody needs to wait for another one that tries it."""
+    pair.first.otherwise = (DOWN,)
+    pair.chat()
+    pair.chat()
+    pair.first.forget()
+    pair.first.otherwise = (said,)
+    until(lambda: [pair.chat()] and pair.first.received, what="the trial")
+    pair.first.otherwise = (plain(),)
+
     assert pair.chat().headers["x-keyturn-target"] == pair.target(0)
 
 

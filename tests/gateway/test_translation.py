@@ -340,6 +340,31 @@ def test_a_stream_of_garbage_is_an_error(node: Node, stranger: Origin) -> None:
     until(lambda: stranger.left, what="the gateway leaving the provider")
 
 
+@pytest.mark.parametrize(
+    ("model", "events"),
+    [
+        (
+            CLAUDE,
+            STARTED
+            + word("Good ")
+            + b'event: error\ndata: {"type":"error","error":{"type":"api_error","message":"%b"}}\n\n',
+        ),
+        (BARD, b'data: {"error":{"code":503,"message":"%b","status":"UNAVAILABLE"}}\r\n\r\n'),
+    ],
+)
+def test_an_error_in_a_stream_does_not_tell_our_credential(
+    node: Node, stranger: Origin, model: str, events: bytes
+) -> None:
+    """Some providers repeat what they don't like."""
+    said = events.replace(b"%b", b"Wrong key: " + UPSTREAM_SECRET.encode())
+    stranger.arrange(SSE + CHUNKED + chunk(said) + chunk(b""))
+
+    answer = chat(node, model, stream=True)
+
+    assert "Wrong key" in answer.text
+    assert UPSTREAM_SECRET not in answer.text
+
+
 def test_a_provider_that_does_not_stream_answers_a_client_that_does(node: Node, stranger: Origin) -> None:
     """Some models can't."""
     stranger.arrange(plain(MESSAGE))

@@ -22,6 +22,7 @@ from keyturn.dialects.canonical import (
     Tool,
     ToolCall,
 )
+from keyturn.dialects.gemini_array import ArrayFraming
 from keyturn.dialects.json_array import ArraySplitter
 
 quickly = settings(
@@ -139,8 +140,10 @@ STREAMS = values.streams(answers(values.TEXTS | THOUGHTS | PROOFS | SEALED | val
 
 def through(events: Sequence[Event], *, array: bool, cuts: Sequence[int]) -> Answer:
     """Write a stream, cut its bytes, read it, and put it together."""
-    writer = gemini.StreamWriter(created=0, usage=True, array=array)
+    writer, framing = gemini.StreamWriter(created=0, usage=True), ArrayFraming()
     body = b"".join(writer.write([event]) for event in events)
+    if array:
+        body = b"".join(framing.take([body]) + framing.end())
     reader = gemini.StreamReader()
     edges = [0, *sorted(cut % (len(body) + 1) for cut in cuts), len(body)]
     read = [event for start, end in itertools.pairwise(edges) for event in reader.take(body[start:end])]

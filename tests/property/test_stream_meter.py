@@ -34,7 +34,7 @@ def outcome(pieces: list[bytes]) -> tuple[object, ...]:
     meter = StreamMeter(openai_usage.from_stream)
     for piece in pieces:
         meter.take([piece])
-    return meter.usage(400, whole=True), meter.usage(400, whole=False), meter.at_event_boundary
+    return meter.usage(400, whole=True), meter.usage(400, whole=False), meter.ended_at_boundary(0)
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -104,6 +104,7 @@ class UpstreamTest(msgspec.Struct, frozen=True):
     models: list[str] = []
     status: int | None = None
     error: str | None = None
+    tried: bool = True
 
 
 class When(msgspec.Struct, frozen=True):

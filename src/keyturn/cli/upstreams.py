@@ -189,7 +189,10 @@ def call_once(node: Node, name: Named, *, as_json: AsJson = False) -> None:
         )
         for model in result.models:
             console.print(Text("  "), screen.clean(model))
-    if not result.ok:
+    elif not result.tried:
+        said = f"can't be tried this way: {result.error}. A call of one of its models shows whether it works."
+        screen.out().print(screen.clean(name), Text(said), soft_wrap=True)
+    if result.tried and not result.ok:
         status = f" (status {result.status})" if result.status else ""
         raise CommandFailed(f"{name} can't be used: {result.error or 'it refused'}{status}")
 

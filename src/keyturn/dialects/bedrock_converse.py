@@ -2,6 +2,6 @@
 
 from keyturn.dialects.bedrock_answer import read_answer, read_error, usage_of_answer
 from keyturn.dialects.bedrock_request import write_request
-from keyturn.dialects.bedrock_stream import StreamReader
+from keyturn.dialects.bedrock_stream import StreamReader, written_by
 
-__all__ = ["StreamReader", "read_answer", "read_error", "usage_of_answer", "write_request"]
+__all__ = ["StreamReader", "read_answer", "read_error", "usage_of_answer", "write_request", "written_by"]

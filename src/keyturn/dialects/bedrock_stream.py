@@ -64,6 +64,18 @@ class _Found(msgspec.Struct, rename="camel"):
 _decoder = msgspec.json.Decoder(_Found)
 
 
+def written_by(event: AwsEvent) -> int:
+    """Return how many bytes of output an event brings, of text, of a call or of a thought; 0: none that can be read."""
+    if event.name != "contentBlockDelta":
+        return 0
+    try:
+        delta = _decoder.decode(event.payload).delta or _Delta()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+    call, thought = delta.tool_use or _ToolDelta(), delta.reasoning_content or _Thought()
+    return sum(len(text.encode()) for text in (delta.text, call.input, thought.text))
+
+
 class StreamReader:
     """Reads a provider's stream, cut anywhere.
 

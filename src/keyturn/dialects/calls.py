@@ -29,9 +29,11 @@ class _Settings(msgspec.Struct):
     camel: int | None = msgspec.field(default=None, name="maxOutputTokens")
     snake: int | None = msgspec.field(default=None, name="max_output_tokens")
     answers: int | None = msgspec.field(default=None, name="candidateCount")
+    snake_answers: int | None = msgspec.field(default=None, name="candidate_count")
 
 
-_settings = msgspec.json.Decoder(_Settings)
+_settings = msgspec.json.Decoder(_Settings, strict=False)
+"""Google takes numbers in quotes, too."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -95,20 +97,25 @@ def read(found: Members, operation: str, model: str = "") -> Call | Refused:
 
 def read_gemini(found: Members, model: str, *, stream: bool) -> Call | Refused:
     """Read the same of a request whose path names the model and says whether to stream."""
-    raw = found.get("generationConfig") or found.get("generation_config")
+    raw, snake = found.get("generationConfig"), found.get("generation_config")
     if raw is None:
-        return Call(model, stream, None)
+        if snake is None:
+            return Call(model, stream, None)
+        raw = snake
+    elif snake is not None:  # which of them the provider goes by, it alone knows
+        message = "The request body has the member 'generationConfig' twice"
+        return Refused(Reason.DUPLICATE_MEMBER, message, "generation_config")
     try:
         settings = _settings.decode(raw)
     except msgspec.DecodeError:
         message = "'generationConfig' must be an object, and its 'maxOutputTokens' an integer"
         return Refused(Reason.INVALID_MEMBER, message, "generationConfig")
-    cap = settings.camel if settings.snake is None else settings.snake
-    if cap is not None and cap < 0:
+    caps = [cap for cap in (settings.camel, settings.snake) if cap is not None]
+    if any(cap < 0 for cap in caps):
         message = "'maxOutputTokens' must not be negative"
         return Refused(Reason.INVALID_MEMBER, message, "generationConfig.maxOutputTokens")
-    answers = max(1, min(settings.answers or 1, MOST_ANSWERS))
-    return Call(model, stream, None if cap is None else min(cap, MOST_OUTPUT_TOKENS), answers)
+    answers = max(1, min(max(settings.answers or 1, settings.snake_answers or 1), MOST_ANSWERS))
+    return Call(model, stream, min(max(caps), MOST_OUTPUT_TOKENS) if caps else None, answers)
 
 
 def _answers(found: Members) -> int:

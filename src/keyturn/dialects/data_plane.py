@@ -52,7 +52,7 @@ _GEMINI = {
     "generateContent": "generate_content",
     "streamGenerateContent": "generate_content",
     "embedContent": "embed_content",
-    "batchEmbedContents": "embed_content",
+    "batchEmbedContents": "batch_embed_contents",
     "countTokens": "content_tokens",
 }
 _NAMING_MODEL: tuple[tuple[str, str, Call], ...] = (

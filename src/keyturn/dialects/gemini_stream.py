@@ -126,6 +126,8 @@ class StreamReader:
         return events
 
     def _read(self, piece: bytes, events: list[Event]) -> None:
+        if self._failed:
+            return
         found = _response.decode(piece)
         if found.error is not None:
             self._failed = True

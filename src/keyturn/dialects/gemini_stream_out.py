@@ -1,4 +1,4 @@
-"""Streams of Gemini's dialect, written: server-sent events, or one JSON array where the client asked for none.
+"""Streams of Gemini's dialect, written: server-sent events (``gemini_array`` makes one JSON array of them).
 
 Calls go out whole, when they are closed. Every piece names the answer and the model, as Google's do.
 """
@@ -37,7 +37,6 @@ from keyturn.dialects.gemini_answer import (
 )
 from keyturn.dialects.gemini_signature import pack
 from keyturn.dialects.gemini_usage import metadata_of
-from keyturn.dialects.json_array import ArraySplitter
 from keyturn.dialects.sse import EventTooLargeError, Splitter
 from keyturn.domain.refusals import Refused
 from keyturn.domain.usage import NOTHING, Usage
@@ -74,14 +73,12 @@ class StreamWriter:
     Args:
         created: Has no place in this dialect.
         usage: The dialect always tells it.
-        array: The client reads a JSON array.
     """
 
-    __slots__ = ("_array", "_begun", "_calls", "_ending", "_id", "_model", "_tail", "_thoughts", "_usage")
+    __slots__ = ("_calls", "_ending", "_id", "_model", "_over", "_tail", "_thoughts", "_usage")
 
-    def __init__(self, *, created: int, usage: bool, array: bool = False) -> None:  # noqa: ARG002 -- every writer's
-        self._array = array
-        self._begun = False
+    def __init__(self, *, created: int, usage: bool) -> None:  # noqa: ARG002 -- every writer's
+        self._over = False
         self._calls: dict[int, _Call] = {}
         self._thoughts: dict[int, _Thought] = {}
         self._model = ""
@@ -92,17 +89,25 @@ class StreamWriter:
 
     def write(self, events: Sequence[Event]) -> bytes:
         """Return what the client gets to read for the events; nothing as long as there is nothing to say."""
-        return b"".join([self._event(event) for event in events])
+        return b"".join([self._event(event) for event in events if not self._over])
 
     def cut_short(self) -> bytes:
-        """Return the end of a stream that has become long enough; calls that are open are left out."""
+        """Return the end of a stream that has become long enough; calls that are open are left out.
+
+        Nothing, when it is over.
+        """
+        if self._over:
+            return b""
         self._calls.clear()
         self._ending = ending_of(Stop.LENGTH)
         return self._finish(self._usage)
 
     def fail(self, refused: Refused) -> bytes:
-        """Return the end of a stream that fails."""
-        return self._piece(gemini_errors.render(refused)) + self._close()
+        """Return the end of a stream that fails; nothing, when it is over."""
+        if self._over:
+            return b""
+        self._over = True
+        return _piece(gemini_errors.render(refused))
 
     def _event(self, event: Event) -> bytes:
         if isinstance(event, Grew):
@@ -131,7 +136,8 @@ class StreamWriter:
             return self._finish(event.usage or self._usage)
         status = event.code if event.code in _CODES else "INTERNAL"
         error = {"code": _CODES[status], "message": event.message, "status": status}
-        return self._piece(_encode({"error": error})) + self._close()
+        self._over = True
+        return _piece(_encode({"error": error}))
 
     def _open(self, index: int, part: Text | ToolCall | Reasoning | Refusal | Media) -> bytes:
         if isinstance(part, ToolCall):
@@ -184,27 +190,22 @@ class StreamWriter:
         return self._part(part)
 
     def _words(self, text: str, mark: bytes) -> bytes:
-        return self._piece(b"".join((_BEFORE, _encode(text), mark, _AFTER, self._tail)))
+        return _piece(b"".join((_BEFORE, _encode(text), mark, _AFTER, self._tail)))
 
     def _part(self, part: AnswerPart) -> bytes:
-        return self._piece(
+        return _piece(
             b'{"candidates":[{"content":{"parts":[%b],"role":"model"},"index":0}],%b'
             % (_encode(part), self._tail)
         )
 
     def _finish(self, usage: Usage | None) -> bytes:
         ending = self._ending or ending_of(Stop.END)
-        return self._piece(_last(ending, usage, self._model, self._id)) + self._close()
+        self._over = True
+        return _piece(_last(ending, usage, self._model, self._id))
 
-    def _piece(self, body: bytes) -> bytes:
-        if not self._array:
-            return b"data: " + body + b"\r\n\r\n"
-        before = b",\r\n" if self._begun else b"["
-        self._begun = True
-        return before + body
 
-    def _close(self) -> bytes:
-        return b"]" if self._array else b""
+def _piece(body: bytes) -> bytes:
+    return b"data: " + body + b"\r\n\r\n"
 
 
 class _Begun(msgspec.Struct, rename="camel"):
@@ -215,32 +216,22 @@ class _Begun(msgspec.Struct, rename="camel"):
 _begun = msgspec.json.Decoder(_Begun)
 
 
-def cut_short(begun: bytes, *, array: bool) -> bytes:
+def cut_short(begun: bytes) -> bytes:
     """Return the last piece of a stream that passed through, which ends because no more output is allowed.
 
     Args:
         begun: The first bytes of the stream; its first piece names the answer and the model, where it can be read.
-        array: It is a JSON array; what has passed of it ends with a whole piece.
     """
-    names = _first(begun, array=array)
-    body = _last(ending_of(Stop.LENGTH), None, names.model_version, names.response_id)
-    if not array:
-        return b"data: " + body + b"\r\n\r\n"
-    seen = begun.strip()
-    before = b"[" if not seen else b"" if seen == b"[" else b",\r\n"
-    return before + body + b"]"
+    names = _first(begun)
+    return _piece(_last(ending_of(Stop.LENGTH), None, names.model_version, names.response_id))
 
 
-def _first(begun: bytes, *, array: bool) -> _Begun:
+def _first(begun: bytes) -> _Begun:
     try:
-        pieces = _pieces(begun, array=array)
-        return _begun.decode(pieces[0]) if pieces else _Begun()
+        events = Splitter().take(begun)
+        return _begun.decode(events[0].data) if events else _Begun()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, EventTooLargeError):
         return _Begun()
-
-
-def _pieces(begun: bytes, *, array: bool) -> list[bytes]:
-    return ArraySplitter().take(begun) if array else [event.data for event in Splitter().take(begun)]
 
 
 def _last(ending: Candidate, usage: Usage | None, model: str, answer_id: str) -> bytes:

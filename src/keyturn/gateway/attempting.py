@@ -178,6 +178,8 @@ class Attempting(Exchange):
         if status >= 400:
             failure = failure_of(status)
             if failure is not None:
+                if failure not in COUNTED:
+                    self._note_life()
                 self._upstream = upstream
                 waiting_s = retry_after_s(upstream.lines, system.now())
                 if self._follows(failure, waiting_s, str(status)):
@@ -185,10 +187,14 @@ class Attempting(Exchange):
                     return
                 Exchange.answer_head(self, upstream)
                 return
-        standing = self.route.standing
-        if standing.health is not WELL:
-            standing.health = routing.succeeded(standing.health, system.monotonic())
+        if self.route.standing.health is not WELL:
+            self._note_life()
         Exchange.answer_head(self, upstream)
+
+    def _note_life(self) -> None:
+        """Note that the target answers, be it that it has not got what is asked for."""
+        standing = self.route.standing
+        standing.health = routing.succeeded(standing.health, system.monotonic())
 
     def answer_failed(self, reason: Reason, detail: str) -> None:
         """Make another attempt, or tell the client."""
@@ -259,7 +265,7 @@ class Attempting(Exchange):
         """Go to the next target that can be told this; ``False``: there is none."""
         if not self.turn_to_next(self.cut()):
             return False
-        self.length = len(self.body)
+        self.length = self.request_length()
         return True
 
     def _note(self, progress: _Progress, name: str, said: str, now: float) -> None:

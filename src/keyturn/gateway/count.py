@@ -1,4 +1,8 @@
-"""How many tokens a request has: asked of the provider where it counts, estimated here where it doesn't."""
+"""How many tokens a request has: asked of the provider where it counts, estimated here where it doesn't.
+
+It counts as a request and costs nothing: providers read the prompt for it and charge nothing.
+Sources: https://platform.claude.com/docs/en/build-with-claude/token-counting, https://ai.google.dev/api/tokens
+"""
 
 from keyturn import system
 from keyturn.dialects import token_counts
@@ -6,8 +10,10 @@ from keyturn.dialects.calls import Call
 from keyturn.dialects.errors import Dialect
 from keyturn.dialects.json_scan import Members
 from keyturn.domain.refusals import Refused
+from keyturn.domain.usage import NOTHING, Usage
 from keyturn.gateway import answers
 from keyturn.gateway.attempting import Attempting
+from keyturn.gateway.meter import REPORTED
 
 
 class CountExchange(Attempting):
@@ -22,6 +28,18 @@ class CountExchange(Attempting):
             return super().prepare(members, call)
         self._estimate()
         return False
+
+    def request_length(self) -> int:
+        """Say that nothing is read that has a price."""
+        return 0
+
+    def _answer_usage(self, status: int, body: bytes) -> tuple[Usage, str]:
+        del status, body
+        return NOTHING, REPORTED
+
+    def _stream_usage(self, *, whole: bool) -> tuple[Usage, str]:
+        del whole
+        return NOTHING, REPORTED
 
     def _estimate(self) -> None:
         request = self.request

@@ -23,6 +23,7 @@ from keyturn.gateway import answers, media_meter, meter
 from keyturn.gateway.answers import STATUS_LINES
 from keyturn.gateway.bodies import BodyRecorder
 from keyturn.gateway.booking import BUFFERING, CHECKING, OVER, STREAMING, WAITING
+from keyturn.gateway.frame_meter import FrameMeter
 from keyturn.gateway.media_meter import MediaMeter, Ordered
 from keyturn.gateway.meter import ESTIMATED, REPORTED, StreamMeter
 from keyturn.gateway.paths import GENERATE, PASS, Operation
@@ -152,15 +153,11 @@ class Exchange(Preparation):
             or status in _BODILESS
             or self.operation.shape == GENERATE
             or self._is_short(length)
-            or (self.translation is not None and not (upstream.event_stream or self._in_frames()))
+            or (self.translation is not None and not (upstream.event_stream or self.in_frames()))
         ):
             self.stage = BUFFERING
         else:
             self._start_stream()
-
-    def _in_frames(self) -> bool:
-        """Say whether an answer is a stream in a framing of its provider's own."""
-        return self.way.frames and not is_document(self._upstream.lines)
 
     def _is_short(self, length: int) -> bool:
         """Say whether an answer is to be kept until it is whole, as long as it stays short."""
@@ -258,8 +255,11 @@ class Exchange(Preparation):
     def _start_stream(self) -> None:
         self.stage = STREAMING
         self.plane.open_streams += 1
-        ordered = self._ordered()
-        self.meter = StreamMeter(self.way.usage_of_stream) if ordered is None else MediaMeter(ordered)
+        ordered, frames = self._ordered(), self.in_frames()
+        if ordered is not None:
+            self.meter = MediaMeter(ordered)
+        else:
+            self.meter = FrameMeter() if frames else StreamMeter(self.way.usage_of_stream)
         if self.translation is not None:
             self.translation.begin()
         elif self.framing is not None and not self._upstream.event_stream:
@@ -276,7 +276,7 @@ class Exchange(Preparation):
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
         request.client.write(b"".join(lines))
-        self.watch()
+        self.watch(events=frames or upstream.event_stream)
 
     def _pass_on(self, pieces: list[bytes]) -> None:
         assert self.meter is not None  # noqa: S101 -- made with the stage
@@ -332,12 +332,16 @@ class Exchange(Preparation):
             return NOTHING, REPORTED
         if self.translation is not None and self.translation.usage is not None:
             return self.translation.usage, REPORTED
-        return self.meter.usage(self.length, whole=whole)
+        usage, source = self.meter.usage(self.length, whole=whole)
+        if source is ESTIMATED and not self.operation.writes and self.expected is None:
+            usage = Usage(usage.input_tokens)
+        return usage, source
 
     def _answer_usage(self, status: int, body: bytes) -> tuple[Usage, str]:
         ordered = self._ordered()
         if ordered is None:
-            return meter.of_answer(status, body, self.length, self.way.usage_of_answer)
+            read, writes = self.way.usage_of_answer, self.operation.writes
+            return meter.of_answer(status, body, self.length, read, writes=writes)
         return media_meter.of_answer(status, body, ordered)
 
     def _ordered(self) -> Ordered | None:

@@ -5,12 +5,14 @@ debt, and the next request waits for it. What is on its way while the authority 
 not read from meanwhile.
 """
 
+import re
+
 from keyturn import system
 from keyturn.domain.leases import Denial
 from keyturn.domain.limits import METRICS, Metric
 from keyturn.domain.overuse import refused_by_limit
 from keyturn.domain.refusals import Reason
-from keyturn.domain.usage import Usage, tokens_in
+from keyturn.domain.usage import Usage, streamed_output_tokens, tokens_in
 from keyturn.gateway.allowance import Lease
 from keyturn.gateway.booking import STREAMING
 from keyturn.gateway.meter import ESTIMATED
@@ -22,7 +24,7 @@ STEP, LEAST_STEP = 256, 16
 SLACK = 8
 """Events that may carry no token: the first, the last, the one with the usage."""
 _MADE = frozenset(METRICS.index(one) for one in (Metric.TOKENS, Metric.OUTPUT_TOKENS, Metric.COST))
-_BOUNDARY = b"\n\n"
+_BOUNDARY = re.compile(rb"\n\n|\r\n\r\n|\r\r")
 
 
 class Growth(Reservation):
@@ -44,8 +46,12 @@ class Growth(Reservation):
     _status: int
     _upstream: Upstream
 
-    def watch(self) -> None:
-        """Begin to watch a stream, if a limit of its key is hard."""
+    def watch(self, *, events: bool) -> None:
+        """Begin to watch a stream, if a limit of its key is hard.
+
+        Args:
+            events: It comes in events or frames, so that it can be followed.
+        """
         self._held = None
         self.room = None
         if self.allowance is None or self._status >= 400 or self.expected is not None:
@@ -55,7 +61,7 @@ class Growth(Reservation):
             for lease in self.allowance.leases
             if lease.metric in _MADE and not lease.bound.is_rate and not lease.bound.limit.shadow
         )
-        if self._hard and self._chunked and self._upstream.event_stream:
+        if self._hard and events:
             self.room = self.cap
             self._passed, self._step = 0, STEP
 
@@ -119,8 +125,13 @@ class Growth(Reservation):
         """Send what was held."""
         raise NotImplementedError
 
-    def last_words(self, rest: bytes) -> bytes:
-        """Return the end of a stream that may not go on behind ``rest``, the last of the provider's events."""
+    def last_words(self, held: list[bytes], fitting: int) -> tuple[bytes | None, int]:
+        """Return the end of a stream that may not go on, and how many of its output tokens were held.
+
+        Args:
+            held: What has come and has not been passed on.
+            fitting: How many tokens of that may be passed on. ``None`` stands for what can't be ended well.
+        """
         raise NotImplementedError
 
     def found_none(self, reason: Reason) -> None:
@@ -135,19 +146,16 @@ class Growth(Reservation):
         """End the stream as one that has become long enough, and charge what the client has got."""
         if self.stage != STREAMING or self._held is None:
             return
-        assert self.meter is not None  # noqa: S101 -- made with the stage
-        held, self._held = b"".join(self._held), None
+        held, self._held = self._held, None
         self._upstream.cancel()
-        fitting = max(0, (self.room or 0) - self._passed)
-        rest, events = _first_events(held, fitting, whole=self.meter.ended_at_boundary(len(held)))
-        made = min(self._passed + events, self.room or 0)
+        last, made = self.last_words(held, max(0, (self.room or 0) - self._passed))
+        made = min(self._passed + made, self.room or 0)
         self.settle(self._status, Usage(tokens_in(self.length), made), ESTIMATED, reason.value)
         client = self.request.client
-        if rest is None:
+        if last is None or not (self._chunked or self.request.http_10):
             client.abort()
             return
-        last = self.last_words(rest)
-        client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last))
+        client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if self._chunked else last)
         client.finish(self.request.keep_alive)
 
 
@@ -170,23 +178,27 @@ class _Search:
         self._stream.end_early(Reason.LIMITS_UNAVAILABLE)
 
 
-def _first_events(held: bytes, events: int, *, whole: bool) -> tuple[bytes | None, int]:
-    """Return the first events of what is held, and how many they are.
+def first_events(held: bytes, tokens: int, *, overhead: int, whole: bool) -> tuple[bytes | None, int]:
+    """Return the first events of what is held, and how many output tokens they bring by estimate.
 
     Args:
         held: Where to take them from.
-        events: How many, at most.
+        tokens: How many, at most.
+        overhead: The bytes of an event that carries no text.
         whole: It begins with an event; otherwise with the rest of one that the client has the beginning of: that
             comes first, and where it is not there ``None`` stands for what can't be ended well.
     """
-    end, taken = 0, 0
+    end, made = 0, 0
     if not whole:
-        end = held.find(_BOUNDARY) + len(_BOUNDARY)
-        if end < len(_BOUNDARY):
+        boundary = _BOUNDARY.search(held)
+        if boundary is None:
             return None, 0
-    while taken < events:
-        following = held.find(_BOUNDARY, end)
-        if following < 0:
+        end = boundary.end()
+    begin = end
+    for events, boundary in enumerate(_BOUNDARY.finditer(held, begin), start=1):
+        length = boundary.end() - begin
+        grown = streamed_output_tokens(events=events, length=length, event_overhead=overhead)
+        if grown > tokens:
             break
-        end, taken = following + len(_BOUNDARY), taken + 1
-    return held[:end], taken
+        end, made = boundary.end(), grown
+    return held[:end], made

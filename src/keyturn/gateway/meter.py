@@ -59,11 +59,16 @@ class StreamMeter:
     @property
     def made(self) -> int:
         """How many output tokens have gone by, as far as can be told from the outside."""
+        return streamed_output_tokens(
+            events=self._events, length=self._length, event_overhead=self.overhead or self._length
+        )
+
+    @property
+    def overhead(self) -> int:
+        """How many bytes of an event are no text, as far as can be told from the first one; 0: not yet."""
         if not self._overhead:
             self._overhead = self._first_length() if self._events > 1 else 0
-        return streamed_output_tokens(
-            events=self._events, length=self._length, event_overhead=self._overhead or self._length
-        )
+        return self._overhead
 
     @property
     def head(self) -> bytes:
@@ -75,16 +80,15 @@ class StreamMeter:
         """The last bytes."""
         return b"".join(self._tail)[-TAIL_LENGTH:]
 
+    def before(self, length: int) -> bytes:
+        """Return what came before the last ``length`` bytes, as far as it is kept."""
+        kept = b"".join(self._tail)
+        return kept[: max(0, len(kept) - length)]
+
     def ended_at_boundary(self, length: int) -> bool:
         """Say whether an event ended before the last ``length`` bytes."""
-        before = b"".join(self._tail)
-        before = before[: len(before) - length]
+        before = self.before(length)
         return before.endswith(_BOUNDARIES) if before else self._length == length
-
-    @property
-    def at_event_boundary(self) -> bool:
-        """Whether an event of ours may follow."""
-        return not self._tail or b"".join(self._tail[-4:]).endswith(_BOUNDARIES)
 
     def usage(self, request_length: int, *, whole: bool) -> tuple[Usage, str]:
         """Say what the stream used.
@@ -111,11 +115,21 @@ class StreamMeter:
         return second if second > 0 else len(head)
 
 
-def of_answer(status: int, body: bytes, request_length: int, read: UsageOfAnswer) -> tuple[Usage, str]:
-    """Say what a plain answer used, as ``read`` finds it; an error used nothing."""
+def of_answer(
+    status: int, body: bytes, request_length: int, read: UsageOfAnswer, *, writes: bool
+) -> tuple[Usage, str]:
+    """Say what a plain answer used, as ``read`` finds it; an error used nothing.
+
+    Args:
+        status: Of the answer.
+        body: Of the answer.
+        request_length: Bytes of the request body, for estimating the input.
+        read: Reads what the provider says of it.
+        writes: What is answered is text that the model has made, and not vectors or the like.
+    """
     if status >= 400:
         return NOTHING, REPORTED
     found = read(body)
     if found is not None:
         return found, REPORTED
-    return Usage(tokens_in(request_length), tokens_in(len(body))), ESTIMATED
+    return Usage(tokens_in(request_length), tokens_in(len(body)) if writes else 0), ESTIMATED

@@ -10,7 +10,7 @@ Idempotency-Key goes to a provider, whichever worker it comes to and whoever die
 | it hears "go on" | finds room under limits, then goes upstream; its client is a ``Recorder`` | is under way |
 | it is refused now, or the provider fails and nothing is charged | has answered | is forgotten: the next one is the first |
 | it answers | is OVER; ``served`` stood in the journal before | is served, with the answer if it is short enough |
-| the answer breaks off | is OVER, charged for what came | is broken: no second call |
+| the answer breaks off, or is cut, or ends with an error | is OVER, charged for what came | is broken: no second call |
 | the client leaves | goes on to its end, for the client that comes back | is under way; served when it ends |
 | the client leaves an answer that is too long to be kept | ends as any exchange does | is broken |
 | the worker dies | is gone | is under way, until its journal has been read for who asks |
@@ -21,6 +21,7 @@ What is answered again takes nothing from limits and is not charged; the use of 
 from keyturn import system
 from keyturn.dialects.calls import Call
 from keyturn.dialects.json_scan import Members
+from keyturn.dialects.stream_errors import ends_in_error
 from keyturn.domain import attempts
 from keyturn.domain.attempts import Answer, Fate
 from keyturn.domain.refusals import Reason, Refused
@@ -36,12 +37,13 @@ from keyturn.gateway.request import Request
 
 HEADER = b"idempotency-key"
 _BODILESS = frozenset({204, 304})
+_WELL = "ok"
 
 
 class OnceExchange(Attempting):
     """One call of a model, if it was not made before."""
 
-    __slots__ = ("_charged", "_recorder", "attempt_id", "fingerprint")
+    __slots__ = ("_charged", "_recorder", "_well", "attempt_id", "fingerprint")
 
     attempt_id: bytes
     """Empty before it has asked."""
@@ -50,7 +52,7 @@ class OnceExchange(Attempting):
     def __init__(self, plane: Plane, request: Request, operation: Operation, model: bytes) -> None:
         super().__init__(plane, request, operation, model)
         self._recorder: Recorder | None = None
-        self._charged = False
+        self._charged = self._well = False
         self.attempt_id = b""
 
     # ── before ──────────────────────────────────────────────────────────────
@@ -131,7 +133,11 @@ class OnceExchange(Attempting):
             self._end(None)
 
     def settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
-        """Note how it ended, and whether anything was charged."""
+        """Note how it ended, and whether anything was charged; a stream whose last word is an error is no answer."""
+        meter = self.meter
+        if outcome == _WELL and meter is not None and self._upstream.event_stream:
+            outcome = Reason.UPSTREAM_CLOSED.value if ends_in_error(meter.tail) else _WELL
+        self._well = outcome == _WELL
         cost = super().settle(status, usage, source, outcome)
         self._charged = bool(cost) or usage != NOTHING
         return cost
@@ -157,7 +163,7 @@ class OnceExchange(Attempting):
 
     def answered(self, status: int, answer: Answer | None, held: int) -> None:
         """Tell what became of the call: it has an answer."""
-        if status < 400:
+        if status < 400 and self._well:
             self._end(Fate.SERVED, answer, held)
         else:
             self.let_go(held)

@@ -53,11 +53,6 @@ class Operation(msgspec.Struct, frozen=True):
             return calls.read_gemini(members, model, stream=self.streams)
         return calls.read(members, self.name, model if "model" in members else model or self.default_model)
 
-    @property
-    def native(self) -> bool:
-        """Say whether it is of Keyturn's own making."""
-        return self.dialect is Dialect.ENVELOPE
-
 
 _POST, _GET = frozenset({b"POST"}), frozenset({b"GET", b"HEAD"})
 _ANY = _POST | _GET | frozenset({b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
@@ -98,7 +93,7 @@ GEMINI_METHODS = {
     b"generateContent": Operation("generate_content", _POST, ENGINE, _GEMINI),
     b"streamGenerateContent": Operation("generate_content", _POST, ENGINE, _GEMINI, streams=True),
     b"embedContent": Operation("embed_content", _POST, ENGINE, _GEMINI, writes=False),
-    b"batchEmbedContents": Operation("embed_content", _POST, ENGINE, _GEMINI, writes=False),
+    b"batchEmbedContents": Operation("batch_embed_contents", _POST, ENGINE, _GEMINI, writes=False),
     b"countTokens": Operation("content_tokens", _POST, COUNT, _GEMINI, writes=False),
 }
 """By what stands behind the colon."""

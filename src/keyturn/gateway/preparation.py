@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from keyturn import system
-from keyturn.dialects import errors, json_scan
+from keyturn.dialects import errors, gemini_names, json_scan
 from keyturn.dialects.calls import Call
 from keyturn.dialects.gemini_array import ArrayFraming
 from keyturn.dialects.json_scan import Members
@@ -22,11 +22,12 @@ from keyturn.domain.keys import KeyRecord
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.gateway import key_notes, translation as translating
-from keyturn.gateway.growth import Growth
+from keyturn.gateway.growth import Growth, first_events
 from keyturn.gateway.paths import PASS
 from keyturn.gateway.route import Route
 from keyturn.gateway.translation import Translation
 from keyturn.gateway.ways import Way
+from keyturn.providers.compatible import is_document
 from keyturn.providers.provider import UNCHANGED
 
 LOSSY = b"x-keyturn-lossy"
@@ -85,6 +86,11 @@ class Preparation(Growth):
             if isinstance(found, Refused):
                 return found
             translation, body = found
+        elif way.named_inside:
+            named = gemini_names.rename(body, members, self.call.model, route.target.model)
+            if isinstance(named, Refused):
+                return named
+            body = named
         self.route, self.way, self.translation, self.body = route, way, translation, body
         self.media_type = self.framing = None
         if translation is None:
@@ -124,7 +130,11 @@ class Preparation(Growth):
             if way.names_model:
                 self._put(members, "model", msgspec.json.encode(target))
         elif target != call.model or way.model_prefix:
-            self._put(members, "model", msgspec.json.encode(way.model_prefix + target))
+            self._put(
+                members,
+                "model",
+                msgspec.json.encode(way.model_prefix + target.removeprefix(way.model_prefix)),
+            )
         if call.stream and way.asks_usage:
             self._ask_usage(members)
         self._change(members)
@@ -195,9 +205,14 @@ class Preparation(Growth):
         if isinstance(asked, Refused):
             return asked
         created, name = int(system.now()), self.request_id
-        return Translation(way, asked, created=created, request_id=name, model=self.model), asked.body
+        made = Translation(way, asked, route.withhold, created=created, request_id=name, model=self.model)
+        return made, asked.body
 
     # ── the answer ──────────────────────────────────────────────────────────
+
+    def in_frames(self) -> bool:
+        """Say whether an answer is a stream in a framing of its provider's own."""
+        return self.way.frames and not is_document(self._upstream.lines)
 
     def own_lines(self, status: int) -> list[bytes]:
         """Return the lines of a head that is not the provider's: of that, when to come again is left."""
@@ -241,17 +256,20 @@ class Preparation(Growth):
         framing = self.framing
         return b"".join(pieces if framing is None else framing.take(pieces) + framing.end())
 
-    def last_words(self, rest: bytes) -> bytes:
-        """Return the end of a stream that may not go on behind ``rest``, the last of the provider's events."""
+    def last_words(self, held: list[bytes], fitting: int) -> tuple[bytes | None, int]:
+        """Return the end of a stream that may not go on, and how many of its output tokens were held."""
         assert self.meter is not None  # noqa: S101 -- it streams
         translation = self.translation
         if translation is not None:
-            try:
-                said = translation.pieces([rest])
-            except translating.UNREADABLE:
-                said = b""  # it ends here anyway
-            return self._framed([said, translation.cut_short()])
-        return self._framed([rest, self.way.cut_short(self.meter.head, self.meter.tail)])
+            said, made = translation.first(held, fitting)
+            return self._framed([said, translation.cut_short()]), made
+        meter, data = self.meter, b"".join(held)
+        whole = meter.ended_at_boundary(len(data))
+        rest, made = first_events(data, fitting, overhead=meter.overhead, whole=whole)
+        if rest is None:
+            return None, 0
+        seen = meter.before(len(data)) + rest
+        return self._framed([rest, self.way.cut_short(meter.head, seen)]), made
 
     def in_pieces(self, body: bytes) -> bytes | None:
         """Return a provider's whole answer as the stream that the client has asked for; ``None``: it can't be read."""
@@ -263,7 +281,8 @@ class Preparation(Growth):
         """Say whether an event of ours may follow what the client has."""
         if self.translation is not None:
             return True
-        return self._upstream.event_stream and self.meter is not None and self.meter.at_event_boundary
+        held = sum(map(len, self._held or ()))
+        return self._upstream.event_stream and self.meter is not None and self.meter.ended_at_boundary(held)
 
     def failure(self, refused: Refused) -> bytes:
         """Return the end of a stream that has failed."""

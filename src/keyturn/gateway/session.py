@@ -126,13 +126,16 @@ class Session(Turns):
             self._opening.say_no(refused)
 
     def _note_failure(self, outcome: str, status: int) -> bool:
-        """Note a call that the provider has not taken; ``False`` if that can't be noted, and the client knows."""
+        """Note a call that the provider has not taken, and be over.
+
+        ``False``: that can't be noted, and the client knows.
+        """
         armed, self._armed = self._armed, None
-        if armed is None or not armed.begin():
-            return False
-        armed.end(NOTHING, outcome, status)
+        noted = armed is not None and armed.begin()
+        if armed is not None and noted:
+            armed.end(NOTHING, outcome, status)
         self._over(outcome)
-        return True
+        return noted
 
     def _report(self, reason: Reason, detail: str) -> None:
         opening = self._opening

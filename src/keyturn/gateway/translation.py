@@ -4,17 +4,19 @@ Everything goes through ``dialects.canonical``: what the client wrote is read in
 from it; the answer likewise, event by event, in the turn of the loop in which it came.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from keyturn.dialects.answer_name import AnswerName
-from keyturn.dialects.canonical import Answer, Chat, Event, Finished, Loss
+from keyturn.dialects.canonical import Answer, Chat, Event, Failed, Finished, Grew, Loss
 from keyturn.dialects.member_names import member_name
 from keyturn.dialects.pieces import events_of
 from keyturn.dialects.sse import EventTooLargeError
 from keyturn.dialects.translators import CLIENT_DIALECTS, PROVIDER_DIALECTS
 from keyturn.domain.models import Target
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.domain.usage import Usage
+from keyturn.domain.usage import Usage, tokens_in
 from keyturn.gateway.ways import Way
 
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError, EventTooLargeError)
@@ -80,14 +82,35 @@ class Translation:
         usage: What a stream that came to its end says it used; ``None``: nothing.
     """
 
-    __slots__ = ("_created", "_name", "_ours", "_reader", "_theirs", "_usage", "_writer", "dropped", "usage")
+    __slots__ = (
+        "_created",
+        "_name",
+        "_ours",
+        "_reader",
+        "_theirs",
+        "_usage",
+        "_withhold",
+        "_writer",
+        "dropped",
+        "usage",
+    )
 
-    def __init__(self, way: Way, asked: Asked, *, created: int, request_id: str, model: str) -> None:
+    def __init__(
+        self,
+        way: Way,
+        asked: Asked,
+        withhold: Callable[[bytes], bytes],
+        *,
+        created: int,
+        request_id: str,
+        model: str,
+    ) -> None:
         """Get ready.
 
         Args:
             way: How the request got there.
             asked: What it was.
+            withhold: Takes our credentials out of what the provider says of them.
             created: Seconds since 1970 UTC, for answers that don't tell.
             request_id: By which an answer is called that has no id.
             model: As the client has asked for it, for answers that name none.
@@ -95,6 +118,7 @@ class Translation:
         self._name = AnswerName(way.client, request_id=request_id, model=model)
         self._ours, self._theirs = CLIENT_DIALECTS[way.client], PROVIDER_DIALECTS[way.provider]
         self._created, self._usage = created, asked.chat.stream_usage
+        self._withhold = withhold
         self.dropped = asked.dropped
         self.usage: Usage | None = None
 
@@ -114,6 +138,27 @@ class Translation:
             events += self._reader.take(piece)
         return self._write(events) if events else b""
 
+    def first(self, pieces: list[bytes], tokens: int) -> tuple[bytes, int]:
+        """Return what the client gets of the first tokens in these pieces, and how many those are by estimate.
+
+        What can't be read ends them; the stream is not read on after this.
+        """
+        events: list[Event] = []
+        for piece in pieces:
+            try:
+                events += self._reader.take(piece)
+            except UNREADABLE:
+                break
+        made = grown = length = 0
+        for place, event in enumerate(events):
+            if isinstance(event, Grew):
+                grown, length = grown + 1, length + len(event.text.encode())
+                if max(grown, tokens_in(length)) > tokens:
+                    events = events[:place]
+                    break
+                made = max(grown, tokens_in(length))
+        return self._write(events) if events else b"", made
+
     def end(self) -> bytes:
         """Return what the client gets at the end of the stream; ``whole`` says whether it is one."""
         return self._write(self._reader.end())
@@ -123,6 +168,9 @@ class Translation:
         last = events[-1] if events else None
         if isinstance(last, Finished):
             self.usage = last.usage
+        elif isinstance(last, Failed):
+            message = self._withhold(last.message.encode()).decode()
+            events[-1] = Failed(message, last.code)
         return self._writer.write(events)
 
     @property

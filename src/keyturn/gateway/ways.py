@@ -27,7 +27,8 @@ _METHODS = {Codec.OPENAI_REALTIME: "GET"}
 _ACCEPT = frozenset({b"accept"})
 _DEFAULT_CAP = 4096
 """What Anthropic is asked for at most where neither the client nor anybody else has said how much."""
-_OF_GEMINI = frozenset({Codec.GEMINI, Codec.GEMINI_EMBEDDINGS, Codec.GEMINI_TOKENS})
+_NAMED_INSIDE = frozenset({Codec.GEMINI_EMBEDDINGS, Codec.GEMINI_TOKENS})
+_OF_GEMINI = _NAMED_INSIDE | {Codec.GEMINI}
 
 
 class Way:
@@ -46,6 +47,7 @@ class Way:
         heads: What the client's header lines that go along are kept by.
         names_model: The provider reads the model from the body, also where the client names it in the path.
         model_prefix: Stands before the model's name there.
+        named_inside: Requests inside the body may name the model, too.
         who: Who runs the model.
     """
 
@@ -58,6 +60,7 @@ class Way:
         "head",
         "heads",
         "model_prefix",
+        "named_inside",
         "names_model",
         "passes",
         "provider",
@@ -85,7 +88,8 @@ class Way:
             path: What comes after the base URL.
             stream: The answer is to come in pieces.
         """
-        who, base_url = state.who, state.upstream.base_url
+        who = state.who
+        base_url = who.base(state.upstream.base_url, operation.name)
         self.who, self._state = who, state
         self.url = base_url + path
         self.start = f"{_METHODS.get(codec, 'POST')} {urlsplit(base_url).path}{path}".encode()
@@ -102,6 +106,7 @@ class Way:
         of_gemini = codec in _OF_GEMINI
         self.names_model = not of_gemini
         self.model_prefix = "models/" if of_gemini else ""
+        self.named_inside = self.passes and codec in _NAMED_INSIDE
 
     def forwarded(self, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the client's header lines that the provider gets, and those it has to get."""
@@ -125,16 +130,14 @@ class Way:
         """Return the end of a stream that has to end early, from its first and its last bytes."""
         if self.provider is Codec.ANTHROPIC_MESSAGES:
             return anthropic_messages.cut_short(head, tail)
-        return (
-            gemini.cut_short(head, array=False)
-            if self.provider is Codec.GEMINI
-            else openai_stream_end.cut_short(head)
-        )
+        return gemini.cut_short(head) if self.provider is Codec.GEMINI else openai_stream_end.cut_short(head)
 
     def usage_of_answer(self, body: bytes) -> Usage | None:
         """Read what an answer says it used."""
         if self.provider in PROVIDER_DIALECTS:
             return PROVIDER_DIALECTS[self.provider].usage_of_answer(body)
+        if self.provider is Codec.GEMINI_EMBEDDINGS:
+            return gemini.usage_of_answer(body)
         return openai_usage.from_answer(body)
 
     def usage_of_stream(self, head: bytes, tail: bytes) -> Usage | None:
@@ -143,6 +146,8 @@ class Way:
             return anthropic_messages.usage_of_stream(head, tail)
         if self.provider is Codec.GEMINI:
             return gemini.usage_of_tail(tail)
+        if self.provider is Codec.GEMINI_EMBEDDINGS:  # the figures stand before the vectors or behind them
+            return gemini.usage_of_tail(tail) or gemini.usage_of_tail(head)
         return openai_usage.from_stream(head, tail)
 
     def write(self, chat: Chat, *, output_cap: int) -> Written:

@@ -28,6 +28,7 @@ PATHS: Mapping[str, str] = {
     provider.COUNT_TOKENS: "/messages/count_tokens",
 }
 """Where an operation is found below the base URL; the last two at hosts that speak Anthropic's dialect beside."""
+_VERSION = "/v1"
 
 
 class Compatible(Provider, frozen=True, kw_only=True):
@@ -35,7 +36,8 @@ class Compatible(Provider, frozen=True, kw_only=True):
 
     Attributes:
         offers: The operations that it takes as they are.
-        own_paths: Where it has an operation at another path than ``PATHS`` says.
+        own_paths: Where it has an operation at another path than ``PATHS`` says, with a base URL that may end in
+            ``/v1`` or not: this is what comes before that.
     """
 
     offers: frozenset[str]
@@ -54,6 +56,10 @@ class Compatible(Provider, frozen=True, kw_only=True):
         del model, stream
         said = self._said(operation) or operation
         return self.own_paths.get(said) or PATHS[said]
+
+    def base(self, base_url: str, operation: str) -> str:
+        """Without ``/v1`` where the path is the host's own, which says all behind the host."""
+        return base_url.removesuffix(_VERSION) if self._said(operation) in self.own_paths else base_url
 
     def models_url(self, base_url: str) -> str:
         """Empty where the host has no such list."""

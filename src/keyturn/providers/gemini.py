@@ -13,6 +13,7 @@ from keyturn.providers.provider import CHATS, Codec, Headers, Provider, in_path
 
 _CODECS: Mapping[str, Codec] = {
     provider.EMBED_CONTENT: Codec.GEMINI_EMBEDDINGS,
+    provider.BATCH_EMBED_CONTENTS: Codec.GEMINI_EMBEDDINGS,
     provider.CONTENT_TOKENS: Codec.GEMINI_TOKENS,
     provider.EMBEDDINGS: Codec.OPENAI_EMBEDDINGS,
     provider.IMAGES: Codec.OPENAI_IMAGES,

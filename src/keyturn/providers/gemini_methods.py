@@ -6,6 +6,7 @@ from keyturn.providers import provider
 
 _METHODS: Mapping[str, str] = {
     provider.EMBED_CONTENT: "embedContent",
+    provider.BATCH_EMBED_CONTENTS: "batchEmbedContents",
     provider.CONTENT_TOKENS: "countTokens",
 }
 

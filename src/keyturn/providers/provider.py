@@ -16,7 +16,8 @@ import msgspec
 
 CHAT, COMPLETIONS, RESPONSES, GENERATE = "chat", "completions", "responses", "generate"
 MESSAGES, COUNT_TOKENS = "messages", "count_tokens"
-GENERATE_CONTENT, EMBED_CONTENT, CONTENT_TOKENS = "generate_content", "embed_content", "content_tokens"
+GENERATE_CONTENT, CONTENT_TOKENS = "generate_content", "content_tokens"
+EMBED_CONTENT, BATCH_EMBED_CONTENTS = "embed_content", "batch_embed_contents"
 EMBEDDINGS, MODERATIONS = "embeddings", "moderations"
 IMAGES, IMAGE_EDITS, IMAGE_VARIATIONS = "images", "image_edits", "image_variations"
 SPEECH, TRANSCRIPTIONS, TRANSLATIONS = "speech", "transcriptions", "translations"
@@ -63,6 +64,7 @@ NATIVE: Mapping[str, Codec] = {
     COUNT_TOKENS: Codec.ANTHROPIC_TOKENS,
     GENERATE_CONTENT: Codec.GEMINI,
     EMBED_CONTENT: Codec.GEMINI_EMBEDDINGS,
+    BATCH_EMBED_CONTENTS: Codec.GEMINI_EMBEDDINGS,
     CONTENT_TOKENS: Codec.GEMINI_TOKENS,
     EMBEDDINGS: Codec.OPENAI_EMBEDDINGS,
     MODERATIONS: Codec.OPENAI_MODERATIONS,
@@ -244,6 +246,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
             stream: The answer is to come in pieces.
         """
         raise NotImplementedError
+
+    def base(self, base_url: str, operation: str) -> str:  # noqa: ARG002 -- some go by it
+        """Return what ``path`` is put behind, of the base URL that the operator has given."""
+        return base_url
 
     def headers(self, credential: str, operation: str = CHAT) -> Headers:  # noqa: ARG002 -- some go by it
         """Return what shows the credential; nothing without one."""

@@ -33,6 +33,8 @@ class Probe(msgspec.Struct, frozen=True):
     """The provider's status; ``None`` when it gave none."""
     error: str = ""
     """What went wrong, in one line; holds nothing that the provider sent."""
+    tried: bool = True
+    """False: this provider has nothing that can be asked for nothing, which says neither well nor ill of it."""
 
 
 async def probe(upstream: bus.Upstream, *, proxy: str = "", within_s: float = TIMEOUT_S) -> Probe:
@@ -40,7 +42,8 @@ async def probe(upstream: bus.Upstream, *, proxy: str = "", within_s: float = TI
     provider = PROVIDERS[upstream.provider]
     url = provider.models_url(upstream.base_url)
     if not url:
-        return Probe(ok=False, latency_ms=0.0, error=f"{provider.title} has no list of models to ask for")
+        why = f"{provider.title} has no list of models to ask for"
+        return Probe(ok=False, latency_ms=0.0, error=why, tried=False)
     loop = asyncio.get_running_loop()
     began = loop.time()
     status: int | None = None

@@ -171,6 +171,25 @@ def test_a_provider_that_refuses_fails_the_test(keyturn: Run, node: ManagementAp
     assert msgspec.json.decode(document.out) == answer
 
 
+def test_a_provider_that_cannot_be_tried_is_no_failure(keyturn: Run, node: ManagementApi) -> None:
+    """It has no list of models, and may be as well as any other."""
+    answer = {
+        "ok": False,
+        "latency_ms": 0.0,
+        "tried": False,
+        "error": "Cohere has no list of models to ask for",
+    }
+    node.data("POST", f"{PATH}/local/test", answer)
+
+    plain = keyturn("upstreams", "test", "local")
+    document = keyturn("upstreams", "test", "local", "--json")
+
+    assert plain.status == document.status == 0
+    assert plain.out.startswith("local can't be tried this way: Cohere has no list of models to ask for.")
+    assert not plain.err
+    assert msgspec.json.decode(document.out) == answer
+
+
 def test_a_provider_is_removed_by_name(keyturn: Run, node: ManagementApi) -> None:
     """What is removed is said."""
     node.data("DELETE", f"{PATH}/local", LOCAL)

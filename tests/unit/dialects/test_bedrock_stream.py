@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from fakes.aws_frames import frame
-from keyturn.dialects.bedrock_converse import StreamReader
+from keyturn.dialects.aws_event_stream import Splitter
+from keyturn.dialects.bedrock_converse import StreamReader, written_by
 from keyturn.dialects.canonical import (
     Closed,
     Event,
@@ -185,3 +186,23 @@ def test_a_payload_of_another_shape_is_a_fault() -> None:
     """It says so in one kind of error."""
     with pytest.raises(msgspec.DecodeError):
         StreamReader().take(event("contentBlockDelta", contentBlockIndex="0"))
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (delta(0, text="Grüß"), 6),
+        (delta(0, toolUse={"input": "{}"}), 2),
+        (delta(0, reasoningContent={"text": "Hm."}), 3),
+        (delta(0, reasoningContent={"signature": "sig"}), 0),
+        (event("contentBlockDelta", contentBlockIndex=0), 0),
+        (event("contentBlockDelta", delta=[]), 0),
+        (START, 0),
+        (USAGE, 0),
+    ],
+)
+def test_what_an_event_has_written_is_known_without_its_frame(data: bytes, expected: int) -> None:
+    """Frames are padded by the provider: their length says nothing."""
+    (found,) = Splitter().take(data)
+
+    assert written_by(found) == expected

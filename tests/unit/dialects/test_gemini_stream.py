@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from keyturn.dialects import gemini, json_array
+from keyturn.dialects import gemini
 from keyturn.dialects.canonical import (
     Closed,
     Event,
@@ -25,8 +25,6 @@ from keyturn.dialects.canonical import (
     Text,
     ToolCall,
 )
-from keyturn.dialects.json_array import ArraySplitter
-from keyturn.dialects.sse import EventTooLargeError
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
 
@@ -189,7 +187,7 @@ def test_an_error_in_a_stream_is_its_last_event(form: Any) -> None:
     """The provider has said so."""
     error = {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}}
 
-    events, whole = read(form([piece({"text": "Hi"}), error]))
+    events, whole = read(form([piece({"text": "Hi"}), error, piece({"text": "there"})]))
 
     assert events[-2:] == [Closed(0), Failed("overloaded", "UNAVAILABLE")]
     assert not whole
@@ -202,37 +200,6 @@ def test_what_is_no_stream_is_an_error() -> None:
     for body in (b"data: no\n\n", b'[{"candidates":1}]', b"data: \xff\n\n"):
         with pytest.raises((msgspec.DecodeError, UnicodeDecodeError)):
             gemini.StreamReader().take(body)
-
-
-def test_an_object_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory has an end."""
-    monkeypatch.setattr(json_array, "LARGEST_EVENT", 100)
-    splitter = ArraySplitter()
-
-    with pytest.raises(EventTooLargeError):
-        splitter.take(b'[{"a":"' + b"x" * 200)
-
-
-@pytest.mark.parametrize(
-    ("pieces", "whole"),
-    [
-        ([b"[]"], []),
-        ([b"[", b"]"], []),
-        ([b'[{"a":1}', b',{"b":"x', b"\\", b'"]}"}', b"]"], [b'{"a":1}', b'{"b":"x\\"]}"}']),
-        ([b'[{"a":[{}]},{"b":2}]'], [b'{"a":[{}]}', b'{"b":2}']),
-        ([b' [ {"a":1} ', b' , {"b":2} ] '], [b'{"a":1}', b'{"b":2}']),
-        ([b'["no', b'ne",{}]'], [b"{}"]),
-        ([b"no"], []),
-    ],
-)
-def test_an_array_is_cut_into_its_objects(pieces: list[bytes], whole: list[bytes]) -> None:
-    """At once where they come whole, and piece by piece where they don't."""
-    splitter = ArraySplitter()
-
-    found = [one for data in pieces for one in splitter.take(data)]
-
-    assert found == whole
-    assert splitter.ended is (pieces != [b"no"])
 
 
 # ── writing ─────────────────────────────────────────────────────────────────
@@ -283,30 +250,25 @@ SAID = [
 ]
 
 
-def pieces_of(body: bytes, *, array: bool) -> list[Any]:
+def pieces_of(body: bytes) -> list[Any]:
     """Return the pieces of a stream that was written."""
-    if array:
-        found = json.loads(body)
-        assert isinstance(found, list)
-        return found
     blocks = body.split(b"\r\n\r\n")
     assert blocks.pop() == b""
     return [json.loads(block.removeprefix(b"data: ")) for block in blocks]
 
 
-def writer(*, array: bool = False) -> gemini.StreamWriter:
+def writer() -> gemini.StreamWriter:
     """Return a writer."""
-    return gemini.StreamWriter(created=1, usage=False, array=array)
+    return gemini.StreamWriter(created=1, usage=False)
 
 
-@pytest.mark.parametrize("array", [False, True])
-def test_a_stream_is_written_as_google_writes_it(array: bool) -> None:  # noqa: FBT001 -- a case
+def test_a_stream_is_written_as_google_writes_it() -> None:
     """Every piece names the answer and the model; calls come whole; the last says why it ends and what it used."""
-    made = writer(array=array)
+    made = writer()
 
     body = b"".join(made.write([event]) for event in EVENTS)
 
-    found = pieces_of(body, array=array)
+    found = pieces_of(body)
     assert [one["candidates"][0]["content"] for one in found] == [
         {"parts": parts, "role": "model"} for parts in SAID
     ]
@@ -329,36 +291,34 @@ def test_a_call_that_is_no_object_ends_a_stream_as_malformed() -> None:
         ]
     )
 
-    (last,) = pieces_of(body, array=False)
+    (last,) = pieces_of(body)
     assert last["candidates"][0]["finishReason"] == "MALFORMED_FUNCTION_CALL"
 
 
-@pytest.mark.parametrize("array", [False, True])
-def test_a_stream_is_cut_short(array: bool) -> None:  # noqa: FBT001 -- a case
+def test_a_stream_is_cut_short() -> None:
     """An open call is left out: half of one can't be told."""
-    made = writer(array=array)
+    made = writer()
     body = made.write(
         [Started("r", "m"), Opened(0, Text("")), Grew(0, "a"), Opened(1, ToolCall("c", "f", "{"))]
     )
 
     body += made.cut_short()
 
-    found = pieces_of(body, array=array)
+    found = pieces_of(body)
     assert len(found) == 2
     assert found[1]["candidates"][0]["finishReason"] == "MAX_TOKENS"
     assert found[1]["responseId"] == "r"
 
 
-@pytest.mark.parametrize("array", [False, True])
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_stream_fails_with_an_error_that_google_could_have_sent(array: bool, begun: bool) -> None:  # noqa: FBT001 -- a case
+def test_a_stream_fails_with_an_error_that_google_could_have_sent(begun: bool) -> None:  # noqa: FBT001 -- a case
     """Before the first word and behind it; Google's client looks for the error at the beginning of a piece."""
-    made = writer(array=array)
+    made = writer()
     body = made.write([Started("r", "m"), Opened(0, Text("a"))]) if begun else b""
 
     body += made.fail(Refused(Reason.UPSTREAM_CLOSED))
 
-    last = pieces_of(body, array=array)[-1]
+    last = pieces_of(body)[-1]
     assert last["error"]["status"] == "UNAVAILABLE"
     assert b'{"error":' in body
 
@@ -366,33 +326,57 @@ def test_a_stream_fails_with_an_error_that_google_could_have_sent(array: bool, b
 @pytest.mark.parametrize(("code", "status"), [("RESOURCE_EXHAUSTED", 429), ("overloaded_error", 500)])
 def test_a_providers_failure_is_told(code: str, status: int) -> None:
     """By its status, where that is one of Google's."""
-    (last,) = pieces_of(writer().write([Failed("no", code)]), array=False)
+    (last,) = pieces_of(writer().write([Failed("no", code)]))
 
     assert last["error"]["code"] == status
     assert last["error"]["message"] == "no"
 
 
-@pytest.mark.parametrize("array", [False, True])
-def test_a_stream_that_passed_through_is_cut_short(array: bool) -> None:  # noqa: FBT001 -- a case
+def test_a_stream_that_passed_through_is_cut_short() -> None:
     """With the names that its first piece has told."""
-    first = piece({"text": "a"})
-    begun = as_array([first]).removesuffix(b"\n]") if array else as_events([first])
+    begun = as_events([piece({"text": "a"})])
 
-    found = pieces_of(begun + gemini.cut_short(begun, array=array), array=array)
+    found = pieces_of(begun + gemini.cut_short(begun))
 
     assert found[1]["candidates"][0]["finishReason"] == "MAX_TOKENS"
     assert {name: found[1][name] for name in NAMES} == NAMES
 
 
-@pytest.mark.parametrize(
-    ("begun", "array"),
-    [(b"", True), (b"[", True), (b"", False), (b"data: no\r\n\r\n", False), (b'[{"a": no}', True)],
-)
-def test_a_stream_of_which_nothing_is_known_is_cut_short_too(begun: bytes, array: bool) -> None:  # noqa: FBT001 -- a case
+@pytest.mark.parametrize("begun", [b"", b"data: no\r\n\r\n"])
+def test_a_stream_of_which_nothing_is_known_is_cut_short_too(begun: bytes) -> None:
     """Without names."""
-    end = gemini.cut_short(begun, array=array)
+    end = gemini.cut_short(begun)
 
     assert b"MAX_TOKENS" in end
     assert b"responseId" not in end
-    if begun in {b"", b"["}:
-        assert len(pieces_of(begun + end, array=array)) == 1
+    assert len(pieces_of(end)) == 1
+
+
+@pytest.mark.parametrize("last", [Finished(), Failed("no", "INTERNAL")])
+def test_nothing_is_said_behind_the_end(last: Event) -> None:
+    """A client that has an answer must not hear of an error, nor of another end."""
+    made = writer()
+    made.write([Started("r", "m"), Opened(0, Text("a")), last])
+
+    later = [
+        made.fail(Refused(Reason.UPSTREAM_CLOSED)),
+        made.cut_short(),
+        made.write([Grew(0, "b"), Finished()]),
+    ]
+
+    assert later == [b"", b"", b""]
+
+
+def test_a_stream_ends_once_whoever_ends_it() -> None:
+    """The first one counts."""
+    cut, failed = writer(), writer()
+    cut.cut_short()
+    failed.fail(Refused(Reason.UPSTREAM_CLOSED))
+
+    later = [
+        cut.fail(Refused(Reason.UPSTREAM_CLOSED)),
+        failed.cut_short(),
+        failed.fail(Refused(Reason.UPSTREAM_CLOSED)),
+    ]
+
+    assert later == [b"", b"", b""]

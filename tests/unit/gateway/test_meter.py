@@ -93,19 +93,29 @@ def test_one_event_alone_is_one_token() -> None:
 )
 def test_an_event_of_ours_may_follow_a_whole_one_only(pieces: list[bytes], *, expected: bool) -> None:
     """In the middle of one it would be read as a part of that."""
-    assert metered(*pieces).at_event_boundary is expected
+    assert metered(*pieces).ended_at_boundary(0) is expected
 
 
 def test_a_plain_answer_that_says_its_usage_is_believed() -> None:
     """The provider counts best."""
     body = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
-    assert of_answer(200, body, 400, openai_usage.from_answer) == (Usage(9, 12), REPORTED)
+    assert of_answer(200, body, 400, openai_usage.from_answer, writes=True) == (Usage(9, 12), REPORTED)
 
 
 def test_a_plain_answer_that_says_nothing_is_estimated() -> None:
     """By four bytes a token."""
-    assert of_answer(200, b"x" * 40, 400, openai_usage.from_answer) == (Usage(100, 10), ESTIMATED)
+    assert of_answer(200, b"x" * 40, 400, openai_usage.from_answer, writes=True) == (
+        Usage(100, 10),
+        ESTIMATED,
+    )
+
+
+def test_an_answer_that_is_no_text_has_no_output() -> None:
+    """Four bytes of a vector are no token."""
+    said = of_answer(200, b"x" * 40, 400, openai_usage.from_answer, writes=False)
+
+    assert said == (Usage(100, 0), ESTIMATED)
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
@@ -113,7 +123,7 @@ def test_an_error_used_nothing(status: int) -> None:
     """Nobody pays for a refusal, whatever it says."""
     body = b'{"usage":{"prompt_tokens":9,"completion_tokens":12}}'
 
-    assert of_answer(status, body, 400, openai_usage.from_answer) == (NOTHING, REPORTED)
+    assert of_answer(status, body, 400, openai_usage.from_answer, writes=True) == (NOTHING, REPORTED)
 
 
 def test_what_was_made_is_known_while_it_goes_by() -> None:

@@ -32,7 +32,7 @@ def test_a_call_of_a_model_is_a_post_that_needs_read(path: bytes, name: str) -> 
 
 def test_only_what_is_keyturns_own_speaks_the_envelope() -> None:
     """OpenAI's paths answer as OpenAI does."""
-    native = {path for path, operation in OPERATIONS.items() if operation.native}
+    native = {path for path, operation in OPERATIONS.items() if operation.dialect is Dialect.ENVELOPE}
 
     assert native == {b"/v1/generate", b"/auth", b"/healthz", b"/readyz"}
 

@@ -13,6 +13,7 @@ from keyturn.providers.provider import Codec
         ("generate_content", False, "/models/gemini-2.5-flash:generateContent"),
         ("chat", True, "/models/gemini-2.5-flash:streamGenerateContent?alt=sse"),
         ("embed_content", False, "/models/gemini-2.5-flash:embedContent"),
+        ("batch_embed_contents", False, "/models/gemini-2.5-flash:batchEmbedContents"),
         ("content_tokens", False, "/models/gemini-2.5-flash:countTokens"),
         ("embeddings", False, "/openai/embeddings"),
         ("images", False, "/openai/images/generations"),

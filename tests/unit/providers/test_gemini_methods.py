@@ -8,3 +8,4 @@ def test_only_chats_are_streamed() -> None:
     assert method_of("chat", stream=False) == "generateContent"
     assert method_of("chat", stream=True) == "streamGenerateContent?alt=sse"
     assert method_of("embed_content", stream=True) == "embedContent"
+    assert method_of("batch_embed_contents", stream=False) == "batchEmbedContents"

@@ -13,7 +13,7 @@ from keyturn.domain.secret import Secret
 from keyturn.services.configuration import Configuration
 from keyturn.services.demo_models import UPSTREAMS
 from keyturn.services.models import Model, ModelChange, Models
-from keyturn.services.probe import probe
+from keyturn.services.probe import Probe, probe
 from keyturn.services.upstreams import Added, NewUpstream, Upstreams
 from keyturn.store.engine import Store
 from keyturn.store.vault import Vault
@@ -341,6 +341,9 @@ async def test_a_provider_without_a_list_is_added_with_a_note(upstreams: Upstrea
 
     assert isinstance(added, Added)
     assert "no list of models" in added.problem
+    tested = await upstreams.test("cohere")
+    assert isinstance(tested, Probe)
+    assert (tested.ok, tested.tried) == (False, False)
 
 
 def test_the_fake_answers_nothing_by_itself() -> None:
