@@ -23,7 +23,7 @@ PIECES = [
 def translation(client: str) -> Translation:
     """Return one from Bedrock to a client."""
     way = cast("Way", SimpleNamespace(client=client, provider="bedrock_converse"))
-    asked = Asked(b"", Chat(model="amazon.nova"), ())
+    asked = Asked(b"", Chat(model="amazon.nova"), (), "bedrock")
     return Translation(way, asked, bytes, created=1, request_id="req_1", model="fast")
 
 

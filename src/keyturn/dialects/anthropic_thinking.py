@@ -88,7 +88,9 @@ def _unthought(chat: Chat, losses: list[Loss]) -> bool:
     if any(isinstance(part, Reasoning) and (part.signature or part.sealed) for part in said):
         return False
     losses.append(
-        Loss(_member(chat), "with this model the thoughts before a tool call have to be given back")
+        Loss(
+            _member(chat), "with this model the thoughts before a tool call have to be given back", minor=True
+        )
     )
     return True
 

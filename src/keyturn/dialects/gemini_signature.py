@@ -14,7 +14,8 @@ NO_SIGNATURE = "skip_thought_signature_validator"
 """What Google takes for the signature of a call that another model has made, where a call must have one."""
 _MARK = b"keyturn\x00\x01"
 """Nine bytes, so that their base64 is a prefix of the whole's."""
-_PREFIX = base64.b64encode(_MARK).decode()
+PREFIX = base64.b64encode(_MARK).decode()
+"""How everything begins that is packed."""
 _packed = msgspec.json.Decoder(tuple[str, str, str])
 _URL_SAFE = str.maketrans("-_", "+/")
 
@@ -43,7 +44,7 @@ def pack(signature: str, sealed: str = "", name: str = "") -> str:
 
 def unpack(text: str) -> tuple[str, str, str]:
     """Return signature, sealed thoughts and id; of what was never packed, the signature alone."""
-    if not text.startswith(_PREFIX):
+    if not text.startswith(PREFIX):
         return text, "", ""
     try:
         return _packed.decode(base64.b64decode(text)[len(_MARK) :])

@@ -63,7 +63,10 @@ _NAMES: Mapping[str, Mapping[str, str]] = {
     "gemini": _GEMINI,
 }
 
+_ELSEWHERE: Mapping[str, str] = {}
+"""Embeddings: each path of theirs is the client's own."""
+
 
 def member_name(codec: str, path: str) -> str:
     """Return a loss's path as the client wrote it; the path of a part or of an unknown member is that already."""
-    return _NAMES[codec].get(path, path)
+    return _NAMES.get(codec, _ELSEWHERE).get(path, path)

@@ -153,7 +153,7 @@ class Exchange(Preparation):
             or status in _BODILESS
             or self.operation.shape == GENERATE
             or self._is_short(length)
-            or (self.translation is not None and not (upstream.event_stream or self.in_frames()))
+            or (self.translation is not None and not self.comes_in_pieces())
         ):
             self.stage = BUFFERING
         else:
@@ -230,7 +230,7 @@ class Exchange(Preparation):
         return None if found is None else generate.from_chat(found, self.request_id)
 
     def _head(self, status: int) -> list[bytes]:
-        lines = [STATUS_LINES[status]]
+        lines = [STATUS_LINES[status], self.dropped_line]
         lines += self._upstream.lines if self.media_type is None else self.own_lines(status)
         lines.append(
             b"x-request-id: %b\r\n%bserver-timing: auth;dur=%.3f, limits;dur=%.3f, upstream;dur=%.3f\r\n"

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from keyturn import system
-from keyturn.dialects import errors, gemini_names, json_scan
+from keyturn.dialects import errors, gemini_names, json_scan, passed_seals
 from keyturn.dialects.calls import Call
 from keyturn.dialects.gemini_array import ArrayFraming
 from keyturn.dialects.json_scan import Members
@@ -21,14 +21,14 @@ from keyturn.domain.events import EventKind
 from keyturn.domain.keys import KeyRecord
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
-from keyturn.gateway import key_notes, translation as translating
+from keyturn.gateway import embedding, key_notes, translation as translating
 from keyturn.gateway.growth import Growth, first_events
 from keyturn.gateway.paths import PASS
 from keyturn.gateway.route import Route
 from keyturn.gateway.translation import Translation
 from keyturn.gateway.ways import Way
 from keyturn.providers.compatible import is_document
-from keyturn.providers.provider import UNCHANGED
+from keyturn.providers.provider import EMBEDDED, UNCHANGED
 
 LOSSY = b"x-keyturn-lossy"
 _ALLOW = b"allow"
@@ -50,9 +50,10 @@ class Preparation(Growth):
         framing: Changes the frame of a stream or takes out what only we had asked for; ``None``: nothing to do.
         media_type: Of the answer, where it is not what the provider says; ``None``: it is.
         changes_stream: A stream does not pass byte for byte.
+        dropped_line: The header line that names what the provider did not get; empty: it got everything.
     """
 
-    __slots__ = ("call", "changes_stream", "framing", "media_type", "translation", "way")
+    __slots__ = ("call", "changes_stream", "dropped_line", "framing", "media_type", "translation", "way")
 
     call: Call
     way: Way
@@ -60,6 +61,7 @@ class Preparation(Growth):
     framing: UnaskedUsage | ArrayFraming | None
     media_type: bytes | None
     changes_stream: bool
+    dropped_line: bytes
 
     def prepare(self, members: Members, call: Call) -> bool:
         """Make the body that goes to the provider; ``False`` after a refusal."""
@@ -93,6 +95,7 @@ class Preparation(Growth):
             body = named
         self.route, self.way, self.translation, self.body = route, way, translation, body
         self.media_type = self.framing = None
+        self.dropped_line = b"" if translation is None else _dropped_line(translation.dropped)
         if translation is None:
             self._pass(members)
         else:
@@ -138,6 +141,21 @@ class Preparation(Growth):
         if call.stream and way.asks_usage:
             self._ask_usage(members)
         self._change(members)
+        if way.mark and way.mark in self.body:
+            self._clean(members)
+
+    def _clean(self, members: Members) -> None:
+        """Leave out what the provider would refuse because another one has sealed it."""
+        cleaned = passed_seals.clean(self.way.provider, members)
+        if cleaned is None:
+            return
+        for name, value in cleaned.members.items():
+            if value is None:
+                self.body = json_scan.remove(self.body, members, name)
+                del members[name]
+            else:
+                self._put(members, name, value)
+        self.dropped_line = _dropped_line(cleaned.dropped)
 
     def _change(self, members: Members) -> None:
         """Do to the body what its provider wants done to it."""
@@ -199,6 +217,8 @@ class Preparation(Growth):
     def _translated(self, route: Route, way: Way) -> tuple[Translation, bytes] | Refused:
         request = self.request
         lossy = request.headers.get(LOSSY, b"").strip().lower() == _ALLOW
+        if way.provider in EMBEDDED:
+            return self._embedded(route, way, lossy=lossy)
         asked = translating.ask(
             way, request.body, self.model, route.target, stream=self.call.stream, lossy=lossy
         )
@@ -208,7 +228,22 @@ class Preparation(Growth):
         made = Translation(way, asked, route.withhold, created=created, request_id=name, model=self.model)
         return made, asked.body
 
+    def _embedded(self, route: Route, way: Way, *, lossy: bool) -> tuple[Translation, bytes] | Refused:
+        body, name, stream = self.request.body, self.operation.name, self.call.stream
+        asked = embedding.ask(way, name, body, self.model, route.target, stream=stream, lossy=lossy)
+        if isinstance(asked, Refused):
+            return asked
+        return embedding.EmbeddingTranslation(way, asked, operation=name, model=self.model), asked.body
+
+    def request_length(self) -> int:
+        """Of an embedding in another dialect the texts count, which stand in more words there than here."""
+        return len(self.body) if self.translation is None else self.translation.length
+
     # ── the answer ──────────────────────────────────────────────────────────
+
+    def comes_in_pieces(self) -> bool:
+        """Say whether a translated answer is the stream that was asked for, of events or in its provider's frames."""
+        return self.call.stream and (self._upstream.event_stream or self.in_frames())
 
     def in_frames(self) -> bool:
         """Say whether an answer is a stream in a framing of its provider's own."""
@@ -223,10 +258,6 @@ class Preparation(Growth):
         for start in range(0, len(upstream), 4):
             if upstream[start].startswith(_RETRY):
                 lines += upstream[start : start + 4]
-        if self.translation is not None and self.translation.dropped:
-            # A member's name is the client's own: a line end in it would begin another header field.
-            named = ", ".join(self.translation.dropped).encode("unicode_escape")
-            lines.append(b"x-keyturn-dropped: %b\r\n" % named[:_LONGEST_LINE])
         return lines
 
     def passes_after_all(self) -> None:
@@ -289,3 +320,11 @@ class Preparation(Growth):
         if self.translation is not None:
             return self._framed([self.translation.fail(refused)])
         return self._framed([errors.render_event(self.operation.dialect, refused, self.request_id)])
+
+
+def _dropped_line(paths: tuple[str, ...]) -> bytes:
+    """Return the header line that names what was dropped; nothing when nothing was."""
+    if not paths:
+        return b""
+    # A member's name is the client's own: a line end in it would begin another header field.
+    return b"x-keyturn-dropped: %b\r\n" % ", ".join(paths).encode("unicode_escape")[:_LONGEST_LINE]

@@ -4,7 +4,7 @@ Everything goes through ``dialects.canonical``: what the client wrote is read in
 from it; the answer likewise, event by event, in the turn of the loop in which it came.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,8 +12,9 @@ from keyturn.dialects.answer_name import AnswerName
 from keyturn.dialects.canonical import Answer, Chat, Event, Failed, Finished, Grew, Loss
 from keyturn.dialects.member_names import member_name
 from keyturn.dialects.pieces import events_of
+from keyturn.dialects.seals import Marker, maker, own_only
 from keyturn.dialects.sse import EventTooLargeError
-from keyturn.dialects.translators import CLIENT_DIALECTS, PROVIDER_DIALECTS
+from keyturn.dialects.translators import CLIENT_DIALECTS, PROVIDER_DIALECTS, ClientDialect, ProviderDialect
 from keyturn.domain.models import Target
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage, tokens_in
@@ -33,11 +34,13 @@ class Asked(msgspec.Struct, frozen=True):
         body: JSON.
         chat: What it says.
         dropped: What the client wrote and the provider does not get, by path.
+        made_by: Who seals the thoughts of the answer, as ``dialects.seals.maker`` says.
     """
 
     body: bytes
     chat: Chat
     dropped: tuple[str, ...]
+    made_by: str
 
 
 def ask(way: Way, body: bytes, model: str, target: Target, *, stream: bool, lossy: bool) -> Asked | Refused:
@@ -54,15 +57,26 @@ def ask(way: Way, body: bytes, model: str, target: Target, *, stream: bool, loss
     read = CLIENT_DIALECTS[way.client].read_request(body, model=model, stream=stream)
     if isinstance(read, Refused):
         return read
-    chat = msgspec.structs.replace(read.chat, model=target.model)
+    made_by = maker(way.provider, way.who.id, target.model)
+    chat, foreign = own_only(msgspec.structs.replace(read.chat, model=target.model), way.client, made_by)
     written = way.write(chat, output_cap=target.output_cap)
-    losses = read.losses + written.losses
+    dropped = drop(way, read.losses + foreign + written.losses, lossy=lossy)
+    return dropped if isinstance(dropped, Refused) else Asked(written.body, chat, dropped, made_by)
+
+
+def drop(way: Way, losses: Sequence[Loss], *, lossy: bool) -> tuple[str, ...] | Refused:
+    """Return the paths of what is dropped, or a refusal that names the first that may not be.
+
+    Args:
+        way: How the request gets there.
+        losses: What can't be said there.
+        lossy: The client allows that.
+    """
     if losses and not lossy:
         for loss in losses:
             if not (loss.minor or loss.path.endswith(_CACHE_HINT)):
                 return _refused(way, loss)
-    dropped = dict.fromkeys(member_name(way.client, loss.path) for loss in losses)
-    return Asked(written.body, chat, tuple(dropped))
+    return tuple(dict.fromkeys(member_name(way.client, loss.path) for loss in losses))
 
 
 def _refused(way: Way, loss: Loss) -> Refused:
@@ -80,10 +94,16 @@ class Translation:
     Attributes:
         dropped: What of the request the provider did not get, by path.
         usage: What a stream that came to its end says it used; ``None``: nothing.
+        length: Of the request, in bytes, by which its tokens are estimated.
     """
+
+    _ours: ClientDialect
+    _theirs: ProviderDialect
+    usage: Usage | None
 
     __slots__ = (
         "_created",
+        "_marker",
         "_name",
         "_ours",
         "_reader",
@@ -92,6 +112,7 @@ class Translation:
         "_withhold",
         "_writer",
         "dropped",
+        "length",
         "usage",
     )
 
@@ -117,10 +138,11 @@ class Translation:
         """
         self._name = AnswerName(way.client, request_id=request_id, model=model)
         self._ours, self._theirs = CLIENT_DIALECTS[way.client], PROVIDER_DIALECTS[way.provider]
+        self._marker = Marker(way.client, asked.made_by)
         self._created, self._usage = created, asked.chat.stream_usage
         self._withhold = withhold
-        self.dropped = asked.dropped
-        self.usage: Usage | None = None
+        self.dropped, self.length = asked.dropped, len(asked.body)
+        self.usage = None
 
     def begin(self) -> None:
         """Begin a stream."""
@@ -171,7 +193,7 @@ class Translation:
         elif isinstance(last, Failed):
             message = self._withhold(last.message.encode()).decode()
             events[-1] = Failed(message, last.code)
-        return self._writer.write(events)
+        return self._writer.write(self._marker.events(events))
 
     @property
     def whole(self) -> bool:
@@ -196,6 +218,7 @@ class Translation:
         answer = self._name.answer(self._theirs.read_answer(body))
         if answer is None:
             return None
+        answer = self._marker.answer(answer)
         return self._in_pieces(answer) if stream else self._ours.write_answer(answer, created=self._created)
 
     def _in_pieces(self, answer: Answer) -> bytes:

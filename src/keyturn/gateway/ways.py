@@ -12,13 +12,14 @@ from keyturn.dialects import (
     openai_responses,
     openai_stream_end,
     openai_usage,
+    passed_seals,
 )
 from keyturn.dialects.canonical import Chat, Written
 from keyturn.dialects.translators import PROVIDER_DIALECTS
 from keyturn.domain.usage import Usage
 from keyturn.gateway.paths import Operation
 from keyturn.gateway.routing import UpstreamState
-from keyturn.providers.provider import NATIVE, TRANSLATED, UNCHANGED, BodyChange, Codec, ToSign
+from keyturn.providers.provider import EMBEDDED, NATIVE, TRANSLATED, UNCHANGED, BodyChange, Codec, ToSign
 
 _STREAMED = frozenset({Codec.OPENAI_CHAT, Codec.OPENAI_COMPLETIONS})
 """Codecs in which a stream has to be asked for its usage."""
@@ -46,6 +47,7 @@ class Way:
         frames: Streams come in frames of the provider's own, not as server-sent events.
         heads: What the client's header lines that go along are kept by.
         names_model: The provider reads the model from the body, also where the client names it in the path.
+        mark: A body that passes and holds this may hold what another maker has sealed; empty: none may.
         model_prefix: Stands before the model's name there.
         named_inside: Requests inside the body may name the model, too.
         who: Who runs the model.
@@ -59,6 +61,7 @@ class Way:
         "frames",
         "head",
         "heads",
+        "mark",
         "model_prefix",
         "named_inside",
         "names_model",
@@ -104,6 +107,7 @@ class Way:
         if self.frames:
             self.heads += " in frames"
         of_gemini = codec in _OF_GEMINI
+        self.mark = passed_seals.mark_of(codec) if self.passes else b""
         self.names_model = not of_gemini
         self.model_prefix = "models/" if of_gemini else ""
         self.named_inside = self.passes and codec in _NAMED_INSIDE
@@ -192,7 +196,9 @@ def find_way(state: UpstreamState, operation: Operation, model: str, *, stream: 
     who = state.who
     codec = who.codec(operation.name, model)
     client = NATIVE[operation.name]
-    if codec is None or (codec is not client and not {codec, client} <= TRANSLATED):
+    if codec is None:
+        return None
+    if codec is not client and not ({codec, client} <= TRANSLATED or {codec, client} <= EMBEDDED):
         return None
     way = Way(state, codec, operation, who.path(operation.name, model, stream=stream), stream=stream)
     way.change = who.change(operation.name, model)

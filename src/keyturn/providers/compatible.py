@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from keyturn.providers import provider
-from keyturn.providers.provider import CHATS, NATIVE, Codec, Provider
+from keyturn.providers.provider import CHATS, EMBEDS, NATIVE, Codec, Provider
 
 FORWARDED = provider.FORWARDED | {b"openai-beta"}
 """Request headers that reach the provider."""
@@ -46,7 +46,10 @@ class Compatible(Provider, frozen=True, kw_only=True):
     withheld: frozenset[bytes] = WITHHELD
 
     def codec(self, operation: str, model: str = "") -> Codec | None:
-        """As it is what the host offers; other chats become completions of chats, or else responses."""
+        """As it is what the host offers; other chats become completions of chats, or else responses.
+
+        Whoever wants vectors gets them from its embeddings.
+        """
         del model
         said = self._said(operation)
         return None if said is None else NATIVE[said]
@@ -71,7 +74,7 @@ class Compatible(Provider, frozen=True, kw_only=True):
             return operation
         if operation in CHATS:
             return next((one for one in (provider.CHAT, provider.RESPONSES) if one in self.offers), None)
-        return None
+        return provider.EMBEDDINGS if operation in EMBEDS and provider.EMBEDDINGS in self.offers else None
 
 
 def is_document(lines: Iterable[bytes]) -> bool:

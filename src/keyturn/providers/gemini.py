@@ -15,11 +15,10 @@ _CODECS: Mapping[str, Codec] = {
     provider.EMBED_CONTENT: Codec.GEMINI_EMBEDDINGS,
     provider.BATCH_EMBED_CONTENTS: Codec.GEMINI_EMBEDDINGS,
     provider.CONTENT_TOKENS: Codec.GEMINI_TOKENS,
-    provider.EMBEDDINGS: Codec.OPENAI_EMBEDDINGS,
+    provider.EMBEDDINGS: Codec.GEMINI_EMBEDDINGS,
     provider.IMAGES: Codec.OPENAI_IMAGES,
 }
 _COMPATIBLE: Mapping[str, str] = {
-    provider.EMBEDDINGS: "/openai/embeddings",
     provider.IMAGES: "/openai/images/generations",
 }
 """What it takes in OpenAI's dialect as well: https://ai.google.dev/gemini-api/docs/openai"""
@@ -30,7 +29,7 @@ class Gemini(Provider, frozen=True, kw_only=True):
     """The API of Google AI Studio."""
 
     def codec(self, operation: str, model: str = "") -> Codec | None:
-        """Every chat becomes contents to generate; OpenAI's embeddings and images are taken as they are."""
+        """Every chat becomes contents to generate, embeddings a batch; OpenAI's images are taken as they are."""
         del model
         return Codec.GEMINI if operation in CHATS else _CODECS.get(operation)
 

@@ -8,6 +8,7 @@ _METHODS: Mapping[str, str] = {
     provider.EMBED_CONTENT: "embedContent",
     provider.BATCH_EMBED_CONTENTS: "batchEmbedContents",
     provider.CONTENT_TOKENS: "countTokens",
+    provider.EMBEDDINGS: "batchEmbedContents",
 }
 
 

@@ -25,10 +25,12 @@ REALTIME = "realtime"
 
 CHATS = frozenset({CHAT, RESPONSES, GENERATE, MESSAGES, GENERATE_CONTENT})
 """What can be said in the dialect of another chat operation, too."""
+EMBEDS = frozenset({EMBEDDINGS, EMBED_CONTENT, BATCH_EMBED_CONTENTS})
+"""Likewise of texts that become vectors."""
 
 
 class Codec(StrEnum):
-    """A way to write requests and answers. Of those in ``TRANSLATED`` one can be turned into another."""
+    """A way to write requests and answers. Of those in ``TRANSLATED`` one can be turned into another, likewise of ``EMBEDDED``."""
 
     OPENAI_CHAT = "openai_chat"
     OPENAI_RESPONSES = "openai_responses"
@@ -55,6 +57,7 @@ TRANSLATED = frozenset(
         Codec.BEDROCK_CONVERSE,
     }
 )
+EMBEDDED = frozenset({Codec.OPENAI_EMBEDDINGS, Codec.GEMINI_EMBEDDINGS})
 NATIVE: Mapping[str, Codec] = {
     CHAT: Codec.OPENAI_CHAT,
     GENERATE: Codec.OPENAI_CHAT,

@@ -156,3 +156,11 @@ def test_a_model_that_counts_its_thoughts_wants_them_back() -> None:
     assert "thinking" in whole
     assert "thinking" in written(HELLO, assistant(call), result, model=NEW, effort=Effort.LOW)
     assert write(result, model=OLD, reasoning_tokens=2000)[1] == ["reasoning_tokens"]
+
+
+def test_a_model_that_counts_its_thoughts_goes_on_without_them_unasked() -> None:
+    """They may be another maker's, and are no fault of the client's."""
+    call, result = ToolCall("t", "f", "{}"), user(ToolResult("t", "f", (Text("x"),)))
+    chat = Chat(model=OLD, messages=(HELLO, assistant(call), result), effort=Effort.LOW)
+
+    assert [loss.minor for loss in write_request(chat, default_cap=4096).losses] == [True]

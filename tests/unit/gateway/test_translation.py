@@ -38,7 +38,7 @@ def test_only_the_first_tokens_are_passed_on(
     held: list[bytes], tokens: int, expected: list[str], made: int
 ) -> None:
     """The others are not paid for."""
-    asked = Asked(b"", Chat(model="m", messages=()), ())
+    asked = Asked(b"", Chat(model="m", messages=()), (), "openai")
     translation = Translation(cast("Way", _Way()), asked, bytes, created=1, request_id="req_1", model="m")
     translation.begin()
 

@@ -15,7 +15,7 @@ from keyturn.providers.provider import Codec
         ("embed_content", False, "/models/gemini-2.5-flash:embedContent"),
         ("batch_embed_contents", False, "/models/gemini-2.5-flash:batchEmbedContents"),
         ("content_tokens", False, "/models/gemini-2.5-flash:countTokens"),
-        ("embeddings", False, "/openai/embeddings"),
+        ("embeddings", False, "/models/gemini-2.5-flash:batchEmbedContents"),
         ("images", False, "/openai/images/generations"),
     ],
 )
@@ -26,7 +26,7 @@ def test_the_path_names_model_and_method(operation: str, path: str, *, stream: b
 
 
 def test_each_operation_has_its_dialect() -> None:
-    """Chats are translated; embeddings pass in OpenAI's dialect as well as in its own."""
+    """Chats are translated, and so are embeddings."""
     asked = ["messages", "generate_content", "embed_content", "content_tokens", "embeddings", "speech"]
 
     assert [GEMINI.codec(operation) for operation in asked] == [
@@ -34,7 +34,7 @@ def test_each_operation_has_its_dialect() -> None:
         Codec.GEMINI,
         Codec.GEMINI_EMBEDDINGS,
         Codec.GEMINI_TOKENS,
-        Codec.OPENAI_EMBEDDINGS,
+        Codec.GEMINI_EMBEDDINGS,
         None,
     ]
 
@@ -42,8 +42,8 @@ def test_each_operation_has_its_dialect() -> None:
 def test_the_key_stands_in_a_header_of_its_own() -> None:
     """In the query, as its examples had it once, it would stand in every log on the way."""
     assert GEMINI.headers("AIza1") == (("x-goog-api-key", "AIza1"),)
-    assert GEMINI.headers("AIza1", "embeddings") == (("authorization", "Bearer AIza1"),)
-    assert GEMINI.headers("") == GEMINI.headers("", "embeddings") == ()
+    assert GEMINI.headers("AIza1", "images") == (("authorization", "Bearer AIza1"),)
+    assert GEMINI.headers("") == GEMINI.headers("", "images") == ()
 
 
 def test_names_of_models_lose_their_folder() -> None:

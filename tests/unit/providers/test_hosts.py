@@ -16,6 +16,8 @@ BY_ID = {one.id: one for one in (*HOSTED, *LOCAL)}
         ("openai", "responses", Codec.OPENAI_RESPONSES, "/responses"),
         ("openai", "messages", Codec.OPENAI_CHAT, "/chat/completions"),
         ("openai", "generate_content", Codec.OPENAI_CHAT, "/chat/completions"),
+        ("openai", "embed_content", Codec.OPENAI_EMBEDDINGS, "/embeddings"),
+        ("openai", "batch_embed_contents", Codec.OPENAI_EMBEDDINGS, "/embeddings"),
         ("openai", "transcriptions", Codec.OPENAI_AUDIO, "/audio/transcriptions"),
         ("mistral", "responses", Codec.OPENAI_CHAT, "/chat/completions"),
         ("deepseek", "messages", Codec.ANTHROPIC_MESSAGES, "/anthropic/v1/messages"),
@@ -38,11 +40,11 @@ def test_a_request_goes_where_the_host_takes_it(host: str, operation: str, codec
         ("groq", "embeddings"),
         ("mistral", "completions"),
         ("openai", "count_tokens"),
-        ("openai", "embed_content"),
+        ("groq", "embed_content"),
     ],
 )
 def test_what_a_host_has_not_can_not_be_asked(host: str, operation: str) -> None:
-    """Embeddings are no chat: nothing else can stand for them."""
+    """Embeddings are no chat: no chat can stand for them."""
     assert BY_ID[host].codec(operation) is None
 
 
