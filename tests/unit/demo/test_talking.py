@@ -15,6 +15,7 @@ from keyturn.dialects.canonical import (
     Reasoning,
     Stop,
     Text,
+    Tool,
     ToolCall,
     ToolResult,
 )
@@ -204,11 +205,18 @@ def test_images_and_files_are_counted_in_words_and_tokens(dialect: str) -> None:
     assert answer.usage.input_tokens == 1 + 3 * 85
 
 
+LONG = Tool(
+    "get_weather",
+    schema='{"type":"object","properties":{"days":{"type":"array","items":{"type":"string"},"minItems":20}},"required":["days"]}',
+)
+"""Whoever calls it says more than 16 tokens, the fewest that may be asked for in responses."""
+
+
 @every_dialect
 def test_the_limit_on_tokens_is_kept_and_told(dialect: str) -> None:
     """Words, thoughts and calls all count."""
     short = told(dialect, asking("hello", tools=(WEATHER,), max_output_tokens=16))
-    none = told(dialect, asking("get_weather", tools=(WEATHER,), max_output_tokens=2))
+    none = told(dialect, asking("get_weather", tools=(LONG,), max_output_tokens=16))
 
     assert (short.stop, none.stop) == (Stop.LENGTH, Stop.LENGTH)
     assert short.usage is not None
