@@ -52,7 +52,7 @@ def errors() -> str:
         "exception is [`upstream_credential`](#upstream_credential).",
         "",
         "The OpenAI routes (`/v1/…`) answer with an OpenAI error object, Anthropic's (`/v1/messages`) and Gemini's",
-        "(`/v1beta/…`) with theirs. `/v1/generate` and the management API answer with the envelope",
+        "(`/v1beta/…`, `/v1/models/…:…`) with theirs. `/v1/generate` and the management API answer with the envelope",
         '`{"success": false, "error": {"code", "message", "details"}}`. To a client that accepts',
         "`application/problem+json` all of them answer with a problem document (RFC 9457), in which the dialect's own",
         "`error` stands as well. A node serves this page at `/docs/errors`.",

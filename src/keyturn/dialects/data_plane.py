@@ -57,11 +57,12 @@ _GEMINI = {
 }
 _NAMING_MODEL: tuple[tuple[str, str, Call], ...] = (
     ("/v1/engines/", "/completions", Call("completions", _POST)),
-    ("/v1/models/", "", Call("models", _GET)),
     *(
-        ("/v1beta/models/", f":{method}", Call(name, _POST, Dialect.GEMINI))
+        (f"/{version}/models/", f":{method}", Call(name, _POST, Dialect.GEMINI))
+        for version in ("v1", "v1beta")
         for method, name in _GEMINI.items()
     ),
+    ("/v1/models/", "", Call("models", _GET)),
     ("/v1beta/models/", "", Call("models", _GET, Dialect.GEMINI)),
 )
 """What stands before and behind the model."""

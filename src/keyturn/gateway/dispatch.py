@@ -51,13 +51,13 @@ class Dispatch:
             Attempting(self._plane, request, plan.operation, b"").start_as_before(plan)
             return
         operation, model = OPERATIONS.get(request.path), b""
-        if operation is paths.MODELS_OPERATION and b"anthropic-version" in request.headers:
-            operation = paths.ANTHROPIC_MODELS
         if operation is None:
             operation, model = paths.find(request.path)
             if operation is None:
                 Forward(self._plane, request, secure=self._secure).start()
                 return
+        if operation is paths.MODELS_OPERATION:
+            operation = paths.models_for(request.headers)
         if request.method not in operation.methods:
             self._refuse_method(request, operation)
             return

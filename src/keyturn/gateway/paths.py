@@ -1,5 +1,7 @@
 """Which operation a path of the data plane is, and which dialect it speaks."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from keyturn.dialects import calls, errors
@@ -99,6 +101,8 @@ GEMINI_METHODS = {
 """By what stands behind the colon."""
 ANTHROPIC_MODELS = Operation("models", _GET, MODELS, Dialect.ANTHROPIC)
 """The list of models as Anthropic's clients read it: they send a header ``anthropic-version``."""
+_MODELS_BY_HEADER = ((b"anthropic-version", ANTHROPIC_MODELS), (b"x-goog-api-client", GEMINI_MODEL_OPERATION))
+"""Headers that only the clients of others than OpenAI send."""
 UNKNOWN = {dialect: Operation("unknown", frozenset(), PASS, dialect=dialect) for dialect in Dialect}
 """What a path is that leads nowhere, by the dialect in which that is said."""
 
@@ -119,7 +123,7 @@ def find(path: bytes) -> tuple[Operation | None, bytes]:
         model = path[len(ENGINE_PREFIX) : -len(ENGINE_SUFFIX)]
         return (ENGINE_OPERATION, model) if model else (nowhere(path), b"")
     if path.startswith(MODEL_PREFIX) and len(path) > len(MODEL_PREFIX):
-        return MODELS_OPERATION, path[len(MODEL_PREFIX) :]
+        return _of_model(path[len(MODEL_PREFIX) :])
     if path.startswith(GEMINI_PREFIX) and len(path) > len(GEMINI_PREFIX):
         return _of_gemini(path)
     if path.startswith(AUTH_PREFIX):
@@ -127,6 +131,18 @@ def find(path: bytes) -> tuple[Operation | None, bytes]:
     if path.startswith(DATA_PLANE) or path == b"/v1":
         return nowhere(path), b""
     return None, b""
+
+
+def _of_model(named: bytes) -> tuple[Operation, bytes]:
+    """Tell Gemini's calls below ``/v1``, where its stable version is, from the question about a model."""
+    model, _, method = named.rpartition(b":")
+    operation = GEMINI_METHODS.get(method)
+    return (operation, model) if operation is not None and model else (MODELS_OPERATION, named)
+
+
+def models_for(headers: Mapping[bytes, bytes]) -> Operation:
+    """Return the list of models, or one of them, as the client reads it that sent these headers."""
+    return next((one for name, one in _MODELS_BY_HEADER if name in headers), MODELS_OPERATION)
 
 
 def _of_gemini(path: bytes) -> tuple[Operation | None, bytes]:

@@ -12,7 +12,7 @@ from keyturn.schemes.presented import Presented
 
 NAMES = frozenset({b"api_key"})
 GEMINI_NAMES = NAMES | {b"key"}
-GEMINI_PREFIX = b"/v1beta/"
+GEMINI_PREFIXES = (b"/v1beta/", b"/v1/models/")
 
 _SEPARATORS = re.compile(rb"([&;])")
 _MOST_DECODINGS = 4
@@ -20,7 +20,7 @@ _MOST_DECODINGS = 4
 
 def names_at(path: bytes) -> frozenset[bytes]:
     """Return the parameters that hold a key on a path: ``key`` is Google's name, and anybody's elsewhere."""
-    return GEMINI_NAMES if path.startswith(GEMINI_PREFIX) else NAMES
+    return GEMINI_NAMES if path.startswith(GEMINI_PREFIXES) else NAMES
 
 
 def read(query: bytes, names: frozenset[bytes] = NAMES) -> tuple[list[Presented], bytes]:

@@ -8,7 +8,12 @@ from keyturn.gateway import paths
 WITHOUT_A_KEY = {paths.HEALTH, paths.READY}
 FOR_PROXIES = {paths.AUTH}
 """It judges requests to somebody else's API: for those there is ``/api/v1/keys/verify``."""
-NAMING_A_MODEL = ("/v1/engines/m/completions", "/v1/models/m", "/v1beta/models/m:generateContent")
+NAMING_A_MODEL = (
+    "/v1/engines/m/completions",
+    "/v1/models/m",
+    "/v1/models/m:generateContent",
+    "/v1beta/models/m:generateContent",
+)
 
 
 def test_the_paths_are_those_that_workers_know() -> None:

@@ -73,6 +73,13 @@ def test_a_path_that_leads_nowhere_is_told_as_its_clients_expect(
             b"/v1beta/models/gemini-pro:generateContent",
             (paths.GEMINI_METHODS[b"generateContent"], b"gemini-pro"),
         ),
+        (
+            b"/v1/models/gemini-pro:generateContent",
+            (paths.GEMINI_METHODS[b"generateContent"], b"gemini-pro"),
+        ),
+        (b"/v1/models/a/b:embedContent", (paths.GEMINI_METHODS[b"embedContent"], b"a/b")),
+        (b"/v1/models/:embedContent", (paths.MODELS_OPERATION, b":embedContent")),
+        (b"/v1/models/ft:gpt-4o:org::id", (paths.MODELS_OPERATION, b"ft:gpt-4o:org::id")),
         (b"/v1beta/models/a:b:countTokens", (paths.GEMINI_METHODS[b"countTokens"], b"a:b")),
         (b"/v1beta/models/gemini-pro:unheardOf", (paths.UNKNOWN[Dialect.GEMINI], b"")),
         (b"/v1beta/models/:generateContent", (paths.UNKNOWN[Dialect.GEMINI], b"")),
@@ -96,3 +103,16 @@ def test_a_path_leads_to_a_model_to_nowhere_or_to_the_control_process(
 ) -> None:
     """Nothing below /v1 ever reaches management, and nothing of management a provider."""
     assert find(path) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "dialect"),
+    [
+        (b"anthropic-version", Dialect.ANTHROPIC),
+        (b"x-goog-api-client", Dialect.GEMINI),
+        (b"authorization", Dialect.OPENAI),
+    ],
+)
+def test_models_are_listed_as_the_client_reads_lists(header: bytes, dialect: Dialect) -> None:
+    """Three SDKs ask at the same path."""
+    assert paths.models_for({header: b"x"}).dialect is dialect

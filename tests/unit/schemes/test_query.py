@@ -58,9 +58,12 @@ def test_a_key_is_taken_out_and_the_rest_stays_as_it_was(text: bytes, keys: list
         (b"keys=k&xkey=k&KEY=k", [], b"keys=k&xkey=k&KEY=k"),
     ],
 )
-def test_googles_name_is_read_where_google_is_spoken(text: bytes, keys: list[bytes], rest: bytes) -> None:
+@pytest.mark.parametrize("path", [b"/v1beta/models/m:generateContent", b"/v1/models/m:generateContent"])
+def test_googles_name_is_read_where_google_is_spoken(
+    path: bytes, text: bytes, keys: list[bytes], rest: bytes
+) -> None:
     """Its SDKs and examples put the key there."""
-    names = query.names_at(b"/v1beta/models/gemini:generateContent")
+    names = query.names_at(path)
 
     assert query.read(text, names) == ([Presented(key, "query") for key in keys], rest)
 
