@@ -79,7 +79,9 @@ def _tools(chat: Chat, request: wire.Request, losses: list[Loss]) -> None:
     request.tools = [wire.Tool([_declaration(tool) for tool in chat.tools])]
     request.tool_config = _tool_config(chat)
     if chat.parallel_tool_calls is False:
-        losses.append(Loss("parallel_tool_calls", "Gemini may always call several tools at once"))
+        # Where there is but one tool to call, nobody waits for several calls.
+        minor = len(chat.tools) == 1 or chat.tool_choice is Choice.NAMED
+        losses.append(Loss("parallel_tool_calls", "Gemini may always call several tools at once", minor))
 
 
 def _contents(chat: Chat, losses: list[Loss]) -> list[wire.Content]:

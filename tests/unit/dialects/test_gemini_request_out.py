@@ -350,3 +350,29 @@ def test_a_call_of_another_model_is_vouched_for(model: str, signed: bool) -> Non
         "",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "tools", "minor"),
+    [
+        (Choice.REQUIRED, "f", True),
+        (Choice.NAMED, "fg", True),
+        (Choice.REQUIRED, "fg", False),
+    ],
+)
+def test_one_call_of_the_one_tool_there_is_to_call_is_what_gemini_makes_anyhow(
+    choice: Choice, tools: str, *, minor: bool
+) -> None:
+    """SDKs that get JSON by way of a tool always ask for no more."""
+    chat = Chat(
+        model="m",
+        messages=(Message(Role.USER, (Text("x"),)),),
+        tools=tuple(Tool(name, "", "{}") for name in tools),
+        tool_choice=choice,
+        tool_name="f",
+        parallel_tool_calls=False,
+    )
+
+    (loss,) = gemini.write_request(chat).losses
+
+    assert (loss.path, loss.minor) == ("parallel_tool_calls", minor)
