@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from urllib.parse import parse_qs, unquote
 
-from keyturn.demo import bodies, conversing, prose, replies, talking, vectors, wording
+from keyturn.demo import bodies, conversing, making, prose, replies, talking, vectors, wording
 from keyturn.demo.bodies import Invalid, Paced
 from keyturn.demo.models import MODELS, Task, find
 from keyturn.demo.replies import Reply, Served
@@ -25,7 +25,7 @@ def method(path: str, query: str, *, created: int) -> Callable[[bytes], Reply] |
     talk = partial(conversing.converse, wording.GEMINI, created=created, model=name)
     match verb:
         case "generateContent":
-            return talk
+            return partial(making.make, name, created=created) if making.makes(name) else talk
         case "streamGenerateContent":
             return partial(talk, stream=True, as_array="sse" not in parse_qs(query).get("alt", []))
         case "countTokens":

@@ -45,6 +45,7 @@ MODELS: dict[str, Behaviour] = {
     "demo-chat": Behaviour(_only(Task.TEXT), interval_ms=10),
     "demo-embed": Behaviour(_only(Task.EMBEDDINGS)),
     "echo": Behaviour(_only(Task.TEXT), echoes=True),
+    "echo-slow": Behaviour(_only(Task.TEXT), echoes=True, interval_ms=10),
     "demo-503": Behaviour(fails_with=503),
     "demo-429": Behaviour(fails_with=429),
     "demo-slow": Behaviour(delay_ms=2_000),

@@ -9,7 +9,7 @@ EMBEDDING = "demo-embed"
 CHAT = "demo-chat"
 MEDIA = ("demo-image", "demo-speech", "demo-transcribe", "demo-moderation")
 MODELS = (
-    *(CHAT, EMBEDDING, "echo", "demo-503", "demo-slow", "demo-cut", "demo-no-usage", "demo-429"),
+    *(CHAT, EMBEDDING, "echo", "echo-slow", "demo-503", "demo-slow", "demo-cut", "demo-no-usage", "demo-429"),
     *MEDIA,
 )
 UPSTREAMS = {DEMO: COMPATIBLE, "demo-anthropic": "anthropic", "demo-gemini": "gemini"}

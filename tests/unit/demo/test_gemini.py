@@ -1,5 +1,6 @@
 """What Gemini offers beside chats: embeddings, lists of models, streams as arrays."""
 
+import base64
 import json
 
 from keyturn.demo.replies import Reply
@@ -58,3 +59,29 @@ def test_gemini_lists_its_models() -> None:
     assert "models/demo-speech" not in names
     assert value(get("/v1beta/models/demo-gemini"))["name"] == "models/demo-gemini"
     assert status(get("/v1beta/models/nobody")) == 404
+
+
+def test_models_of_gemini_that_make_images_or_speech_are_asked_as_those_that_write() -> None:
+    """Google has no other way to ask for them."""
+    image = post("/v1beta/models/demo-image:generateContent", HELLO)
+    sound = post("/v1beta/models/demo-speech:generateContent", HELLO)
+
+    (drawn,) = value(image)["candidates"][0]["content"]["parts"]
+    (spoken,) = value(sound)["candidates"][0]["content"]["parts"]
+    assert drawn["inlineData"]["mimeType"] == "image/png"
+    assert base64.b64decode(drawn["inlineData"]["data"]).startswith(b"\x89PNG")
+    assert base64.b64decode(spoken["inlineData"]["data"]).startswith(b"RIFF")
+    assert value(image)["usageMetadata"]["candidatesTokenCount"] == 1_290
+    assert value(sound)["usageMetadata"]["candidatesTokenCount"] == 23
+    assert image.served is not None
+    assert sound.served is not None
+    assert (image.served.images, sound.served.characters) == (1, 15)
+
+
+def test_what_is_no_request_for_an_image_is_refused() -> None:
+    """As a request for words would be."""
+    path = "/v1beta/models/demo-image:generateContent"
+
+    assert status(post(path, {"contents": [{"role": "nobody"}]})) == 400
+    assert status(post(path, HELLO | {"demo_delay_ms": -1})) == 400
+    assert status(post("/v1beta/models/demo-transcribe:generateContent", HELLO)) == 404
