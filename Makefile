@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fix docs bench lock
+.PHONY: help setup serve test check fix docs compatibility bench lock
 
 # The first of these that is new enough.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -13,6 +13,8 @@ RUNTIME := .venv/.runtime-installed
 DEVELOP := .venv/.develop-installed
 # Programs that tests run against.
 SERVERS := .venv/.servers-looked-for
+# SDKs for Node that tests drive: npm writes this file when it has fetched them, and looks for them again without it.
+NODE_SDKS := .venv/node-sdks/node_modules/.package-lock.json
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check install
 # Of pip's words, the packages it fetches: something moves, and what goes wrong stands on stderr anyway.
@@ -21,7 +23,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
   --no-emit-index-url --no-header --no-annotate
 
 help: ## Show this list.
-	@awk -F ': .*## ' '/^[a-z]+:.* ## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': .*## ' '/^[a-z]+:.* ## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(RUNTIME) ## Create .venv with the keyturn command.
 	@echo "Keyturn is in .venv. Next: make serve"
@@ -31,7 +33,7 @@ serve: $(RUNTIME) ## Start a node with the demo upstream (ARGS="--port 9000" add
 	@exec $(BIN)/keyturn serve --demo $(ARGS)
 
 # Tests start hundreds of processes; where PYTHONDONTWRITEBYTECODE is set, each would compile all of the source.
-test: $(DEVELOP) $(SERVERS) ## Run all tests with coverage (ARGS="-k name" picks some).
+test: $(DEVELOP) $(SERVERS) $(NODE_SDKS) ## Run all tests with coverage (ARGS="-k name" picks some).
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m compileall -q src
 	@status=0; \
@@ -54,12 +56,16 @@ fix: $(DEVELOP) ## Format, and fix what can be fixed by itself.
 docs: $(RUNTIME) ## Write the reference pages from the source.
 	@$(BIN)/python docs/generate.py
 
+compatibility: $(DEVELOP) $(NODE_SDKS) ## Write docs/compatibility.md from what official SDKs do.
+	@KEYTURN_WRITE_COMPATIBILITY=1 $(BIN)/python -m pytest -q tests/clients/test_sdk_matrix.py $(ARGS)
+
 bench: $(RUNTIME) ## Compare with nginx (needs wrk and nginx; ARGS="--quick" is shorter).
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(DEVELOP) ## Pin all dependencies again (ARGS=--upgrade takes the newest).
 	$(COMPILE) $(ARGS) requirements/runtime.in -o requirements/runtime.lock
 	$(COMPILE) $(ARGS) requirements/develop.in -o requirements/develop.lock
+	$(BIN)/python tests/support/get_node_sdks.py --lock $(ARGS)
 
 $(BIN)/python:
 	@for python in $(PYTHON); do \
@@ -83,6 +89,9 @@ $(DEVELOP): requirements/develop.lock $(RUNTIME)
 	@echo "Installing the tools for development into .venv"
 	@$(PIP) --require-hashes -r requirements/develop.lock | $(SHORTLY)
 	@touch $@
+
+$(NODE_SDKS): tests/clients/node/package-lock.json $(DEVELOP)
+	@$(BIN)/python tests/support/get_node_sdks.py
 
 $(SERVERS): tests/support/get-servers | $(BIN)/python
 	@tests/support/get-servers
