@@ -11,6 +11,7 @@ from fakes.origin import Origin, origin_server
 from fakes.proxy import ESTABLISHED, Proxy, proxy_server
 from gateway.providers import MODEL, connect, rename, unharmed
 from gateway.routed import Pair
+from gateway.strangers import connected_strangers
 from support.node import Node
 from support.wire import call
 
@@ -172,3 +173,21 @@ def pair(routed: Node, origins: tuple[Origin, Origin]) -> Pair:
     for one in origins:
         one.forget()
     return Pair(routed, *origins)
+
+
+# ── providers of other dialects ─────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def strangers(node: Node) -> Iterator[Origin]:
+    """Them all for the whole session; tests ask for ``stranger``."""
+    with connected_strangers(node) as origin:
+        yield origin
+
+
+@pytest.fixture
+def stranger(strangers: Origin) -> Origin:
+    """The same, with no memory of earlier tests."""
+    strangers.forget()
+    strangers.hang_up()
+    return strangers
