@@ -82,7 +82,7 @@ def drop(way: Way, losses: Sequence[Loss], *, lossy: bool) -> tuple[str, ...] | 
 def _refused(way: Way, loss: Loss) -> Refused:
     path = member_name(way.client, loss.path)
     message = (
-        f"'{path}' can't be passed on to {way.who.title}: {loss.why}. "
+        f"'{path}' can't be passed on to {way.whose}: {loss.why}. "
         "Leave it out, or send 'x-keyturn-lossy: allow' to have it dropped."
     )
     return Refused(Reason.INVALID_MEMBER, message, path)

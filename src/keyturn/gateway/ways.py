@@ -19,6 +19,7 @@ from keyturn.dialects.translators import PROVIDER_DIALECTS
 from keyturn.domain.usage import Usage
 from keyturn.gateway.paths import Operation
 from keyturn.gateway.routing import UpstreamState
+from keyturn.providers.hosts import COMPATIBLE
 from keyturn.providers.provider import EMBEDDED, NATIVE, TRANSLATED, UNCHANGED, BodyChange, Codec, ToSign
 
 _STREAMED = frozenset({Codec.OPENAI_CHAT, Codec.OPENAI_COMPLETIONS})
@@ -111,6 +112,11 @@ class Way:
         self.names_model = not of_gemini
         self.model_prefix = "models/" if of_gemini else ""
         self.named_inside = self.passes and codec in _NAMED_INSIDE
+
+    @property
+    def whose(self) -> str:
+        """Who is asked, as it stands within a sentence."""
+        return f"upstream '{self._state.upstream.name}'" if self.who is COMPATIBLE else self.who.title
 
     def forwarded(self, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the client's header lines that the provider gets, and those it has to get."""

@@ -28,3 +28,14 @@ def test_a_host_with_a_path_of_its_own_is_reached_with_either_base_url(
     before = "/v1" if base_url.endswith("/v1") and not expected.startswith("/anthropic") else ""
     assert way.start == f"POST {before}{expected}".encode()
     assert way.url == f"https://api.deepseek.com{before}{expected}"
+
+
+@pytest.mark.parametrize(("provider", "whose"), [("groq", "Groq"), ("compatible", "upstream 'mine'")])
+def test_a_sentence_names_who_is_asked(provider: str, whose: str) -> None:
+    """A server that nobody has heard of goes by the name that the operator gave it."""
+    state = UpstreamState(bus.Upstream("mine", "http://host/v1", "k", provider, ("k",)), 1)
+
+    way = find_way(state, OPERATIONS[b"/v1/chat/completions"], "m", stream=False)
+
+    assert way is not None
+    assert way.whose == whose
