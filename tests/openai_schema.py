@@ -8,6 +8,12 @@ SCHEMAS: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "openai_s
     "$defs"
 ]
 
+EVENTS: dict[str, str] = {
+    SCHEMAS[name]["properties"]["type"]["enum"][0]: name
+    for name in (one["$ref"].removeprefix("#/$defs/") for one in SCHEMAS["ResponseStreamEvent"]["anyOf"])
+}
+"""The schemas of the events of a streamed response, by their type."""
+
 _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),

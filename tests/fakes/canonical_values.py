@@ -6,7 +6,7 @@ called is declared, an answer with calls waits for their results. What a dialect
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,6 @@ from keyturn.dialects.canonical import (
     Closed,
     Effort,
     Event,
-    Failed,
     Finished,
     Format,
     Grew,
@@ -304,22 +303,37 @@ def streams(draw: DrawFn, made: SearchStrategy[Answer], *, parallel: bool = Fals
     """
     answer = draw(made)
     events: list[Event] = [Started(answer.id, answer.model, answer.created)]
-    waiting: dict[int, list[Event]] = {}
+    waiting: list[list[Event]] = []
     for index, part in enumerate(answer.parts):
         opened, grown = _opened(index, part)
         inner: list[Event] = [Grew(index, piece) for piece in draw(_cuts(grown))]
         signature = getattr(part, "signature", "")
-        if signature:
-            inner.append(Signed(index, signature))
+        in_turns = parallel and isinstance(part, ToolCall)
+        if (
+            signature
+        ):  # of a call whose arguments are whole a dialect may have told the end when the next one begins
+            inner.insert(0 if in_turns else len(inner), Signed(index, signature))
         inner.append(Closed(index))
-        events.append(opened)
-        if parallel and isinstance(part, ToolCall):
-            waiting[index] = inner
+        if in_turns:
+            waiting.append([opened, *inner])
         else:
-            events += inner
-    turns = draw(st.permutations([index for index, inner in waiting.items() for _ in inner]))
-    events += [waiting[index].pop(0) for index in turns]
+            events += [opened, *inner]
+    events += draw(_in_turns(waiting))
     return [*events, Stopped(answer.stop, answer.stop_sequence), Finished(answer.usage)]
+
+
+@st.composite
+def _in_turns(draw: DrawFn, calls: list[list[Event]]) -> list[Event]:
+    """Take events of several calls in turns; each begins behind the one before it."""
+    places = [place for place, events in enumerate(calls) for _ in events]
+    found: list[Event] = []
+    begun = 0
+    for place in [*draw(st.permutations(places)), *places]:
+        if place >= begun:
+            place, begun = begun, begun + 1  # noqa: PLW2901 -- the next one begins in its place
+        if place < len(calls) and calls[place]:
+            found.append(calls[place].pop(0))
+    return found
 
 
 @st.composite
@@ -340,60 +354,3 @@ def _opened(index: int, part: Part) -> tuple[Opened, str]:
     if isinstance(part, Media):
         return Opened(index, part), ""
     raise TypeError("an answer has no results of tools")
-
-
-def assembled(events: Iterable[Event]) -> Answer:
-    """Put the events of a stream together: the answer they tell.
-
-    Raises:
-        AssertionError: They break the rules of ``canonical``.
-    """
-    parts: list[Any] = []
-    still_open: set[int] = set()
-    seen: list[Event] = []
-    for event in events:
-        _check(event, seen, still_open, len(parts))
-        seen.append(event)
-        if isinstance(event, Opened):
-            parts.append(event.part)
-            still_open.add(event.index)
-        elif isinstance(event, Grew):
-            name = "arguments" if isinstance(parts[event.index], ToolCall) else "text"
-            grown = getattr(parts[event.index], name) + event.text
-            parts[event.index] = msgspec.structs.replace(parts[event.index], **{name: grown})
-        elif isinstance(event, Signed):
-            parts[event.index] = msgspec.structs.replace(parts[event.index], signature=event.signature)
-        elif isinstance(event, Closed):
-            still_open.remove(event.index)
-    return _answer(seen, tuple(parts))
-
-
-def _check(event: Event, seen: Sequence[Event], still_open: set[int], parts: int) -> None:
-    stopped = any(isinstance(one, Stopped) for one in seen)
-    if isinstance(event, Started) != (not seen):
-        raise AssertionError(f"{event} at place {len(seen)}")
-    if seen and isinstance(seen[-1], Finished | Failed):
-        raise AssertionError(f"{event} behind the end")
-    if isinstance(event, Opened) and (event.index != parts or stopped):
-        raise AssertionError(f"{event} as part {parts}")
-    if isinstance(event, Grew | Signed | Closed) and event.index not in still_open:
-        raise AssertionError(f"{event} of a part that is not open")
-    if isinstance(event, Stopped) and (still_open or stopped):
-        raise AssertionError(f"{event} with {still_open} open")
-    if isinstance(event, Finished) and not stopped:
-        raise AssertionError(f"{event} without a stop")
-
-
-def _answer(seen: Sequence[Event], parts: tuple[Part, ...]) -> Answer:
-    match seen:
-        case [Started() as first, *_, Stopped() as end, Finished() as last]:
-            return Answer(
-                id=first.id,
-                model=first.model,
-                parts=parts,
-                stop=end.stop,
-                stop_sequence=end.stop_sequence,
-                usage=last.usage,
-                created=first.created,
-            )
-    raise AssertionError(f"the last events are {seen[-2:]}")

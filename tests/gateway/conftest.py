@@ -1,5 +1,6 @@
 """Nodes for the suite: its tests leave nothing behind that another would trip over."""
 
+import itertools
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -9,9 +10,11 @@ import pytest
 from fakes.authority import Authority, found
 from fakes.origin import Origin, origin_server
 from fakes.proxy import ESTABLISHED, Proxy, proxy_server
-from gateway.providers import MODEL, connect, rename, unharmed
+from gateway.faults import Call, named
+from gateway.providers import MODEL, UPSTREAM_SECRET, connect, rename, unharmed
 from gateway.routed import Pair
 from gateway.strangers import connected_strangers
+from gateway.translated import PAIRS, PROVIDERS, RING
 from support.node import Node
 from support.wire import call
 
@@ -191,3 +194,53 @@ def stranger(strangers: Origin) -> Origin:
     strangers.forget()
     strangers.hang_up()
     return strangers
+
+
+# ── providers of every dialect that are ill ─────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def connected_ill(relay_node: Node) -> Iterator[Origin]:
+    """One server that answers in every dialect, each with and without room for one call only; tests ask for ``ill``."""
+    with origin_server() as origin:
+        for provider, narrow in itertools.product(PROVIDERS, (True, False)):
+            name = f"{'narrow' if narrow else 'wide'}-{provider.id}"
+            body = {"name": name, "provider": provider.id, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
+            relay_node.manage("POST", "/api/v1/upstreams", body=body)
+            relay_node.manage("PATCH", f"/api/v1/upstreams/{name}", body={"max_concurrency": int(narrow)})
+            body = {"name": f"{name}-model", "upstream": name, "upstream_model": MODEL}
+            relay_node.manage("POST", "/api/v1/models", body=body)
+        yield origin
+
+
+@pytest.fixture
+def ill(connected_ill: Origin) -> Origin:
+    """The same, with no memory of earlier tests and no connection from them."""
+    connected_ill.forget()
+    connected_ill.hang_up()
+    return connected_ill
+
+
+@pytest.fixture(scope="session")
+def narrow_key(relay_node: Node) -> str:
+    """A key with room for one call at a time."""
+    limits = [{"metric": "concurrency", "max": 1}]
+    return relay_node.new_key("one at a time", preset="read-only", limits=limits)[1]
+
+
+@pytest.fixture(params=RING, ids=named)
+def made(request: pytest.FixtureRequest, relay_node: Node, ill: Origin, narrow_key: str) -> Call:
+    """Calls of every client, each at a provider of another dialect."""
+    return Call(relay_node, ill, narrow_key, request.param)
+
+
+@pytest.fixture(params=[pair for pair in PAIRS if pair[1].id != "gemini"], ids=named)
+def ended(request: pytest.FixtureRequest, relay_node: Node, ill: Origin, narrow_key: str) -> Call:
+    """Calls at providers whose streams have a last word; Gemini's are over when their connection has ended well."""
+    return Call(relay_node, ill, narrow_key, request.param)
+
+
+@pytest.fixture(params=PAIRS, ids=named)
+def any_made(request: pytest.FixtureRequest, relay_node: Node, ill: Origin, narrow_key: str) -> Call:
+    """Calls of every client at every provider of another dialect."""
+    return Call(relay_node, ill, narrow_key, request.param)

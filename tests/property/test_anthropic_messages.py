@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fakes import canonical_values as values
+from fakes.assembled import assembled
 from keyturn.dialects import anthropic_messages as codec
 from keyturn.dialects.canonical import (
     Answer,
@@ -149,7 +150,7 @@ def test_an_answer_is_read_as_it_was_written(answer: Answer) -> None:
 
 def told(events: Iterable[Event]) -> Answer:
     """Return the answer that a stream tells."""
-    return values.assembled(events)
+    return assembled(events)
 
 
 @SEVERAL

@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fakes import canonical_values as values
+from fakes.assembled import assembled
 from keyturn.dialects import gemini
 from keyturn.dialects.canonical import (
     Answer,
@@ -149,14 +150,14 @@ def through(events: Sequence[Event], *, array: bool, cuts: Sequence[int]) -> Ans
     read = [event for start, end in itertools.pairwise(edges) for event in reader.take(body[start:end])]
     read += reader.end()
     assert reader.whole
-    return values.assembled(read)
+    return assembled(read)
 
 
 @quickly
 @given(events=STREAMS, array=st.booleans(), cuts=st.lists(st.integers(0, 10_000), max_size=6))
 def test_a_stream_comes_back_as_it_was_written(events: list[Event], array: bool, cuts: list[int]) -> None:  # noqa: FBT001 -- from a strategy
     """In either form, wherever the network cuts it."""
-    meant = values.assembled(events)
+    meant = assembled(events)
 
     found = through(events, array=array, cuts=cuts)
 

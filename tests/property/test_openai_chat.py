@@ -7,6 +7,7 @@ import msgspec
 from hypothesis import given, settings, strategies as st
 
 from fakes import canonical_values as values
+from fakes.assembled import assembled
 from keyturn.dialects import openai_chat
 from keyturn.dialects.canonical import (
     Answer,
@@ -81,7 +82,7 @@ def thoughts_first(chat: Chat) -> Chat:
 
 def told(events: list[Event]) -> Answer:
     """Return the answer that the events tell, as the dialect keeps it."""
-    answer = values.assembled(events)
+    answer = assembled(events)
     return msgspec.structs.replace(answer, parts=in_order(answer.parts))
 
 

@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from fakes import canonical_values as values
+from fakes.assembled import assembled
 from keyturn.dialects import openai_responses
 from keyturn.dialects.canonical import (
     Answer,
@@ -154,9 +155,9 @@ def test_a_stream_is_read_back_as_it_was_written(events: list[Event], places: li
     writer = openai_responses.StreamWriter(created=1, usage=True)
     data = b"".join(writer.write([event]) for event in events)
 
-    read = values.assembled(_read(data, *places))
+    read = assembled(_read(data, *places))
 
-    assert _anonymous(read) == values.assembled(events)
+    assert _anonymous(read) == assembled(events)
 
 
 @settings(CALM, max_examples=20)

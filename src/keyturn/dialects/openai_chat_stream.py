@@ -5,7 +5,8 @@ What is read, and when which event is known::
     piece                         event
     the first with a choice       Started
     content, thoughts, refusal    Opened when another kind of part was open, Grew; the other one is Closed
-    a call with a new id          Opened; calls stay open, their pieces may come in turns
+    a call with a new id          Opened; pieces of calls may come in turns
+    the first of any part         Closed for each call before it whose arguments are a whole JSON object
     finish_reason                 kept: some hosts send it more than once
     usage                         kept: some hosts send it with every piece
     [DONE], or the end            Closed for what is open, Stopped, Finished
@@ -32,7 +33,6 @@ from keyturn.dialects.canonical import (
     Started,
     Stopped,
     Text,
-    ToolCall,
 )
 from keyturn.dialects.openai_chat_answer import (
     error_of,
@@ -40,11 +40,8 @@ from keyturn.dialects.openai_chat_answer import (
     stop_of,
     usage_of,
 )
-from keyturn.dialects.openai_chat_parts import (
-    arguments_of,
-    images_of,
-    signature_of,
-)
+from keyturn.dialects.openai_chat_calls import Calls
+from keyturn.dialects.openai_chat_parts import images_of
 from keyturn.dialects.sse import Splitter
 from keyturn.domain.usage import Usage
 
@@ -58,14 +55,6 @@ _FRESH: dict[type[Text | Reasoning | Refusal], Text | Reasoning | Refusal] = {
 }
 
 
-class _OpenCall(msgspec.Struct, gc=False):
-    """A call that grows."""
-
-    index: int
-    id: str
-    grown: bool = False
-
-
 class StreamReader:
     """Reads a provider's stream.
 
@@ -74,13 +63,11 @@ class StreamReader:
     """
 
     __slots__ = (
-        "_called",
         "_calls",
         "_count",
         "_events",
         "_index",
         "_kind",
-        "_last",
         "_over",
         "_reason",
         "_refused",
@@ -98,8 +85,7 @@ class StreamReader:
         self._count = 0
         self._kind: type[Text | Reasoning | Refusal] | None = None
         self._index = 0
-        self._calls: dict[int, _OpenCall] = {}
-        self._called = self._last = 0
+        self._calls = Calls()
         self._over = False
         self._reason: str | None = None
         self._refused = False
@@ -110,6 +96,7 @@ class StreamReader:
 
         Raises:
             msgspec.DecodeError: A piece is no JSON of this dialect; nothing more can be read.
+            ValueError: There is more of a call that was whole.
             UnicodeDecodeError: It is not UTF-8.
             EventTooLargeError: One is larger than what is kept of a stream.
         """
@@ -186,7 +173,7 @@ class StreamReader:
 
     def _grow(self, kind: type[Text | Reasoning | Refusal], text: str) -> None:
         if self._kind is not kind:
-            self._close()
+            self._make_room()
             self._kind = kind
             self._index = self._count
             self._count += 1
@@ -198,9 +185,14 @@ class StreamReader:
             self._kind = None
             self._events.append(Closed(self._index))
 
+    def _make_room(self) -> None:
+        """Close what is complete, so that a client that reads one part after the other need not wait."""
+        self._close()
+        self._calls.close_whole(self._events)
+
     def _whole(self, part: Media | Reasoning) -> None:
         """Tell of a part that comes at once."""
-        self._close()
+        self._make_room()
         self._events += (Opened(self._count, part), Closed(self._count))
         self._count += 1
 
@@ -225,38 +217,13 @@ class StreamReader:
             self._close()
 
     def _call(self, piece: shapes.Call) -> None:
-        function = piece.function or shapes.Function()
-        key = self._key(piece)
-        call = self._calls.get(key)
-        if call is not None and piece.id and piece.id != call.id and function.name:
-            self._end_call(call)  # the host counts all of them as one
-            call = None
-        signature = signature_of(piece)
-        if call is None:
-            self._close()
-            call = _OpenCall(self._count, piece.id or f"call_0_{self._called}")
-            self._count += 1
-            self._called += 1
-            self._calls[key] = call
-            self._last = key
-            self._events.append(Opened(call.index, ToolCall(call.id, function.name or "", "", signature)))
-        elif signature:
-            self._events.append(Signed(call.index, signature))
-        if function.arguments:
-            call.grown = True
-            self._events.append(Grew(call.index, arguments_of(function)))
-
-    def _key(self, piece: shapes.Call) -> int:
-        """Say which call a piece belongs to; a host that doesn't count them begins each with its id."""
-        if piece.index is not None:
-            return piece.index
-        begins = piece.id and all(piece.id != call.id for call in self._calls.values())
-        return len(self._calls) if begins or not self._calls else self._last
-
-    def _end_call(self, call: _OpenCall) -> None:
-        if not call.grown:
-            self._events.append(Grew(call.index, "{}"))
-        self._events.append(Closed(call.index))
+        call = self._calls.find(piece)
+        if call is not None:
+            self._calls.go_on(call, piece, self._events)
+            return
+        self._make_room()
+        self._calls.begin(piece, self._count, self._events)
+        self._count += 1
 
     def _finish(self) -> None:
         if self._over:
@@ -264,7 +231,6 @@ class StreamReader:
         self._over = self.whole = True
         self._start(shapes.Answer())
         self._close()
-        for call in self._calls.values():
-            self._end_call(call)
-        stop = stop_of(self._reason, called=self._called > 0, refused=self._refused)
+        self._calls.close(self._events)
+        stop = stop_of(self._reason, called=self._calls.count > 0, refused=self._refused)
         self._events += (Stopped(stop), Finished(self._usage))

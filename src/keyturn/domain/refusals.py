@@ -245,9 +245,7 @@ RULES: dict[Reason, Rule] = {
     ),
     Reason.UPSTREAM_UNREACHABLE: Rule(502, _U, "The model's provider can't be reached"),
     Reason.UPSTREAM_TIMEOUT: Rule(504, _U, "The model's provider did not answer in time"),
-    Reason.UPSTREAM_MALFORMED: Rule(
-        502, _U, "The model's provider sent an answer that is not well-formed HTTP"
-    ),
+    Reason.UPSTREAM_MALFORMED: Rule(502, _U, "The model's provider sent an answer that can't be read"),
     Reason.UPSTREAM_CLOSED: Rule(
         502, _U, "The model's provider closed the connection before it had answered"
     ),

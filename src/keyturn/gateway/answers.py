@@ -70,6 +70,11 @@ def document(
     )
 
 
+def last_chunk(data: bytes) -> bytes:
+    """Return the end of a body in chunks; a chunk of no bytes would be that end by itself (RFC 9112 7.1)."""
+    return b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
+
+
 def without_body(answer: bytes) -> bytes:
     """Return an answer to HEAD: the head of the answer to GET."""
     return answer[: answer.index(b"\r\n\r\n") + 4]

@@ -41,7 +41,6 @@ TRANSLATED_LIMIT = 8_388_608
 CLIENT_LEFT = 499
 """Noted, never sent: the client had gone before there was a head to send (nginx's number)."""
 
-_UNREADABLE = "The model's provider sent an answer that can't be read"
 _CREDENTIAL_REFUSED, _BODILESS = frozenset({401, 403}), frozenset({204, 304})
 
 
@@ -191,18 +190,20 @@ class Exchange(Preparation):
         if status >= 400:
             body = self.route.withhold(body)
             self._upstream.lines = [self.route.withhold(part) for part in self._upstream.lines]
+        said = (
+            body
+            if self.translation is None and self.operation.shape != GENERATE
+            else self._said(status, body)
+        )
+        if said is None:
+            self.answer_failed(Reason.UPSTREAM_MALFORMED, "its answer can't be read")
+            return
         usage, source = self._answer_usage(status, body)
         cost = self.settle(status, usage, source, "ok")
         if status in _CREDENTIAL_REFUSED:
             self.say_no(answers.credential_refused(self.route.target.upstream), status)
             return
-        if self.translation is not None or self.operation.shape == GENERATE:
-            said = self._said(status, body)
-            if said is None:
-                self.say_no(Refused(Reason.UPSTREAM_MALFORMED, _UNREADABLE), status if status >= 400 else 502)
-                return
-            body = said
-        lines = self._head(status)
+        lines, body = self._head(status), said
         if status not in _BODILESS:
             lines.append(
                 b"x-keyturn-cost: %d.%09d\r\ncontent-length: %d\r\n"
@@ -214,20 +215,14 @@ class Exchange(Preparation):
 
     def _said(self, status: int, body: bytes) -> bytes | None:
         """Return a whole answer as the client reads it; ``None``: it can't be read."""
-        found: bytes | None = body
-        translation = self.translation
-        if translation is not None:
-            if status >= 400:
-                found = translation.error(status, body, self.request_id)
-            elif self.call.stream:
-                found = self.in_pieces(body)
-            else:
-                found = translation.answer(body)
-        if self.operation.shape != GENERATE:
-            return found
+        translation, native = self.translation, self.operation.shape == GENERATE
         if status >= 400:
-            return generate.from_error(body if found is None else found)
-        return None if found is None else generate.from_chat(found, self.request_id)
+            error = body if translation is None else translation.error(status, body, self.request_id)
+            return generate.from_error(error) if native else error
+        found: bytes | None = body
+        if translation is not None:
+            found = self.in_pieces(body) if self.call.stream else translation.answer(body)
+        return generate.from_chat(found, self.request_id) if native and found is not None else found
 
     def _head(self, status: int) -> list[bytes]:
         lines = [STATUS_LINES[status], self.dropped_line]
@@ -319,10 +314,7 @@ class Exchange(Preparation):
         usage, source = self._stream_usage(whole=outcome == "ok")
         self.settle(self._status, usage, source, outcome)
         request = self.request
-        if self._chunked:
-            last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
-        else:
-            last = data
+        last = answers.last_chunk(data) if self._chunked else data
         if last:
             request.client.write(last)
         request.client.finish(request.keep_alive)
@@ -360,12 +352,12 @@ class Exchange(Preparation):
             self.plane.counters.refuse(reason.value)
             self.say_no(refused)
             return
-        usage, source = self._stream_usage(whole=False)
-        self.settle(self._status, usage, source, reason.value)
+        whole = self.has_ended()
+        usage, source = self._stream_usage(whole=whole)
+        self.settle(self._status, usage, source, "ok" if whole else reason.value)
         client = self.request.client
         if self._chunked and self.may_say_so():
-            event = self.failure(refused)
-            client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(event), event))
+            client.write(answers.last_chunk(self.failure(refused)))
             client.finish(self.request.keep_alive)
         else:
             client.abort()

@@ -13,6 +13,7 @@ from keyturn.domain.limits import METRICS, Metric
 from keyturn.domain.overuse import refused_by_limit
 from keyturn.domain.refusals import Reason
 from keyturn.domain.usage import Usage, streamed_output_tokens, tokens_in
+from keyturn.gateway import answers
 from keyturn.gateway.allowance import Lease
 from keyturn.gateway.booking import STREAMING
 from keyturn.gateway.meter import ESTIMATED
@@ -155,7 +156,7 @@ class Growth(Reservation):
         if last is None or not (self._chunked or self.request.http_10):
             client.abort()
             return
-        client.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(last), last) if self._chunked else last)
+        client.write(answers.last_chunk(last) if self._chunked else last)
         client.finish(self.request.keep_alive)
 
 

@@ -315,6 +315,10 @@ class Preparation(Growth):
         held = sum(map(len, self._held or ()))
         return self._upstream.event_stream and self.meter is not None and self.meter.ended_at_boundary(held)
 
+    def has_ended(self) -> bool:
+        """Say whether a stream had come to its own end when its connection broke: the client has all of it."""
+        return self.translation is not None and self.translation.whole
+
     def failure(self, refused: Refused) -> bytes:
         """Return the end of a stream that has failed."""
         if self.translation is not None:

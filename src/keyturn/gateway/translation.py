@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from keyturn.dialects.answer_name import AnswerName
-from keyturn.dialects.canonical import Answer, Chat, Event, Failed, Finished, Grew, Loss
+from keyturn.dialects.canonical import Answer, Chat, Event, Failed, Finished, Grew, Loss, ProviderError
 from keyturn.dialects.member_names import member_name
 from keyturn.dialects.pieces import events_of
 from keyturn.dialects.seals import Marker, maker, own_only
@@ -22,7 +22,9 @@ from keyturn.gateway.ways import Way
 
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError, EventTooLargeError)
 """What a codec raises for an answer that it can't read; a ``ValidationError`` is a ``DecodeError``."""
-
+_UNREADABLE_ERROR = ProviderError(
+    "The model's provider answered with an error that can't be read", Reason.UPSTREAM_MALFORMED.value
+)
 _CACHE_HINT = "cache_control"
 """Tells a provider what to keep for the next request: it makes that cheaper, and no answer different."""
 
@@ -225,7 +227,7 @@ class Translation:
         writer = self._ours.StreamWriter(created=self._created, usage=self._usage)
         return writer.write(events_of(answer))
 
-    def error(self, status: int, body: bytes, request_id: str) -> bytes | None:
-        """Return a provider's error as the client reads it; ``None``: it is none."""
-        error = self._theirs.read_error(body)
-        return None if error is None else self._ours.write_error(status, error, request_id)
+    def error(self, status: int, body: bytes, request_id: str) -> bytes:
+        """Return a provider's error as the client reads it; in our words where it has none that can be read."""
+        error = self._theirs.read_error(body) or _UNREADABLE_ERROR
+        return self._ours.write_error(status, error, request_id)

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fakes.canonical_values import assembled
+from fakes.assembled import assembled
 from keyturn.dialects.canonical import (
     Answer,
     Closed,
@@ -17,12 +17,10 @@ from keyturn.dialects.canonical import (
     Opened,
     Reasoning,
     Refusal,
-    Signed,
     Started,
     Stop,
     Stopped,
     Text,
-    ToolCall,
 )
 from keyturn.dialects.openai_chat import StreamReader, usage_of_tail
 from keyturn.domain.usage import Usage
@@ -55,137 +53,6 @@ def test_a_stream_is_told_as_it_comes() -> None:
     assert reader.take(DONE) == [Closed(0), Stopped(Stop.END), Finished(Usage(9, 4, 2))]
     assert reader.whole
     assert reader.end() == []
-
-
-def test_parallel_calls_are_told_as_they_come() -> None:
-    """The first piece names a call, the others add to its arguments."""
-    events = heard(
-        chunk({"content": "Let me see"}),
-        chunk(call(0, id="call_a", type="function", function=function("weather", ""))),
-        chunk(call(0, function={"arguments": '{"city":'})),
-        chunk(call(1, id="call_b", type="function", function=function("time", ""))),
-        chunk(call(0, function={"arguments": '"Oslo"}'})),
-        chunk({}, "tool_calls"),
-        DONE,
-    )
-
-    assert events[3:] == [
-        Closed(0),
-        Opened(1, ToolCall("call_a", "weather", "")),
-        Grew(1, '{"city":'),
-        Opened(2, ToolCall("call_b", "time", "")),
-        Grew(1, '"Oslo"}'),
-        Closed(1),
-        Grew(2, "{}"),
-        Closed(2),
-        Stopped(Stop.TOOLS),
-        Finished(),
-    ]
-
-
-@pytest.mark.parametrize(
-    "deltas",
-    [
-        # Gemini's compatible endpoint, Ollama: all of them are the first one
-        [
-            call(0, id="a", function=function("x", '{"n":1}')),
-            call(0, id="b", function=function("y", '{"n":2}')),
-        ],
-        # no index at all
-        [
-            call(None, id="a", function=function("x", '{"n":')),
-            call(None, function=function(None, "1}")),
-            call(None, id="b", function=function("y", '{"n":2}')),
-        ],
-        # the id comes with every piece
-        [
-            call(None, id="a", function=function("x", '{"n":')),
-            call(None, id="a", function=function("x", "1}")),
-            call(None, id="b", function=function("y", '{"n":2}')),
-        ],
-        [
-            call(0, id="a", function=function("x", '{"n":')),
-            call(0, id="a", function=function("x", "1}")),
-            call(1, id="b", function=function("y", '{"n":2}')),
-        ],
-        # another id comes with a piece that names nothing (older vLLM)
-        [
-            call(0, id="a", function=function("x", '{"n":')),
-            call(0, id="z", function=function(None, "1}")),
-            call(1, id="b", function=function("y", '{"n":2}')),
-        ],
-        # arguments as an object
-        [
-            call(0, id="a", function=function("x", {"n": 1})),
-            call(1, id="b", function=function("y", {"n": 2})),
-        ],
-        # both at once
-        [
-            {
-                "tool_calls": [
-                    {"index": 0, "id": "a", "function": function("x", '{"n":1}')},
-                    {"index": 1, "id": "b", "function": function("y", '{"n":2}')},
-                ]
-            }
-        ],
-    ],
-)
-def test_calls_are_told_apart_in_every_hosts_way(deltas: list[dict[str, Any]]) -> None:
-    """By index, by id, or by order."""
-    told = answer(*(chunk(delta) for delta in deltas), chunk({}, "stop"), DONE)
-
-    assert told.parts == (ToolCall("a", "x", '{"n":1}'), ToolCall("b", "y", '{"n":2}'))
-    assert told.stop is Stop.TOOLS
-
-
-def test_a_call_without_an_id_gets_one() -> None:
-    """From its place."""
-    told = answer(
-        chunk(call(0, function=function("x", "{}"))),
-        chunk(call(1, id="", function=function("y"))),
-        chunk(call(2)),
-        chunk({}, "tool_calls"),
-        DONE,
-    )
-
-    assert told.parts == (
-        ToolCall("call_0_0", "x", "{}"),
-        ToolCall("call_0_1", "y", "{}"),
-        ToolCall("call_0_2", "", "{}"),
-    )
-
-
-def test_the_deprecated_call_is_one_like_any_other() -> None:
-    """In pieces too."""
-    told = answer(
-        chunk({"function_call": {"name": "x", "arguments": '{"n"'}}),
-        chunk({"function_call": {"arguments": ":1}"}}),
-        chunk({}, "function_call"),
-        DONE,
-    )
-
-    assert told.parts == (ToolCall("call_0_0", "x", '{"n":1}'),)
-    assert told.stop is Stop.TOOLS
-
-
-def test_a_signature_of_a_call_is_told_with_it_or_later() -> None:
-    """Gemini wants it back."""
-    extra = {"google": {"thought_signature": "sig"}}
-
-    events = heard(
-        chunk(call(0, id="a", function=function("x", "{}"), extra_content=extra)),
-        chunk(call(1, id="b", function=function("y", "{}"))),
-        chunk(call(1, extra_content=extra)),
-        chunk({}, "tool_calls"),
-        DONE,
-    )
-
-    assert Opened(0, ToolCall("a", "x", "", "sig")) in events
-    assert events[events.index(Opened(1, ToolCall("b", "y", ""))) :][:3] == [
-        Opened(1, ToolCall("b", "y", "")),
-        Grew(1, "{}"),
-        Signed(1, "sig"),
-    ]
 
 
 @pytest.mark.parametrize("member", ["reasoning_content", "reasoning"])

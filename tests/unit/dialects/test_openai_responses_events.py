@@ -29,7 +29,7 @@ from keyturn.dialects.openai_responses_stream import StreamReader
 from keyturn.dialects.sse import Splitter
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.usage import Usage
-from openai_schema import SCHEMAS, problems
+from openai_schema import EVENTS, problems
 
 STARTED = Started("resp_1", "m", 5)
 WORDS: list[Event] = [STARTED, Opened(0, Text("")), Grew(0, "Hi"), Grew(0, " there"), Closed(0)]
@@ -59,12 +59,6 @@ EVERYTHING: list[Event] = [
     Stopped(Stop.TOOLS),
     Finished(Usage(9, 2, 4, 1)),
 ]
-_SCHEMA_BY_TYPE = {
-    SCHEMAS[one["$ref"].removeprefix("#/$defs/")]["properties"]["type"]["enum"][0]: one["$ref"].removeprefix(
-        "#/$defs/"
-    )
-    for one in SCHEMAS["ResponseStreamEvent"]["anyOf"]
-}
 
 
 def _bytes(events: list[Event]) -> bytes:
@@ -78,7 +72,7 @@ def _told(data: bytes) -> list[dict[str, Any]]:
     for event in splitter.take(data):
         value = msgspec.json.decode(event.data)
         assert event.name.decode() == value["type"]
-        assert problems(value, _SCHEMA_BY_TYPE[value["type"]]) == []
+        assert problems(value, EVENTS[value["type"]]) == []
         found.append(value)
     assert splitter.rest == b""
     return found
