@@ -93,21 +93,21 @@ def _asked_us(subject: Subject, secrets: Sequence[str]) -> tuple[list[float], li
     asked, bare = [], []
     ours, theirs = socket.socketpair()
     echo = [sys.executable, "-c", _ECHO, str(theirs.fileno())]
-    with ours, theirs, subprocess.Popen(echo, pass_fds=[theirs.fileno()]), httpx.Client(timeout=30) as client:
+    with theirs, subprocess.Popen(echo, pass_fds=[theirs.fileno()]), httpx.Client(timeout=30) as client:
         theirs.close()
-        for secret in secrets:
-            for number in range(ASKS_EACH):
-                headers = {"authorization": f"Bearer {secret}"}
-                answer = client.post(subject.url, json=body, headers=headers)
-                answer.raise_for_status()
-                spent = _SPENT.search(answer.headers["server-timing"])
-                begun = time.perf_counter()
-                ours.sendall(b".")
-                ours.recv(1)
-                if number and spent is not None:
-                    asked.append(float(spent[1]) * 1_000)
-                    bare.append((time.perf_counter() - begun) * 1e6)
-        ours.close()
+        with ours:  # when it is closed, the other process ends
+            for secret in secrets:
+                for number in range(ASKS_EACH):
+                    headers = {"authorization": f"Bearer {secret}"}
+                    answer = client.post(subject.url, json=body, headers=headers)
+                    answer.raise_for_status()
+                    spent = _SPENT.search(answer.headers["server-timing"])
+                    begun = time.perf_counter()
+                    ours.sendall(b".")
+                    ours.recv(1)
+                    if number and spent is not None:
+                        asked.append(float(spent[1]) * 1_000)
+                        bare.append((time.perf_counter() - begun) * 1e6)
     return asked, bare
 
 

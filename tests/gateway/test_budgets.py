@@ -17,7 +17,13 @@ from support.limits import limited
 from support.node import Node, until
 from support.wire import CHAT, Answer, Wire, call, request
 
-PROVIDERS = {"claude": "anthropic", "bard": "gemini", "plain": "compatible", "nova": "bedrock"}
+PROVIDERS = {
+    "claude": "anthropic",
+    "bard": "gemini",
+    "plain": "compatible",
+    "nova": "bedrock",
+    "sonar": "perplexity",
+}
 """Who runs a model."""
 MOST = 1_500
 FRAMES = b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\n"
@@ -197,3 +203,15 @@ def test_a_whole_anthropic_stream_that_comes_at_once_is_ended_where_the_budget_e
     assert answer.body.count(b"message_stop") == 2
     assert b'"stop_reason":"max_tokens"' in answer.body
     assert answer.body.count(b"text_delta") <= 100
+
+
+def test_the_least_that_a_provider_makes_is_reserved(node: Node, origin: Origin) -> None:
+    """OpenAI's responses take no cap below 16: a client that asks for less may get as much."""
+    secret = limited(node, "little", {"metric": "output_tokens", "window": "day", "max": 15})[1]
+
+    with Wire(node.port) as wire:
+        wire.send(call("sonar", secret, max_tokens=1))
+        answer = wire.head()
+
+    assert answer.status == 429
+    assert origin.received == []

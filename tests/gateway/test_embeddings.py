@@ -313,3 +313,16 @@ def test_both_of_geminis_methods_reach_gemini_as_they_are(node: Node, embedder: 
         "batchEmbedContents",
         "embedContent",
     ]
+
+
+@pytest.mark.parametrize("number", [100, 101])
+def test_no_more_texts_are_translated_than_come_back(node: Node, embedder: Origin, number: int) -> None:
+    """Their vectors would be made and charged by the provider, and too large an answer here."""
+    embedder.arrange(plain(b'{"embeddings":[%b]}' % b",".join([b'{"values":[1.0]}'] * number)))
+
+    answer = embed(node, GOOGLES, input=["hello"] * number)
+
+    assert answer.status_code == (200 if number == 100 else 400)
+    assert len(embedder.received) == (1 if number == 100 else 0)
+    if number > 100:
+        assert answer.json()["error"]["param"] == "input"

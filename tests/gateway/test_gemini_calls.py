@@ -155,3 +155,19 @@ def test_counting_anthropics_tokens_is_free(node: Node, google: Origin) -> None:
 
     assert answer.json() == {"input_tokens": 31}
     assert noted(node, answer) == (0, 0, 0.0, "reported")
+
+
+def test_who_may_only_list_models_can_not_call_them_by_geminis_second_path(
+    node: Node, google: Origin
+) -> None:
+    """Lists of endpoints know such a call by ``/v1beta``, whichever of the two paths it takes."""
+    google.arrange(plain(b'{"candidates":[]}'))
+    _, lists = node.new_key("lists", preset="read-only", endpoints=["/v1/models*"])
+    _, calls = node.new_key("calls", preset="read-only", endpoints=["/v1beta/*"])
+    path, body = f"/v1/models/{BARD}:generateContent", {"contents": [CONTENT]}
+
+    refused = node.send("POST", path, headers={"x-goog-api-key": lists}, json=body)
+    served = node.send("POST", path, headers={"x-goog-api-key": calls}, json=body)
+
+    assert (refused.status_code, served.status_code) == (403, 200)
+    assert len(google.received) == 1

@@ -157,3 +157,18 @@ def test_usage_is_asked_for_where_the_client_does_not_ask_and_taken_out_again(
     assert answer.content == event % b"" + done
     noted = served(node, answer)
     assert (noted["input_tokens"], noted["usage_source"]) == (21, "reported")
+
+
+def test_a_gemini_stream_that_breaks_behind_its_last_word_is_whole(node: Node, stranger: Origin) -> None:
+    """No word of it is missing, and it was charged: an error would only have it asked for again."""
+    stranger.arrange(SSE + CHUNKED + chunk(b"data: " + CONTENT + b"\n\n"), hangs_up)
+
+    with Wire(node.port) as wire:
+        wire.send(ask_for_stream(node, BARD))
+        wire.head()
+        said = b"".join(wire.chunks())
+
+    assert b'"content":"Servus"' in said
+    assert b'"finish_reason":"stop"' in said
+    assert said.endswith(b"data: [DONE]\n\n")
+    assert b'"error"' not in said

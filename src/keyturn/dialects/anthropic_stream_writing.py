@@ -132,9 +132,7 @@ class StreamWriter:
         if self._over:
             return b""
         out = [] if self._started else [beginning("", "", self._usage)]
-        while self._part != _NONE:
-            self._take(Closed(self._part), out)
-            self._go_on(out)
+        self._close_all(out)
         self._over = True
         return b"".join(out) + ending(Stop.LENGTH, "", self._usage)
 
@@ -164,6 +162,11 @@ class StreamWriter:
             self._part = _NONE
             self._close(self._block, out)
 
+    def _close_all(self, out: list[bytes]) -> None:
+        while self._part != _NONE:
+            self._take(Closed(self._part), out)
+            self._go_on(out)
+
     def _go_on(self, out: list[bytes]) -> None:
         """Tell of the next parts, up to one that is still open."""
         while self._waiting and self._part == _NONE:
@@ -178,6 +181,7 @@ class StreamWriter:
             case Stopped():
                 self._stopped = event
             case Finished():
+                self._close_all(out)
                 self._over = True
                 stop, usage = self._stopped, event.usage or self._usage
                 out.append(ending(stop.stop, stop.stop_sequence, usage))

@@ -46,6 +46,7 @@ _EFFORTS = {
     Effort.HIGHEST: "high",
 }
 """All that OpenAI's open models know."""
+_NEAREST = (Effort.MINIMAL, Effort.HIGHEST)
 
 
 def write_request(chat: Chat) -> Written:
@@ -164,6 +165,8 @@ def _word(chat: Chat, losses: list[Loss]) -> str | None:
         effort = effort or (common_effort_for(tokens) if tokens else None)
     if effort is Effort.NONE:
         losses.append(Loss("effort", "this model always thinks"))
+    elif effort in _NEAREST:
+        losses.append(Loss("effort", "this model takes the nearest of three levels", minor=True))
     return _EFFORTS.get(effort) if effort else None
 
 

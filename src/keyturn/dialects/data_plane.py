@@ -81,6 +81,15 @@ def find(path: str) -> tuple[Call | None, str]:
     return None, ""
 
 
+def spelled_as_in_lists(path: str) -> str:
+    """Return the path by which lists of endpoints know a call: Gemini's have two, and go by ``/v1beta``.
+
+    Otherwise who may only list models, by ``/v1/models*``, could call them.
+    """
+    method = path.rpartition(":")[2]
+    return f"/v1beta{path[3:]}" if method in _GEMINI and path.startswith("/v1/models/") else path
+
+
 def dialect_at(path: str) -> Dialect:
     """Return how errors are told at a path."""
     call, _ = find(path)

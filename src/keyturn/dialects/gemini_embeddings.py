@@ -121,7 +121,7 @@ def _length(one: _One, losses: list[Loss], path: str) -> int | None:
 
 def write_embed(embedding: Embedding) -> Written:
     """Write a request of ``batchEmbedContents`` for a provider: one text or many."""
-    name = f"models/{embedding.model}"
+    name = "models/" + embedding.model.removeprefix("models/")
     requests = [
         _One(name, wire.Content([wire.Part(text=text)]), output_dimensionality=embedding.dimensions)
         for text in embedding.inputs

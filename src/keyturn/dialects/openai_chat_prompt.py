@@ -43,6 +43,8 @@ def write_request(
     messages = turns.write(chat)
     losses = turns.losses
     effort = _effort(chat, losses)
+    if strict and chat.user:
+        losses.append(Loss("user", "this host isn't told who the user is", minor=True))
     if chat.top_k is not None and not top_k:
         losses.append(Loss("top_k", "this dialect has no top_k"))
     if chat.show_reasoning and not thoughts:

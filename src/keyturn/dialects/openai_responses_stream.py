@@ -168,6 +168,7 @@ class StreamReader:
     def _opened(
         self, place: _Place, part: Text | ToolCall | Reasoning | Refusal, length: int = 0
     ) -> _Growing:
+        self._closed(place)
         growing = self._open[place] = _Growing(len(self._parts), length)
         self._parts.append(part)
         self._found.append(Opened(growing.index, part))

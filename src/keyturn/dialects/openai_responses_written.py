@@ -32,7 +32,7 @@ from keyturn.dialects.effort import common_effort_for
 from keyturn.dialects.openai_names import SCHEMA_NAME, name_of_file, name_of_user
 
 _LONGEST_ID = 64
-_LEAST_CAP = 16
+LEAST_CAP = 16
 """OpenAI refuses a smaller ``max_output_tokens``."""
 _UNSAYABLE: Mapping[str, tuple[object, ...]] = {
     "top_k": (None,),
@@ -62,10 +62,10 @@ def write_request(chat: Chat) -> Written:
         value = getattr(chat, name)
         if value is not None:
             body[name] = value
-    if chat.max_output_tokens is not None and chat.max_output_tokens < _LEAST_CAP:
-        body["max_output_tokens"] = _LEAST_CAP
+    if chat.max_output_tokens is not None and chat.max_output_tokens < LEAST_CAP:
+        body["max_output_tokens"] = LEAST_CAP
         losses.append(
-            Loss("max_output_tokens", f"OpenAI's responses take no less than {_LEAST_CAP}", minor=True)
+            Loss("max_output_tokens", f"OpenAI's responses take no less than {LEAST_CAP}", minor=True)
         )
     if chat.format is not Format.TEXT:
         body["text"] = {"format": _format(chat)}

@@ -28,7 +28,7 @@ class _Details(msgspec.Struct, gc=False):
 class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: Tokens | None = None
     completion_tokens: Tokens | None = None
-    total_tokens: Tokens | None = None
+    total_tokens: object = None
     prompt_cache_hit_tokens: Tokens | None = 0
     """DeepSeek's word for cached ones."""
     cached_tokens: Tokens | None = 0

@@ -73,8 +73,9 @@ def clean(codec: str, members: Members) -> Cleaned | None:
     _, name, cleaner = _CLEANERS[codec]
     if not _is_list(members.get(name)):
         return None
-    turns, dropped = _items.decode(members[name]), list[str]()
+    dropped: list[str] = []
     try:
+        turns = _items.decode(members[name])
         kept = list(cleaner(turns, dropped))
         if kept == turns:
             return None
@@ -82,7 +83,7 @@ def clean(codec: str, members: Members) -> Cleaned | None:
         if cleaner is _of_anthropic and _thinks_aloud(members) and _calls_without_thoughts(kept):
             changed["thinking"] = None
             dropped.append("thinking")
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return Cleaned(changed, tuple(dropped))
 

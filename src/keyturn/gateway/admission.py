@@ -5,6 +5,7 @@ from urllib.parse import unquote_to_bytes
 
 from keyturn import system
 from keyturn.dialects import calls, errors, json_scan, problem
+from keyturn.dialects.data_plane import spelled_as_in_lists
 from keyturn.dialects.json_scan import Members
 from keyturn.domain import anomalies, key_text
 from keyturn.domain.decision import Facts, decide, refused_by_model
@@ -209,7 +210,13 @@ class Admission:
         now = self.decided_at + plane.wall
         place = self.location if self.location in {"query", "body"} else "header"
         origin = key_notes.origin_of(request.headers)
-        facts = Facts(self.needs, self.path or request.path.decode("latin-1"), request.address, place, origin)
+        facts = Facts(
+            self.needs,
+            self.path or spelled_as_in_lists(request.path.decode("latin-1")),
+            request.address,
+            place,
+            origin,
+        )
         # Whatever a decoy is used for: whoever has found it must not see that it is known.
         refused = self._unknown() if key.decoy else decide(key, facts, now)
         self.extra = b"" if key.decoy else key_notes.header_lines(key, origin, now)

@@ -12,6 +12,9 @@ from keyturn.gateway.translation import Translation, drop
 from keyturn.gateway.ways import Way
 from keyturn.providers.provider import BATCH_EMBED_CONTENTS, Codec
 
+MOST_TEXTS = 100
+"""As many as Google takes; the vectors of more would be too large an answer to be turned into another dialect."""
+
 
 class AskedVectors(msgspec.Struct, frozen=True):
     """A request as the provider gets it.
@@ -46,6 +49,12 @@ def ask(
     read = _read(way, operation, body, model)
     if isinstance(read, Refused):
         return read
+    if len(read.embedding.inputs) > MOST_TEXTS:
+        message = (
+            f"At most {MOST_TEXTS} texts can be embedded at once where the model is asked in another dialect"
+        )
+        member = "input" if way.client is Codec.OPENAI_EMBEDDINGS else "requests"
+        return Refused(Reason.INVALID_MEMBER, message, member)
     embedding = msgspec.structs.replace(read.embedding, model=target.model)
     written = _write(way, embedding)
     dropped = drop(way, read.losses + written.losses, lossy=lossy)

@@ -79,7 +79,7 @@ class Exchange(Preparation):
             return
         self.route = route
         if self.prepare(members, call):
-            self.reserve(call)
+            self.reserve(self.call)
 
     def reserved(self) -> None:
         """Note the request and send it on."""

@@ -15,6 +15,7 @@ from keyturn.dialects import errors, gemini_names, json_scan, passed_seals
 from keyturn.dialects.calls import Call
 from keyturn.dialects.gemini_array import ArrayFraming
 from keyturn.dialects.json_scan import Members
+from keyturn.dialects.openai_responses_written import LEAST_CAP
 from keyturn.dialects.openai_unasked_usage import UnaskedUsage
 from keyturn.domain import key_text
 from keyturn.domain.events import EventKind
@@ -28,7 +29,7 @@ from keyturn.gateway.route import Route
 from keyturn.gateway.translation import Translation
 from keyturn.gateway.ways import Way
 from keyturn.providers.compatible import is_document
-from keyturn.providers.provider import EMBEDDED, UNCHANGED
+from keyturn.providers.provider import EMBEDDED, UNCHANGED, Codec
 
 LOSSY = b"x-keyturn-lossy"
 _ALLOW = b"allow"
@@ -68,9 +69,18 @@ class Preparation(Growth):
         self.call = call
         refused = self.turn_to(self.route, members)
         if refused is None or self.turn_to_next(members):
+            if self.translation is not None:
+                self.call = self._raised(call)
             return True
         self.refuse(refused, self.key.id)
         return False
+
+    def _raised(self, call: Call) -> Call:
+        """Return a translated call with the cap that its provider goes by, which may take none so low."""
+        cap = call.output_cap
+        if cap is None or cap >= LEAST_CAP or self.way.provider is not Codec.OPENAI_RESPONSES:
+            return call
+        return msgspec.structs.replace(call, output_cap=LEAST_CAP)
 
     def turn_to(self, route: Route, members: Members) -> Refused | None:
         """Make the body that goes to a target; after a refusal everything is as it was before.
@@ -321,8 +331,11 @@ class Preparation(Growth):
 
     def failure(self, refused: Refused) -> bytes:
         """Return the end of a stream that has failed."""
-        if self.translation is not None:
-            return self._framed([self.translation.fail(refused)])
+        translation = self.translation
+        if translation is not None:
+            # Gemini's last words are told when nothing more comes, be it that the connection has broken.
+            last = translation.end() if translation.whole else b""
+            return self._framed([last + translation.fail(refused)])
         return self._framed([errors.render_event(self.operation.dialect, refused, self.request_id)])
 
 

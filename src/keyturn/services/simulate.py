@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from keyturn.dialects.data_plane import Call, dialect_at, find as find_call
+from keyturn.dialects.data_plane import Call, dialect_at, find as find_call, spelled_as_in_lists
 from keyturn.dialects.errors import status_of
 from keyturn.domain.checks import Check, results
 from keyturn.domain.decision import Facts, decide, refused_by_model
@@ -157,7 +157,9 @@ def _decide(
     if question.place not in locations:
         details = {"location": question.place, "allowed": ", ".join(sorted(locations))}
         return Refused(Reason.LOCATION_NOT_ALLOWED, details=details)
-    facts = Facts(call.needs, question.path, question.address, question.place, question.origin)
+    facts = Facts(
+        call.needs, spelled_as_in_lists(question.path), question.address, question.place, question.origin
+    )
     if key.decoy:
         message = "The key is a decoy: it works nowhere, and whoever uses it is reported"
         return Refused(Reason.UNKNOWN_API_KEY, message, details={"key_id": key.id})
@@ -228,7 +230,7 @@ def _passed(key: KeyRecord, question: Question) -> dict[str, str]:
         "origin": _among(question.origin, key.origins),
         "validity window": f"since {rfc3339(key.not_before)}" if key.not_before is not None else "always",
         "permission": f"needs {needs}, has {' '.join(sorted(key.permissions))}",
-        "endpoint": _among(question.path, key.endpoints),
+        "endpoint": _among(spelled_as_in_lists(question.path), key.endpoints),
         "request body": "not looked at",
         "model": _among(_model_of(question), key.models),
     }

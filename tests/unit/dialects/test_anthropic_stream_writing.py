@@ -333,3 +333,15 @@ def test_a_providers_failure_is_told(code: str, kind: str) -> None:
     found = write([Started("i", "m"), Failed("Sorry", code), Stopped(Stop.END)])
 
     assert found[1:] == [{"type": "error", "error": {"type": kind, "message": "Sorry"}}]
+
+
+def test_parts_that_nobody_has_closed_are_told_before_the_end() -> None:
+    """Some hosts forget it, and what waits behind such a part is as good as any."""
+    one, two = Opened(0, ToolCall("a", "f", "{}")), Opened(1, ToolCall("b", "g", "{}"))
+
+    found = write([Started("i", "m"), one, two, Closed(1), Stopped(Stop.TOOLS), Finished(None)])
+
+    blocks = [event["content_block"]["name"] for event in found if event["type"] == "content_block_start"]
+    assert blocks == ["f", "g"]
+    assert sum(event["type"] == "content_block_stop" for event in found) == 2
+    assert found[-1]["type"] == "message_stop"

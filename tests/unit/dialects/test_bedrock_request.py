@@ -117,8 +117,6 @@ def test_what_converse_has_not_is_told() -> None:
             {"thinking": {"type": "adaptive"}, "output_config": {"effort": "low"}},
         ),
         (GPT, {"effort": Effort.HIGH}, {"reasoning_effort": "high"}),
-        (GPT, {"effort": Effort.HIGHEST}, {"reasoning_effort": "high"}),
-        (GPT, {"effort": Effort.MINIMAL}, {"reasoning_effort": "low"}),
     ],
 )
 def test_each_maker_has_names_of_its_own(model: str, members: dict[str, Any], extra: dict[str, Any]) -> None:
@@ -134,6 +132,8 @@ def test_each_maker_has_names_of_its_own(model: str, members: dict[str, Any], ex
     [
         (GPT, {"reasoning_tokens": 8192}, "medium", [("reasoning_tokens", True)]),
         (GPT, {"reasoning_tokens": 8192, "effort": Effort.LOW}, "low", [("reasoning_tokens", True)]),
+        (GPT, {"effort": Effort.HIGHEST}, "high", [("effort", True)]),
+        (GPT, {"effort": Effort.MINIMAL}, "low", [("effort", True)]),
         (GPT, {"reasoning_tokens": 0}, None, [("reasoning_tokens", False)]),
         (GPT, {"effort": Effort.NONE}, None, [("effort", False)]),
         (NOVA, {"reasoning_tokens": 0}, None, [("reasoning_tokens", True)]),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.dialects.data_plane import CALLS, dialect_at, find
+from keyturn.dialects.data_plane import CALLS, dialect_at, find, spelled_as_in_lists
 from keyturn.gateway import paths
 
 WITHOUT_A_KEY = {paths.HEALTH, paths.READY}
@@ -52,3 +52,18 @@ def test_a_path_that_leads_nowhere_for_workers_leads_nowhere_here(path: str) -> 
     assert find(path) == (None, "")
     assert operation is not None
     assert dialect_at(path) is operation.dialect
+
+
+@pytest.mark.parametrize(
+    ("path", "known_as"),
+    [
+        ("/v1/models/m:generateContent", "/v1beta/models/m:generateContent"),
+        ("/v1beta/models/m:generateContent", "/v1beta/models/m:generateContent"),
+        ("/v1/models/m", "/v1/models/m"),
+        ("/v1/models/m:free", "/v1/models/m:free"),
+        ("/v1/chat/completions", "/v1/chat/completions"),
+    ],
+)
+def test_lists_of_endpoints_know_a_call_by_one_path(path: str, known_as: str) -> None:
+    """A key that may list models by ``/v1/models*`` must not call them by Gemini's second path."""
+    assert spelled_as_in_lists(path) == known_as

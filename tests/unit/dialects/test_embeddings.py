@@ -221,3 +221,12 @@ def test_geminis_answers_are_written_and_read() -> None:
     assert gemini.read_vectors(gemini.write_vectors(one, batch=False), model="m") == one
     assert json.loads(gemini.write_vectors(one, batch=False)) == {"embedding": {"values": [0.5, -1.0]}}
     assert [gemini.read_vectors(body) for body in (b"no", b"{}")] == [None, None]
+
+
+def test_a_model_is_named_in_its_folder_once() -> None:
+    """Operators write either."""
+    embedding = Embedding(model="models/gemini-embedding-001", inputs=("a",))
+
+    body = gemini.write_embed(embedding).body
+
+    assert b'"model":"models/gemini-embedding-001"' in body

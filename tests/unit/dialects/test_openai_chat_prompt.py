@@ -78,12 +78,15 @@ def test_a_strict_host_is_not_told_what_it_refuses() -> None:
     """Mistral answers 422 to members of OpenAI's that it has no use for, or calls otherwise."""
     chat = Chat(model="m", messages=(HI,), seed=3, stream=True, user="u")
 
-    assert written(chat, stream_options=False, strict=True, random_seed=True) == {
+    found = write_request(chat, stream_options=False, strict=True, random_seed=True)
+
+    assert msgspec.json.decode(found.body) == {
         "messages": [{"role": "user", "content": "Hi"}],
         "model": "m",
         "stream": True,
         "random_seed": 3,
     }
+    assert [(loss.path, loss.minor) for loss in found.losses] == [("user", True)]
 
 
 def test_a_long_name_of_a_user_is_told_as_its_hash() -> None:

@@ -345,3 +345,12 @@ def test_what_is_no_json_is_a_fault() -> None:
     """Whoever reads has to end the stream."""
     with pytest.raises(msgspec.DecodeError):
         StreamReader().take(b"data: {\n\n")
+
+
+def test_a_place_that_is_taken_again_closes_what_stood_there() -> None:
+    """Some servers count no places; a part that is never closed would hold up those behind it."""
+    calls = [_item("added", type="function_call", call_id=name, name=name) for name in ("f", "g")]
+
+    found = _inside(*calls)
+
+    assert [type(one) for one in found] == [Opened, Closed, Opened, Closed]

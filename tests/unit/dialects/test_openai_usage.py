@@ -129,3 +129,10 @@ def test_text_that_looks_like_usage_is_not_taken_for_it() -> None:
     said = rb'data: {"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0}"}}]}'
 
     assert from_tail(b"data: " + CHAT + b"\n\n" + said + b"\n\n") == Usage(9, 12)
+
+
+def test_a_total_that_is_no_number_takes_nothing_away() -> None:
+    """It is only looked at to see whether thoughts stand beside the rest."""
+    body = b'{"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":"15"}}'
+
+    assert from_answer(body) == Usage(10, 5)

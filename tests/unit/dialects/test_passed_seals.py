@@ -7,6 +7,7 @@ import pytest
 
 from keyturn.dialects import gemini_signature, json_scan, passed_seals
 from keyturn.dialects.json_scan import Members
+from keyturn.domain.refusals import Refused
 
 MINE, THEIRS, NONE = "sig", "keyturn:gemini:sig", "keyturn:deepseek:"
 PACKED, EMPTY = gemini_signature.pack("keyturn:anthropic:sig"), gemini_signature.pack(NONE)
@@ -269,3 +270,22 @@ def test_sealed_thoughts_in_geminis_signature_are_lost() -> None:
 def test_what_holds_no_signature_of_anothers_passes_as_it_is(body: Any) -> None:
     """What is no request of the dialect's is Google's to refuse."""
     assert untouched("gemini", body)
+
+
+def deeper(calls: int, members: Members) -> None:
+    """Clean a body where fewer calls are left than when it was read, as in a worker."""
+    if calls:
+        deeper(calls - 1, members)
+    else:
+        passed_seals.clean("anthropic_messages", members)
+
+
+def test_a_body_nested_as_deep_as_can_be_is_left_alone() -> None:
+    """Whether it is refused is the provider's; it must not end the connection."""
+    for depth in range(800, 1_001):
+        deep = b"[" * depth + b"]" * depth
+        block = b'{"type":"tool_use","id":"keyturn:x","input":{"a":%b}}' % deep
+        body = b'{"messages":[{"role":"assistant","content":[%b]}]}' % block
+        members = json_scan.members(body)
+        if not isinstance(members, Refused):
+            deeper(20, members)
