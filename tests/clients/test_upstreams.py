@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from fakes.demo_upstream import demo_upstream
+from keyturn.demo.models import MODELS
 from support.node import Node, running, until
 
 PROVIDER_KEY = "provider-credential-that-nobody-may-see"
@@ -32,11 +33,11 @@ def test_a_local_server_becomes_an_upstream_and_goes_again(node: Node) -> None:
         removed = node.cli("upstreams", "remove", "local").stdout
         gone = node.chat("hi", model="local/echo")
 
-    assert added.stdout == "Added local with 14 models.\n"
+    assert added.stdout == f"Added local with {len(MODELS)} models.\n"
     assert upstream["has_credential"] is True
     assert "local/echo" in upstream["models"]
     assert PROVIDER_KEY not in json.dumps(upstream)
-    assert re.search(r"local answered in \d+ ms: 14 models", tested)
+    assert re.search(rf"local answered in \d+ ms: {len(MODELS)} models", tested)
     assert answer.json()["choices"][0]["message"]["content"] == "hi"
     assert (story["upstream"], story["upstream_model"]) == ("local", "echo")
     assert again.returncode == 1
