@@ -16,7 +16,8 @@ UNKNOWN_TTL_S = 10.0
 UNKNOWN_LIMIT = 100_000
 SHARED = 20_000
 """Texts that records have in common, kept once."""
-LOOK_TIMEOUT_S = 3.0
+LOOK_TIMEOUT_S = 5.0
+"""As long as a request waits for the authority: a busy machine starts the control process again in four."""
 
 Answer = Callable[[KeyRecord | None, bool], None]
 """Takes the record (``None``: unknown) and whether the question could not be answered at all."""
