@@ -33,7 +33,7 @@ def connected_strangers(node: Node) -> Iterator[Origin]:
         ):
             name = f"as-{provider}"
             body = {"name": name, "provider": provider, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
-            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [MODEL]})
+            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [f"own-of-{name}"]})
             node.manage(
                 "POST", "/api/v1/models", body={"name": model, "upstream": name, "upstream_model": MODEL}
             )

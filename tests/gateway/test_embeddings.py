@@ -30,7 +30,7 @@ def connected_embedders(node: Node) -> Iterator[Origin]:
         for provider, model in (("gemini", GOOGLES), ("compatible", COMPATIBLE)):
             name = f"embeds-as-{provider}"
             body = {"name": name, "provider": provider, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
-            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [MODEL]})
+            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [f"own-of-{name}"]})
             node.manage(
                 "POST", "/api/v1/models", body={"name": model, "upstream": name, "upstream_model": MODEL}
             )

@@ -26,7 +26,7 @@ def connected_google(node: Node) -> Iterator[Origin]:
         for provider, model in (("gemini", BARD), ("anthropic", CLAUDE), ("compatible", ADA)):
             name = f"asked-as-{provider}"
             body = {"name": name, "provider": provider, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
-            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [MODEL]})
+            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [f"own-of-{name}"]})
             body = {"name": model, "upstream": name, "upstream_model": MODEL}
             node.manage("POST", "/api/v1/models", body=body | price)
         yield origin

@@ -64,7 +64,7 @@ def connected_makers(node: Node) -> Iterator[Origin]:
     with origin_server() as origin:
         for provider, name in NAMES.items():
             body = {"name": name, "provider": provider, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
-            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [MODEL]})
+            node.manage("POST", "/api/v1/upstreams", body=body | {"models": [f"own-of-{name}"]})
         body = {"name": TURN, "upstream": NAMES["gemini"], "upstream_model": MODEL}
         node.manage("POST", "/api/v1/models", body=body)
         yield origin
