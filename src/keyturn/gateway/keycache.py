@@ -17,7 +17,7 @@ UNKNOWN_LIMIT = 100_000
 SHARED = 20_000
 """Texts that records have in common, kept once."""
 LOOK_TIMEOUT_S = 5.0
-"""As long as a request waits for the authority: a busy machine starts the control process again in four."""
+"""As long as a request waits for the authority (``leases.TIMEOUT_S``): both are away while the control process starts again."""
 
 Answer = Callable[[KeyRecord | None, bool], None]
 """Takes the record (``None``: unknown) and whether the question could not be answered at all."""

@@ -8,20 +8,12 @@ from operator import attrgetter
 import anthropic
 import pytest
 from anthropic.types import Message, MessageParam, ToolParam
-from pydantic import BaseModel
 
 from clients.matrix import samples
 from clients.matrix.cells import Check, Place, Sdk
 from support.node import NO_TLS
 
 TOOLS: list[ToolParam] = [{"name": samples.TOOL, "input_schema": samples.PARAMETERS}]
-
-
-class Forecast(BaseModel):
-    """What a model is to answer with."""
-
-    city: str
-    days: int
 
 
 @contextmanager
@@ -135,10 +127,10 @@ def structured(place: Place) -> None:
             model=place.model("chat"),
             max_tokens=samples.MOST_TOKENS,
             messages=user(samples.HELLO),
-            output_format=Forecast,
+            output_format=samples.Forecast,
         )
 
-    assert answer.parsed_output == Forecast(city="city", days=1)
+    assert answer.parsed_output == samples.Forecast(city="city", days=1)
 
 
 def errors(place: Place) -> None:

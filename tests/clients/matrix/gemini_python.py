@@ -9,7 +9,6 @@ import pytest
 from google import genai
 from google.genai import types
 from google.genai.errors import APIError, ClientError
-from pydantic import BaseModel
 
 from clients.matrix import samples
 from clients.matrix.cells import Check, Place, Sdk
@@ -21,13 +20,6 @@ TOOLS = types.Tool(
     ]
 )
 CALLING = types.GenerateContentConfig(tools=[TOOLS])
-
-
-class Forecast(BaseModel):
-    """What a model is to answer with."""
-
-    city: str
-    days: int
 
 
 @contextmanager
@@ -118,11 +110,11 @@ def structured(place: Place) -> None:
             model=place.model("chat"),
             contents=samples.HELLO,
             config=types.GenerateContentConfig(
-                response_mime_type="application/json", response_schema=Forecast
+                response_mime_type="application/json", response_schema=samples.Forecast
             ),
         )
 
-    assert answer.parsed == Forecast(city="city", days=1)
+    assert answer.parsed == samples.Forecast(city="city", days=1)
 
 
 def embeddings(place: Place) -> None:

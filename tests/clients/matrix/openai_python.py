@@ -9,7 +9,6 @@ from operator import attrgetter
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolUnionParam
-from pydantic import BaseModel
 
 from clients.matrix import samples
 from clients.matrix.cells import Check, Place, Sdk
@@ -19,13 +18,6 @@ from support.node import NO_TLS
 TOOLS: list[ChatCompletionToolUnionParam] = [
     {"type": "function", "function": {"name": samples.TOOL, "parameters": samples.PARAMETERS}}
 ]
-
-
-class Forecast(BaseModel):
-    """What a model is to answer with."""
-
-    city: str
-    days: int
 
 
 @contextmanager
@@ -128,10 +120,10 @@ def structured(place: Place) -> None:
     """An answer of a type of the caller's."""
     with connected(place) as client:
         answer = client.chat.completions.parse(
-            model=place.model("chat"), messages=user(samples.HELLO), response_format=Forecast
+            model=place.model("chat"), messages=user(samples.HELLO), response_format=samples.Forecast
         )
 
-    assert answer.choices[0].message.parsed == Forecast(city="city", days=1)
+    assert answer.choices[0].message.parsed == samples.Forecast(city="city", days=1)
 
 
 def embeddings(place: Place) -> None:

@@ -3,6 +3,8 @@
 import base64
 from typing import Any
 
+from pydantic import BaseModel
+
 HELLO = "hello big world"
 GREETING = "You sent 3 words about world."
 
@@ -24,6 +26,15 @@ FORECAST: dict[str, Any] = {
     "required": ["city", "days"],
     "additionalProperties": False,
 }
+
+
+class Forecast(BaseModel):
+    """The same, for SDKs that take a class."""
+
+    city: str
+    days: int
+
+
 FORECASTED = {"city": "city", "days": 1}
 
 PNG = base64.b64decode(
