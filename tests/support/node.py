@@ -104,7 +104,7 @@ class Node:
             ready = httpx.get(f"{self.url}/readyz", timeout=1, verify=NO_TLS).status_code == 200
         except httpx.TransportError:
             return False
-        return ready and "API and docs" in self.output.read_text()  # the last of what the start prints
+        return ready and "Dashboard" in self.output.read_text()  # the last of what the start prints
 
     def stop(self, *, number: int = signal.SIGTERM, within_s: float = 10.0) -> int:
         """End it and return its exit status."""

@@ -174,6 +174,11 @@ def welcome(console: Console, settings: Settings, node: Started, *, demo: bool) 
         lines.insert(0, ("API key", f"{key}   (shown this once; keep it)"))
     else:
         lines.append(("New key", "keyturn keys create NAME"))
+    if node.setup_token is not None:
+        link = f"{base}/dashboard/setup#{node.setup_token.reveal()}"
+        lines.append(("Dashboard", f"{link}   (works once, for a day)"))
+    else:
+        lines.append(("Dashboard", f"{base}/dashboard"))
     title = f"Keyturn {__version__} is ready after {node.seconds:.1f} s"
     _print(console, ["", title, ""], style="bold green")
     _print(console, [f"  {name:<14}{value}" for name, value in lines])

@@ -208,6 +208,15 @@ class Prices(Struct, frozen=True, forbid_unknown_fields=True):
     """US dollars for a million tokens of output."""
 
 
+class People(Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may sign in to the dashboard, and for how long."""
+
+    session_idle_minutes: Annotated[int, Meta(ge=5, le=43_200)] = 720
+    """After how many minutes without a request somebody has to sign in again."""
+    session_days: Annotated[int, Meta(ge=1, le=90)] = 14
+    """After how many days somebody has to sign in again anyway."""
+
+
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
     """What the processes print on stderr."""
 
@@ -251,6 +260,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     alerts: Alerts = Alerts()
     events: Events = Events()
     prices: Prices = Prices()
+    people: People = People()
     log: Log = Log()
     metrics: Metrics = Metrics()
     support: Support = Support()

@@ -13,6 +13,8 @@ from keyturn import __version__
 from keyturn.control import claim_page
 from keyturn.control.admission import Admission
 from keyturn.control.bodies import StrictRequest
+from keyturn.control.dashboard import routes as dashboard
+from keyturn.control.dashboard.shell import Pages
 from keyturn.control.documentation import pages
 from keyturn.control.documentation.description import Description
 from keyturn.control.errors import HANDLERS
@@ -86,7 +88,7 @@ def create_app(management: Management) -> Litestar:
     dependencies = {"management": Provide(provide, sync_to_thread=False, use_cache=True)}
     description = Description(_routes(), dependencies, _openapi())
     return Litestar(
-        route_handlers=[*_routes(), *pages.HANDLERS, *claim_page.HANDLERS],
+        route_handlers=[*_routes(), *pages.HANDLERS, *claim_page.HANDLERS, dashboard.router()],
         dependencies=dependencies,
         exception_handlers={**HANDLERS, AnsweredBeforeError: repeat},
         after_exception=[note_refused],
@@ -98,6 +100,7 @@ def create_app(management: Management) -> Litestar:
             {
                 "management": management,
                 "description": description,
+                "pages": Pages(),
                 "support": Help(management.settings.support.contact, management.settings.support.upgrade_url),
             }
         ),

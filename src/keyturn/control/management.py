@@ -41,6 +41,8 @@ from keyturn.services.retention import Retention
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
+from keyturn.services.sessions import Sessions
+from keyturn.services.sign_in import SignIn
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
 from keyturn.services.upstreams import Upstreams
@@ -68,6 +70,8 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     statements: Statements
     projects: Projects
     users: Users
+    sign_in: SignIn
+    sessions: Sessions
     keys: Keys
     limits: Limits
     hygiene: Hygiene

@@ -39,6 +39,8 @@ KINDS: dict[Reason, tuple[str, str]] = {
     Reason.IDEMPOTENCY_KEY_REUSED: (INVALID, "idempotency_key_reused"),
     Reason.IDEMPOTENCY_IN_FLIGHT: (INVALID, "idempotency_in_flight"),
     Reason.CONFIRMATION_REQUIRED: (PERMISSION, "confirmation_required"),
+    Reason.SIGN_IN_REQUIRED: (INVALID, "sign_in_required"),
+    Reason.CSRF_MISMATCH: (PERMISSION, "csrf_mismatch"),
     Reason.MULTIPLE_CREDENTIALS: (INVALID, "multiple_credentials"),
     Reason.LOCATION_NOT_ALLOWED: (INVALID, "api_key_location_not_allowed"),
     Reason.INSUFFICIENT_PERMISSIONS: (PERMISSION, "insufficient_permissions"),

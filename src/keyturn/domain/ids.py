@@ -11,6 +11,7 @@ from keyturn.domain.base62 import encode
 KEY, SECRET, PROJECT, ACCOUNT, USER = "key_", "sec_", "proj_", "acct_", "user_"
 REQUEST, UPSTREAM, EVENT = "req_", "up_", "evt_"
 PLAN, GRANT = "plan_", "grnt_"
+SESSION = "ses_"
 PRICE, RERATE = "prc_", "rrt_"
 
 TIME_WIDTH = 7

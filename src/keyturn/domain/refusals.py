@@ -47,6 +47,8 @@ class Reason(StrEnum):
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     IDEMPOTENCY_IN_FLIGHT = "idempotency_in_flight"
     CONFIRMATION_REQUIRED = "confirmation_required"
+    SIGN_IN_REQUIRED = "sign_in_required"
+    CSRF_MISMATCH = "csrf_mismatch"
     INVALID_JSON = "invalid_json"
     INVALID_MEMBER = "invalid_member"
     DUPLICATE_MEMBER = "duplicate_member"
@@ -215,6 +217,10 @@ RULES: dict[Reason, Rule] = {
         409, _C, "The first request with this Idempotency-Key is not answered yet", retry_after_s=1
     ),
     Reason.CONFIRMATION_REQUIRED: Rule(403, _C, "This needs the caller's credential once more", None, True),
+    Reason.SIGN_IN_REQUIRED: Rule(401, _C, "The session is over; sign in again", "", True),
+    Reason.CSRF_MISMATCH: Rule(
+        403, _C, "The request does not carry what shows that a page of this node sent it", None, True
+    ),
     Reason.INVALID_JSON: Rule(400, _C, "The request body is not valid JSON", None, True),
     Reason.INVALID_MEMBER: Rule(
         400, _C, "A member of the request has a value that is not allowed", None, True

@@ -36,6 +36,8 @@ class Ready(msgspec.Struct, frozen=True):
     process: str
     first_key: str = ""
     """Control process at the first start only: the secret of the key it made; shown once, kept nowhere."""
+    setup_token: str = ""
+    """Control process of a node without an owner: the secret part of the link that makes one; works for a day."""
 
 
 def read_brief(line: bytes) -> Brief:

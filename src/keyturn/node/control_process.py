@@ -54,6 +54,7 @@ from keyturn.services.ledger import Ledger
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.passwords import Passwords
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
@@ -67,6 +68,8 @@ from keyturn.services.retention import Kept, Retention
 from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
+from keyturn.services.sessions import Sessions
+from keyturn.services.sign_in import SignIn
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
 from keyturn.services.thresholds import Thresholds
@@ -132,7 +135,15 @@ async def _serve(brief: Brief) -> None:
         for server in servers:
             server.listen()
         gc.freeze()  # what stands now stands to the end: no collection need walk it
-        say_ready(brief, Ready(process=brief.process, first_key=first_key.reveal() if first_key else ""))
+        setup = await management.sign_in.setup_link()
+        say_ready(
+            brief,
+            Ready(
+                process=brief.process,
+                first_key=first_key.reveal() if first_key else "",
+                setup_token=setup.reveal() if setup else "",
+            ),
+        )
         await _serve_until(stop, servers)
         await management.ingest.flush()
         await management.verification.flush()
@@ -195,6 +206,12 @@ async def _management(
         statements=Statements(store),
         projects=Projects(store, bus),
         users=Users(store, bus),
+        sign_in=SignIn(store, Passwords()),
+        sessions=Sessions(
+            store,
+            idle_minutes=brief.settings.people.session_idle_minutes,
+            days=brief.settings.people.session_days,
+        ),
         hygiene=Hygiene(store),
         policies=Policies(store, bus),
         keys=keys,

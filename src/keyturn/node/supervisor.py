@@ -29,7 +29,7 @@ from keyturn.config.load import SettingsError, child_environment
 from keyturn.config.sections import Settings, Vault
 from keyturn.domain.secret import Secret
 from keyturn.node import data_lock
-from keyturn.node.child import Brief
+from keyturn.node.child import Brief, Ready
 from keyturn.node.listening import (
     CannotListen,
     check_certificate,
@@ -38,7 +38,7 @@ from keyturn.node.listening import (
     raise_open_file_limit,
 )
 from keyturn.node.process import Process, describe
-from keyturn.node.progress import Started, Watcher
+from keyturn.node.progress import Watcher, started
 from keyturn.system import Tasks
 
 CONTROL, DEMO, WORKER = "control", "demo", "worker"
@@ -133,10 +133,10 @@ class Supervisor:
         began = asyncio.get_running_loop().time()
         async with self._resources():
             try:
-                first_key = await self._start(began)
+                said = await self._start(began)
                 if not self._stop.is_set():
                     seconds = asyncio.get_running_loop().time() - began
-                    self._watcher.started(Started(self._port(), first_key, seconds))
+                    self._watcher.started(started(said, self._port(), seconds))
                     await self._serve()
             finally:
                 await self._drain()
@@ -185,8 +185,8 @@ class Supervisor:
 
     # ── start ───────────────────────────────────────────────────────────────
 
-    async def _start(self, began: float) -> Secret | None:
-        """Start everything at once; return the first key, if this was the first start."""
+    async def _start(self, began: float) -> Ready:
+        """Start everything at once; return what the control process said."""
         self._watcher.starting([slot.name for slot in self._slots])
         work = [
             self._tasks.spawn(self._start_slot(slot, began), name=f"start {slot.name}")
@@ -201,21 +201,20 @@ class Supervisor:
             failures = [task.result()[0] for task in ended if task is not stopped and task.result()[0]]
         if failures:
             raise StartFailed(failures[0])
-        keys = [task.result()[1] for task in work if task.done()]
-        return next((Secret(key) for key in keys if key), None)
+        return work[0].result()[1] if work[0].done() else Ready(self._control.name)
 
-    async def _start_slot(self, slot: _Slot, began: float) -> tuple[str, str]:
-        """Return why it failed, if it did, and the first key, if it said one."""
+    async def _start_slot(self, slot: _Slot, began: float) -> tuple[str, Ready]:
+        """Return why it failed, if it did, and what it said."""
         try:
             process = slot.process = await self._launch(slot)
         except OSError as error:
-            return f"{slot.name} could not start: {error.strerror}", ""
+            return f"{slot.name} could not start: {error.strerror}", Ready(slot.name)
         said = await process.said
         if said is None:
-            return f"{slot.name} could not start: {describe(await self._end_of(process))}", ""
+            return f"{slot.name} could not start: {describe(await self._end_of(process))}", Ready(slot.name)
         slot.was_ready = True
         self._watcher.ready(slot.name, asyncio.get_running_loop().time() - began)
-        return "", said.first_key
+        return "", said
 
     async def _end_of(self, process: Process) -> int:
         """Wait for the end of a process that has closed its pipe; it may not outlive that for long."""

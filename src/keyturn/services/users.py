@@ -285,6 +285,11 @@ def _problem(change: UserChange) -> Refused | None:
     return labels.problem_with_name(change.name) or labels.problem_with_metadata(change.metadata)
 
 
+def problem_with_person(email: str, name: str) -> Refused | None:
+    """Refuse an address that is none, or a name that nobody could read; the address is in lower case."""
+    return _problem(UserChange(email, name))
+
+
 def _taken(email: str) -> Refused:
     return Refused(Reason.CONFLICT, f"The account has a user with the address {email} already", "email")
 

@@ -26,8 +26,8 @@ AnyRequest = Request[Any, Any, Any]
 
 @get("/", include_in_schema=False)
 async def root() -> Redirect:
-    """Lead to the reference."""
-    return Redirect("/docs", status_code=302)
+    """Lead to the dashboard."""
+    return Redirect("/dashboard", status_code=302)
 
 
 @get("/docs", include_in_schema=False)

@@ -1,0 +1,189 @@
+"""Who may see which page. Every route says in its ``opt`` whom it is for; one that does not is closed to everybody.
+
+``entry`` is ``ANYONE``, ``SIGNED_IN``, or the operation of the management API that the page stands for: a person may open
+the page exactly if they may make that call. ``proof`` asks to have shown lately that it is them.
+"""
+
+import hmac
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import Headers
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from keyturn import system
+from keyturn.control.dashboard import cookies
+from keyturn.control.door import visit_of
+from keyturn.control.errors import refuse
+from keyturn.control.management import Management
+from keyturn.domain.refusals import Reason
+from keyturn.domain.roles import may
+from keyturn.services.sessions import Visitor
+
+ENTRY, PROOF = "entry", "proof"
+ANYONE, SIGNED_IN = "anyone", "signed in"
+CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
+SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
+MOST_FIELDS = 500
+_SAFE = {"GET", "HEAD"}
+_VISITOR, _FORM, _CSRF = "visitor", "form", "csrf"
+STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
+
+Entry = str | tuple[str, str]
+
+
+class SeeOtherError(Exception):
+    """Leads the browser to another page instead."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What a form was filled with."""
+
+    fields: dict[str, list[str]] = {}
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a field without the space around it; the last one where it came several times."""
+        return self.fields[name][-1].strip() if self.fields.get(name) else default
+
+    def raw(self, name: str) -> str:
+        """Return a field as it was typed, such as a password."""
+        return self.fields[name][-1] if self.fields.get(name) else ""
+
+    def each(self, name: str) -> list[str]:
+        """Return the fields of this name that are not empty."""
+        return [value.strip() for value in self.fields.get(name, []) if value.strip()]
+
+    def on(self, name: str) -> bool:
+        """Say whether a box is ticked."""
+        return bool(self.text(name))
+
+
+def for_(entry: Entry, *, proof: bool = False) -> dict[str, Any]:
+    """Return the ``opt`` of a route.
+
+    Args:
+        entry: ``ANYONE``, ``SIGNED_IN``, or method and path as ``domain.operations`` has them.
+        proof: Ask to have shown lately that it is them.
+    """
+    return {ENTRY: entry, PROOF: proof}
+
+
+class Guard:
+    """An ASGI layer around all pages: it knows who visits, whether they may, and whether a form is one of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        state: Any = scope["state"]
+        call: Any = scope
+        headers = Headers.from_scope(scope)
+        visitor = state[_VISITOR] = await _visitor(scope, headers)
+        state[_CSRF] = (
+            visitor.signed_in.session.csrf if visitor else cookies.read(headers, cookies.VISIT)
+        ) or system.new_token().reveal()
+        opt = call["route_handler"].opt
+        self._admit(visitor, opt, call)
+        if call["method"] not in _SAFE:
+            await _take_form(scope, receive, headers)
+        if visitor is not None and opt.get(PROOF) and not visitor.proved(system.now_ms()):
+            raise SeeOtherError(f"{PROVE_PATH}?next={quote(_page_of(call, headers))}")
+        await self._app(scope, receive, send)
+
+    def _admit(self, visitor: Visitor | None, opt: dict[str, Any], call: Any) -> None:  # noqa: ANN401 -- a scope
+        entry: Entry | None = opt.get(ENTRY)
+        if entry == ANYONE:
+            return
+        if visitor is None:
+            back = call["path"] + (
+                "?" + call["query_string"].decode("latin-1") if call["query_string"] else ""
+            )
+            raise SeeOtherError(
+                f"{SIGN_IN_PATH}?next={quote(back)}" if call["method"] in _SAFE else SIGN_IN_PATH
+            )
+        if entry == SIGNED_IN:
+            return
+        if entry is None or isinstance(entry, str) or not may(visitor.person, *entry):
+            refuse(Reason.INSUFFICIENT_PERMISSIONS, "Your role in this account does not reach this page")
+
+
+def visitor_of(request: Request[Any, Any, Any]) -> Visitor:
+    """Return who visits a page that is for people who have signed in."""
+    visitor: Visitor = request.scope["state"][_VISITOR]
+    return visitor
+
+
+def known_visitor(request: Request[Any, Any, Any]) -> Visitor | None:
+    """Return who visits, where they have signed in."""
+    visitor: Visitor | None = request.scope["state"].get(_VISITOR)
+    return visitor
+
+
+def form_of(request: Request[Any, Any, Any]) -> Form:
+    """Return what a form was filled with; empty for a request that sends none."""
+    form: Form = request.scope["state"].get(_FORM, Form())
+    return form
+
+
+def csrf_of(request: Request[Any, Any, Any]) -> str:
+    """Return what forms of this visitor carry."""
+    token: str = request.scope["state"].get(_CSRF, "")
+    return token
+
+
+def own_origin(headers: Headers) -> str:
+    """Return scheme and host as the browser sees them, as the worker passed them on."""
+    host = headers.get("x-forwarded-host") or headers.get("host") or ""
+    scheme = "https" if headers.get("x-forwarded-proto") == "https" else "http"
+    return f"{scheme}://{host}"
+
+
+def comes_from_us(headers: Headers) -> bool:
+    """Say whether a page of ours sent this, as far as the browser tells."""
+    origin = headers.get("origin")
+    if origin is not None:
+        return origin == own_origin(headers)
+    return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
+
+
+async def _visitor(scope: Scope, headers: Headers) -> Visitor | None:
+    token = cookies.read(headers, cookies.SESSION)
+    if not token:
+        return None
+    management: Management = scope["litestar_app"].state["management"]
+    visit = visit_of(scope)
+    return await management.sessions.find(token, address=visit.address, request_id=visit.request_id)
+
+
+async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
+    # The framework keeps what is read here for the handler.
+    body = await Request[Any, Any, Any](scope, receive).body()
+    fields: dict[str, list[str]] = {}
+    if headers.get("content-type", "").partition(";")[0].strip() == "application/x-www-form-urlencoded":
+        try:
+            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        except ValueError:
+            refuse(Reason.MALFORMED_REQUEST, "The form can't be read")
+        for name, value in pairs:
+            fields.setdefault(name, []).append(value)
+    sent = headers.get(CSRF_HEADER) or (fields.get(CSRF_FIELD) or [""])[-1]
+    known: str = scope["state"][_CSRF]
+    if not comes_from_us(headers) or not hmac.compare_digest(sent.encode(), known.encode()):
+        refuse(Reason.CSRF_MISMATCH, STALE)
+    scope["state"][_FORM] = Form(fields)
+
+
+def _page_of(call: Any, headers: Headers) -> str:  # noqa: ANN401 -- a scope
+    """Return the page to come back to: this one, or the one that holds the form."""
+    if call["method"] in _SAFE:
+        return str(call["path"])
+    referrer = headers.get("referer", "")
+    origin = own_origin(headers)
+    return referrer.removeprefix(origin) if referrer.startswith(f"{origin}/dashboard") else "/dashboard"

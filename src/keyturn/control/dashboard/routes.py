@@ -1,0 +1,65 @@
+"""All pages of the dashboard as one router, and what they answer when something goes wrong."""
+
+from typing import Any
+
+from litestar import Request, Response, Router, get
+from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
+from litestar.types import ExceptionHandlersMap
+
+from keyturn.control.dashboard import assets
+from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for_, known_visitor
+from keyturn.control.dashboard.pages import entrance, overview
+from keyturn.control.dashboard.shell import PATH, render, see
+from keyturn.control.errors import RefusedError
+from keyturn.domain.refusals import Reason, Refused
+
+PAGES = (entrance, overview)
+
+
+@get("/{rest:path}", include_in_schema=False, opt=for_(SIGNED_IN))
+async def elsewhere(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Say that there is no such page."""
+    return _problem(request, Refused(Reason.PATH_NOT_FOUND, "There is no such page"))
+
+
+def router() -> Router:
+    """Return the router."""
+    return Router(
+        PATH,
+        middleware=[Guard],
+        exception_handlers=_HANDLERS,
+        route_handlers=[elsewhere, assets.asset, *(handler for page in PAGES for handler in page.HANDLERS)],
+    )
+
+
+def _on_see_other(request: Request[Any, Any, Any], error: SeeOtherError) -> Response[Any]:
+    return see(request, error.path)
+
+
+def _on_refused(request: Request[Any, Any, Any], error: RefusedError) -> Response[Any]:
+    return _problem(request, error.refused)
+
+
+def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    if isinstance(error, NotFoundException):
+        return _problem(request, Refused(Reason.PATH_NOT_FOUND, "There is no such page"))
+    if isinstance(error, MethodNotAllowedException):
+        return _problem(request, Refused(Reason.METHOD_NOT_ALLOWED))
+    if error.status_code == 413:
+        return _problem(request, Refused(Reason.BODY_TOO_LARGE))
+    if error.status_code < 500:
+        return _problem(request, Refused(Reason.MALFORMED_REQUEST, error.detail))
+    raise error
+
+
+def _problem(request: Request[Any, Any, Any], refused: Refused) -> Response[Any]:
+    title = "Not found" if refused.rule.status == 404 else "That did not work"
+    template = "problem.html" if known_visitor(request) else "problem_outside.html"
+    return render(request, template, title=title, status=refused.rule.status, refused=refused)
+
+
+_HANDLERS: ExceptionHandlersMap = {
+    SeeOtherError: _on_see_other,
+    RefusedError: _on_refused,
+    HTTPException: _on_http,
+}

@@ -1,0 +1,16 @@
+// Starts what every page has. Pages work without any of it.
+import { start as startNavigation, onPage } from "./navigate.js";
+import { start as startKeyboard } from "./keyboard.js";
+import { start as startToasts } from "./toasts.js";
+import { start as startCopy } from "./copy.js";
+import { start as startTheme } from "./theme.js";
+import { start as startTimes } from "./times.js";
+import { start as startSetup } from "./setup.js";
+
+startNavigation();
+startKeyboard();
+startToasts();
+startCopy();
+startTheme();
+startTimes();
+onPage(startSetup);

@@ -1,0 +1,177 @@
+// Links and forms change the page's content without loading it anew. What can't be done so is left to the browser.
+const pageTasks = [];
+let underWay = null;
+
+// Runs a task for the page that is shown, and for each that follows. It may return what ends it.
+export function onPage(task) {
+  pageTasks.push({ task, end: task(document) });
+}
+
+export function start() {
+  document.addEventListener("click", clicked);
+  document.addEventListener("submit", submitted);
+  window.addEventListener("popstate", () => visit(location.href, { push: false }));
+  const menu = () => document.querySelector(".side");
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-menu]");
+    const open = button ? menu()?.classList.toggle("open") : false;
+    if (!button && menu()?.classList.contains("open") && !event.target.closest(".side")) menu().classList.remove("open");
+    document.querySelector("[data-menu]")?.setAttribute("aria-expanded", String(Boolean(open)));
+  });
+}
+
+export function visit(url, { push = true } = {}) {
+  return load(new Request(url, { headers: { accept: "text/html" } }), { push });
+}
+
+// Fetches this page again and shows it, at the same place.
+export function refresh() {
+  return load(new Request(location.href, { headers: { accept: "text/html" } }), { push: false, keepPlace: true });
+}
+
+function ours(url) {
+  return url.origin === location.origin && (url.pathname === "/dashboard" || url.pathname.startsWith("/dashboard/"));
+}
+
+function clicked(event) {
+  const link = event.target.closest("a[href]");
+  if (!link || event.defaultPrevented || event.button !== 0) return;
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  if (link.target || link.hasAttribute("download") || link.closest("[data-plain]")) return;
+  const url = new URL(link.href);
+  if (!ours(url) || (url.hash && url.pathname === location.pathname && url.search === location.search)) return;
+  event.preventDefault();
+  if (link.hasAttribute("data-dialog")) openDialog(url.href);
+  else visit(url.href);
+}
+
+function submitted(event) {
+  const form = event.target;
+  if (event.defaultPrevented || form.hasAttribute("data-plain") || form.method === "dialog") return;
+  const question = form.dataset.confirm;
+  if (question && !form.hasAttribute("data-confirmed")) {
+    event.preventDefault();
+    ask(question, event.submitter?.textContent.trim() || "Go on").then((yes) => {
+      if (!yes) return;
+      form.setAttribute("data-confirmed", "");
+      form.requestSubmit(event.submitter || undefined);
+      form.removeAttribute("data-confirmed");
+    });
+    return;
+  }
+  const url = new URL(event.submitter?.getAttribute("formaction") || form.action, location.href);
+  if (!ours(url)) return;
+  event.preventDefault();
+  const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));
+  if (form.method === "get") {
+    url.search = fields.toString();
+    visit(url.href);
+    return;
+  }
+  const request = new Request(url, {
+    method: "POST",
+    headers: { accept: "text/html", "content-type": "application/x-www-form-urlencoded" },
+    body: fields.toString(),
+  });
+  load(request, { form });
+}
+
+async function load(request, { push = true, keepPlace = false, form = null } = {}) {
+  underWay?.abort();
+  const own = (underWay = new AbortController());
+  document.body.classList.add("busy");
+  const buttons = form ? [...form.querySelectorAll("button:not(:disabled)")] : [];
+  for (const button of buttons) button.disabled = true;
+  try {
+    const answer = await fetch(request, { signal: own.signal, credentials: "same-origin" });
+    const url = new URL(answer.url);
+    if (!ours(url) || !(answer.headers.get("content-type") || "").startsWith("text/html")) {
+      location.assign(answer.url);
+      return;
+    }
+    const samePage = url.pathname + url.search === location.pathname + location.search;
+    show(new DOMParser().parseFromString(await answer.text(), "text/html"), {
+      place: keepPlace || (request.method === "POST" && samePage) ? scrollY : 0,
+    });
+    if (push && !samePage && !(request.method === "POST" && answer.status >= 400)) history.pushState(null, "", answer.url);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    const { say } = await import("./toasts.js");
+    say("The node could not be reached; nothing was lost. Try again.", "failed");
+  } finally {
+    if (underWay === own) underWay = null;
+    document.body.classList.remove("busy");
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+function show(next, { place }) {
+  for (const one of pageTasks) one.end?.();
+  document.querySelector("dialog[open]")?.close();
+  const focused = document.activeElement?.id;
+  document.title = next.title;
+  const token = next.querySelector('meta[name="csrf"]');
+  document.querySelector('meta[name="csrf"]')?.replaceWith(document.adoptNode(token));
+  for (const sheet of next.querySelectorAll('link[rel="stylesheet"]')) {
+    if (!document.querySelector(`link[href="${sheet.getAttribute("href")}"]`)) document.head.append(document.adoptNode(sheet));
+  }
+  const toasts = document.querySelector(".toasts");
+  document.body.className = next.body.className;
+  document.body.replaceChildren(...[...next.body.childNodes].map((node) => document.adoptNode(node)));
+  if (toasts?.querySelector("[data-toast]") && !document.querySelector("[data-toast]")) {
+    document.querySelector(".toasts")?.replaceWith(toasts);
+  }
+  scrollTo(0, place);
+  const target = (place && focused && document.getElementById(focused)) || document.querySelector("[autofocus], [aria-invalid]");
+  (target || document.getElementById("content"))?.focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("keyturn:page"));
+  for (const one of pageTasks) one.end = one.task(document);
+}
+
+// Shows the content of a page in a dialog above this one. Its forms lead on as they would there.
+async function openDialog(url) {
+  const answer = await fetch(url, { headers: { accept: "text/html" } });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const content = page.querySelector("[data-dialog-content]");
+  if (!answer.ok || !content) {
+    visit(url);
+    return;
+  }
+  const dialog = document.createElement("dialog");
+  const title = document.createElement("h2");
+  title.id = "dialog-title";
+  title.textContent = page.querySelector("h1")?.textContent || "";
+  dialog.setAttribute("aria-labelledby", title.id);
+  dialog.append(title, ...[...content.childNodes].map((node) => document.adoptNode(node)));
+  for (const link of dialog.querySelectorAll("[data-cancel]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      dialog.close();
+    });
+  }
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+// Asks before something that can't be taken back.
+export function ask(question, action) {
+  return new Promise((resolve) => {
+    const dialog = document.createElement("dialog");
+    const text = document.createElement("p");
+    text.textContent = question;
+    const form = document.createElement("form");
+    form.method = "dialog";
+    form.className = "row end";
+    const no = Object.assign(document.createElement("button"), { className: "button", textContent: "Cancel", value: "" });
+    const yes = Object.assign(document.createElement("button"), { className: "button danger primary", textContent: action, value: "yes" });
+    form.append(no, yes);
+    dialog.append(text, form);
+    dialog.addEventListener("close", () => {
+      resolve(dialog.returnValue === "yes");
+      dialog.remove();
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+  });
+}

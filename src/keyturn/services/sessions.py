@@ -1,0 +1,131 @@
+"""Sessions: a person has signed in, in one browser, for some time.
+
+The token is in the browser's cookie and nowhere else; its SHA-256 is kept. A token is exchanged for a new one whenever the
+session comes to mean more than before, so that one that was put there by somebody else is worth nothing.
+"""
+
+import hashlib
+
+import msgspec
+
+from keyturn import system
+from keyturn.domain import ids
+from keyturn.domain.principal import Principal
+from keyturn.domain.roles import Person, Role
+from keyturn.domain.secret import Secret
+from keyturn.services.audit import note
+from keyturn.store import accounts, sessions
+from keyturn.store.engine import Store
+from keyturn.store.sessions import SignedIn, StoredSession
+
+PROOF_MS = 10 * 60_000
+"""For how long after showing that it is them somebody may do what asks for it."""
+_SEEN_EVERY_MS = 60_000
+_AGENT_LENGTH = 300
+_MINUTE_MS, _DAY_MS = 60_000, 86_400_000
+
+
+class Visitor(msgspec.Struct, frozen=True):
+    """Somebody who has signed in, as pages know them."""
+
+    signed_in: SignedIn
+    person: Person
+    """Who they are and what they may do."""
+    principal: Principal
+    """What they do is done by this one."""
+
+    def proved(self, now_ms: int) -> bool:
+        """Say whether they have shown lately that it is them."""
+        return now_ms - self.signed_in.session.proved_at < PROOF_MS
+
+
+class Sessions:
+    """The use cases."""
+
+    def __init__(self, store: Store, *, idle_minutes: int, days: int) -> None:
+        """Take in how long a session lasts.
+
+        Args:
+            store: Where they are kept.
+            idle_minutes: When nobody uses it.
+            days: At most.
+        """
+        self._store = store
+        self._idle_ms = idle_minutes * _MINUTE_MS
+        self._longest_ms = days * _DAY_MS
+
+    async def open(self, user_id: str, *, address: str, agent: str, second_factor: bool = False) -> Secret:
+        """Begin a session for somebody who has just shown that it is them; return its token."""
+        now_ms, token = system.now_ms(), system.new_token()
+        async with self._store.writing() as connection:
+            session = StoredSession(
+                system.new_id(ids.SESSION),
+                token_hash(token.reveal()),
+                user_id,
+                system.new_token().reveal(),
+                now_ms,
+                now_ms,
+                now_ms,
+                second_factor,
+                address,
+                agent[:_AGENT_LENGTH],
+            )
+            await sessions.add(connection, session)
+            await note(connection, Principal(user_id, address), "session.open", user_id)
+        return token
+
+    async def find(self, token: str, *, address: str, request_id: str) -> Visitor | None:
+        """Return who has the session with this token, if it is not over and they are still welcome."""
+        now_ms = system.now_ms()
+        async with self._store.reading() as connection:
+            found = await sessions.with_token(connection, token_hash(token))
+            first = await accounts.first(connection)
+        if found is None or self._over(found.session, now_ms) or not found.active:
+            return None
+        session = found.session
+        if now_ms - session.last_seen_at >= _SEEN_EVERY_MS:
+            async with self._store.writing() as connection:
+                await sessions.change(connection, session.id, {"last_seen_at": now_ms, "address": address})
+        person = Person(
+            session.user_id,
+            found.account_id,
+            Role(found.role),
+            first_account=found.account_id == first,
+            session_id=session.id,
+        )
+        return Visitor(found, person, Principal(person.id, address, request_id, person=person))
+
+    async def renew(self, visitor: Visitor, *, second_factor: bool | None = None) -> Secret:
+        """Note that somebody has shown again that it is them; return the new token of their session."""
+        token = system.new_token()
+        session = visitor.signed_in.session
+        values: dict[str, object] = {"token_hash": token_hash(token.reveal()), "proved_at": system.now_ms()}
+        if second_factor is not None:
+            values["second_factor"] = second_factor
+        async with self._store.writing() as connection:
+            await sessions.change(connection, session.id, values)
+        return token
+
+    async def end(self, visitor: Visitor) -> None:
+        """End this session."""
+        async with self._store.writing() as connection:
+            await sessions.end(connection, visitor.signed_in.session.id)
+            await note(connection, visitor.principal, "session.end", visitor.person.id)
+
+    async def end_old(self, now_ms: int) -> None:
+        """Take away what is over; to be called now and then."""
+        async with self._store.writing() as connection:
+            await sessions.end_old(
+                connection,
+                seen_before_ms=now_ms - self._idle_ms,
+                made_before_ms=now_ms - self._longest_ms,
+            )
+
+    def _over(self, session: StoredSession, now_ms: int) -> bool:
+        idle, age = now_ms - session.last_seen_at, now_ms - session.created_at
+        return idle >= self._idle_ms or age >= self._longest_ms
+
+
+def token_hash(token: str) -> bytes:
+    """Return what is kept of a token: it has 190 bits, so nothing slow is needed."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,114 @@
+"""How people come in: the first one by a link that the node prints, everybody by address and password."""
+
+import msgspec
+
+from keyturn import system
+from keyturn.domain import ids
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.roles import Role
+from keyturn.domain.secret import Secret
+from keyturn.services.audit import note
+from keyturn.services.passwords import Passwords, problem_with
+from keyturn.services.sessions import token_hash
+from keyturn.services.users import problem_with_person
+from keyturn.store import accounts, logins, users
+from keyturn.store.engine import Store
+from keyturn.store.logins import StoredLink, StoredLogin
+from keyturn.store.users import StoredUser
+
+SETUP, SETUP_MS = "setup", 24 * 3_600_000
+"""The link that a node without an owner prints, and how long it works."""
+SETUP_OVER = (
+    "There is no such link, or its time is over; start the node again, or run: keyturn users setup-link"
+)
+MOST_OF_ONE_ADDRESS = 4
+"""Accounts in which one address may have a password: each costs 50 ms to try."""
+WRONG = "The address or the password is wrong"
+"""Also where nobody has the address: whoever tries addresses is told nothing."""
+
+
+class Newcomer(msgspec.Struct, frozen=True):
+    """Who the node's first owner says they are."""
+
+    email: str
+    name: str
+    password: Secret
+
+
+class SignIn:
+    """The use cases."""
+
+    def __init__(self, store: Store, passwords: Passwords) -> None:
+        self._store = store
+        self._passwords = passwords
+
+    async def setup_link(self) -> Secret | None:
+        """Return the token of a new setup link, while the node has no owner; the one before works no more."""
+        now_ms, token = system.now_ms(), system.new_token()
+        async with self._store.writing() as connection:
+            first = await accounts.first(connection)
+            if first is None or await logins.with_role(connection, first, Role.OWNER):
+                return None
+            await logins.drop_links(connection, SETUP, "")
+            link = StoredLink(
+                token_hash(token.reveal()), SETUP, "", now_ms, now_ms + SETUP_MS, None, "first start"
+            )
+            await logins.add_link(connection, link)
+        return token
+
+    async def set_up(self, token: str, newcomer: Newcomer, *, address: str) -> str | Refused:
+        """Make the node's first owner, by the link that it printed; return who it is.
+
+        Args:
+            token: Of the link.
+            newcomer: Who they say they are.
+            address: From where.
+        """
+        email = newcomer.email.strip().lower()
+        name = newcomer.name.strip() or email
+        refused = problem_with_person(email, name) or problem_with(newcomer.password, email, name)
+        if refused is not None:
+            return refused
+        kept = await self._passwords.hash(newcomer.password)
+        now_ms = system.now_ms()
+        async with self._store.writing() as connection:
+            link = await logins.link(connection, token_hash(token))
+            if link is None or link.purpose != SETUP or link.used_at or link.expires_at <= now_ms:
+                return Refused(Reason.RESOURCE_NOT_FOUND, SETUP_OVER, "token")
+            first = await accounts.first(connection) or ""
+            if await logins.with_role(connection, first, Role.OWNER):
+                return Refused(Reason.CONFLICT, "The node has an owner already; sign in instead")
+            there = await users.with_email(connection, email, first)
+            user = there[0] if there else StoredUser(system.new_id(ids.USER), first, email, name, now_ms)
+            if not there:
+                await users.add(connection, user)
+            login = StoredLogin(
+                user.id, Role.OWNER, kept, now_ms, email_verified_at=now_ms, created_at=now_ms
+            )
+            await logins.add(connection, login)
+            await logins.use_link(connection, link.token_hash, now_ms=now_ms)
+            told: dict[str, object] = {"email": email, "role": Role.OWNER.value}
+            await note(connection, Principal(user.id, address), "user.set_up", user.id, after=told)
+        return user.id
+
+    async def with_password(self, email: str, password: Secret) -> str | Refused:
+        """Return who signs in with this address and this password.
+
+        Who is suspended, or was never given a password, is told the same as who mistypes it.
+        """
+        async with self._store.reading() as connection:
+            found = await users.with_email(connection, email.strip().lower())
+            held = [(user, await logins.get(connection, user.id)) for user in found]
+        able = [
+            (user.id, login.password_hash)
+            for user, login in held
+            if login is not None and login.password_hash and user.suspended_at is None
+        ]
+        # One address may stand for people in several accounts; each has a password of their own.
+        for user_id, kept in able[:MOST_OF_ONE_ADDRESS] or [("", "")]:
+            if await self._passwords.matches(kept, password):
+                async with self._store.writing() as connection:
+                    await logins.change(connection, user_id, {"last_sign_in_at": system.now_ms()})
+                return user_id
+        return Refused(Reason.INVALID_MEMBER, WRONG, "password")

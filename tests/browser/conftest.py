@@ -1,0 +1,48 @@
+"""A node with a dashboard for the tests of one module, and a browser."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page
+
+from fakes.dashboard import Visit, chromium, set_up, signed_in
+from support.node import Node, running
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A node with the demo upstream."""
+    with running(Node(tmp_path_factory.mktemp("node"), workers=1)) as node:
+        yield node
+
+
+@pytest.fixture(scope="module")
+def owner(node: Node) -> Iterator[Visit]:
+    """The node's first owner, signed in, without a screen."""
+    visit = set_up(node)
+    yield visit
+    visit.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, owner: Visit) -> Iterator[Page]:
+    """A window of the owner's; what the browser complains about fails the test."""
+    window = signed_in(browser, owner)
+    complaints: list[str] = []
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    window.on("console", listen)
+    window.on("pageerror", lambda error: complaints.append(str(error)))
+    yield window
+    window.context.close()
+    assert complaints == []

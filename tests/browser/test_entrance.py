@@ -1,0 +1,63 @@
+from playwright.sync_api import Browser, Page, expect
+
+from fakes.dashboard import EMAIL, PASSWORD, Visit, setup_token, shoot
+from support.node import Node
+
+
+def test_the_first_owner_comes_in_by_the_link_that_the_node_printed(node: Node, browser: Browser) -> None:
+    """A stranger who starts a node is at home within a minute; the link's secret part is gone from the address at once."""
+    context = browser.new_context(base_url=node.url)
+    page = context.new_page()
+    page.goto(f"/dashboard/setup#{setup_token(node)}")
+    assert "#" not in page.url
+    shoot(page, "setup")
+
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Your name").fill("Kim Example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Set up Keyturn").click()
+
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.get_by_role("link", name="API keys")).to_be_visible()
+    context.close()
+
+
+def test_who_signs_out_is_out_and_comes_in_again_with_their_password(node: Node, browser: Browser) -> None:
+    """Also in a window that still shows the page."""
+    context = browser.new_context(base_url=node.url)
+    page = context.new_page()
+    page.goto("/dashboard")
+    shoot(page, "sign-in")
+    _sign_in(page, "wrong horse battery")
+    expect(page.get_by_role("alert")).to_contain_text("The address or the password is wrong")
+
+    _sign_in(page, PASSWORD)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("/dashboard")
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+def test_a_used_link_makes_no_second_owner(node: Node) -> None:
+    """Whoever finds it in a terminal's history later gets nowhere."""
+    visit = Visit(node.url)
+    fields: dict[str, str | list[str]] = {
+        "token": setup_token(node),
+        "email": "mallory@example.com",
+        "password": PASSWORD,
+    }
+
+    answer = visit.post("/dashboard/setup", fields, page="/dashboard/setup")
+
+    assert answer.status_code == 404
+    assert visit.sign_in("mallory@example.com").status_code == 401
+    visit.close()
+
+
+def _sign_in(page: Page, password: str) -> None:
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
