@@ -198,11 +198,11 @@ def test_security_is_described(document: dict[str, Any]) -> None:
     assert document["paths"]["/healthz"]["get"]["security"] == [{}]
 
 
-def test_the_root_leads_to_the_reference(control: ControlProcess) -> None:
+def test_the_root_leads_to_the_dashboard(control: ControlProcess) -> None:
     """What a browser opens first."""
     answer = control.relayed.get("/")
 
-    assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/dashboard")
 
 
 def test_the_reference_shows_every_call_with_the_readers_own_address(control: ControlProcess) -> None:

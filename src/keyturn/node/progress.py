@@ -15,16 +15,16 @@ class Started(msgspec.Struct, frozen=True):
     """Where the workers listen."""
     first_key: Secret | None
     """The key that was made at the first start of this data directory; shown once."""
-    setup_token: Secret | None
-    """The secret part of the link that makes the node's owner; ``None``: it has one."""
     seconds: float
     """From the supervisor's start."""
+    setup_token: Secret | None = None
+    """The secret part of the link that makes the node's owner; ``None``: it has one."""
 
 
 def started(said: Ready, port: int, seconds: float) -> Started:
     """Put together what is known: ``said`` by the control process."""
     key, token = said.first_key, said.setup_token
-    return Started(port, Secret(key) if key else None, Secret(token) if token else None, seconds)
+    return Started(port, Secret(key) if key else None, seconds, Secret(token) if token else None)
 
 
 class Watcher(Protocol):

@@ -40,6 +40,8 @@ class Letters:
         try:
             await self._post(letter)
         except PostError as error:
-            structlog.get_logger().error("an e-mail could not be sent", subject=letter.subject, why=str(error))
+            structlog.get_logger().error(
+                "an e-mail could not be sent", subject=letter.subject, why=str(error)
+            )
             return False
         return True

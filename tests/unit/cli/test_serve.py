@@ -54,6 +54,14 @@ def test_later_starts_show_no_secret_but_how_to_get_one() -> None:
     assert "keyturn keys create" in text
 
 
+def test_a_node_without_an_owner_shows_the_link_that_makes_one() -> None:
+    """Its secret part stands behind the #, so that no server sees it by a click."""
+    text = shown(Started(8080, None, 0.9, Secret("aB3" * 10)))
+
+    assert f"http://127.0.0.1:8080/dashboard/setup#{'aB3' * 10}" in text
+    assert "setup#" not in shown(Started(8080, None, 0.9))
+
+
 def test_the_line_to_paste_is_one_line_however_narrow_the_terminal() -> None:
     """A command with a line break in it does something else."""
     text = shown(Started(8080, Secret(KEY), 0.9))
