@@ -15,6 +15,7 @@ import msgspec
 from keyturn.config.data_directory import DataDirectory
 from keyturn.config.sections import Auth, Metrics, Rotation, Settings
 from keyturn.node.child import Brief, Ready
+from support import empty_database
 from support.node import NO_TLS
 
 DEADLINE_S = 20
@@ -81,6 +82,7 @@ def launch(
     With ``traced=False`` it runs as users run it, though coverage measures the tests: a bound on the time it takes is
     to judge the program and not the tracer, which makes it take twice as long.
     """
+    empty_database.give(DataDirectory(data))
     read_end, write_end = os.pipe()
     log = data.parent / f"{data.name}.log"
     settings = Settings(

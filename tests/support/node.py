@@ -17,6 +17,9 @@ from typing import Any
 
 import httpx
 
+from keyturn.config.data_directory import DataDirectory
+from support import empty_database
+
 READY_S = 30.0
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients of plain HTTP: reading the machine's certificate authorities takes 20 ms each time."""
@@ -83,6 +86,7 @@ class Node:
 
     def start(self) -> "Node":
         """Start it and wait until it answers; takes the first key from what it prints."""
+        empty_database.give(DataDirectory(self.data))
         command = [sys.executable, "-m", "keyturn", "serve", *(["--demo"] if self.demo else [])]
         with self.output.open("ab") as output, self.errors.open("ab") as errors:
             self.process = subprocess.Popen(
