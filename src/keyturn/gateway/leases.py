@@ -136,8 +136,9 @@ class Leases:
                 self._return(lease.counter, lease.stamp, lease.left, 0)
                 lease.left = 0
             lacking.append(lease)
-        if all(one.asking and one.wide for one in lacking):
-            # What was asked for a moment ago was asked for many: every request of a busy second would ask otherwise.
+        if all(one.asking and (one.wide or not needs[one.metric]) for one in lacking):
+            # What was asked for a moment ago was asked for many, or is nothing, as the cost of what has no price: every
+            # request of a busy second would ask otherwise.
             call = self._calls.get(max(one.asked for one in lacking))
             if call is not None:
                 call.waiters.append(waiter)

@@ -266,6 +266,17 @@ def test_a_wide_lease_is_waited_for_by_those_who_come_meanwhile(line: Line) -> N
     assert line.takes() == []
 
 
+def test_those_who_need_nothing_of_a_lease_wait_for_the_question_about_it(line: Line) -> None:
+    """What has no price costs nothing, so a budget's lease is for nothing: a busy second must not ask for it each time."""
+    key = key_with(bound(Window.MONTH, 10**12, Metric.COST))
+
+    calls = [Call(line, key, needs(cost=0)).begin() for _ in range(5)]
+    line.grant(line.asked(), 0)
+
+    assert [call.heard[-1] for call in calls] == ["taken"] * 5
+    assert line.takes() == []
+
+
 def test_who_waited_in_vain_asks_for_itself(line: Line) -> None:
     """A limit that is nearly used up is shared out one by one."""
     key = key_with(MINUTE)
