@@ -12,7 +12,7 @@ from keyturn.domain.leases import Denial, Grant
 from keyturn.domain.limits import LARGEST, METRICS, WINDOW_S, Bound, Metric, Window
 
 _TOKENS = frozenset({Metric.TOKENS, Metric.INPUT_TOKENS, Metric.OUTPUT_TOKENS})
-CONCURRENCY = METRICS.index(Metric.CONCURRENCY)
+REQUESTS, CONCURRENCY = METRICS.index(Metric.REQUESTS), METRICS.index(Metric.CONCURRENCY)
 NANO_PER_MICRO = 1_000
 """Money is told in millionths of a dollar: a header's integers have at most fifteen digits (RFC 9651 3.3.1)."""
 
@@ -190,6 +190,8 @@ class Allowance:
         "_leases_seen",
         "_lines",
         "_lines_until",
+        "_measured",
+        "_metered",
         "_pick",
         "_policies_seen",
         "_second",
@@ -210,6 +212,8 @@ class Allowance:
         self.stamps: Amounts = ()
         self._until = 0.0
         self._pick = _picker([lease.metric for lease in leases])
+        self._metered = tuple([(lease, lease.metric) for lease in leases])
+        self._measured = tuple([one for one in self._metered if one[1] != REQUESTS])
         self._slots = tuple(one for one in leases if one.metric == CONCURRENCY)
         self.brief = tuple(one for one in leases if one.bound.limit.window is Window.SECOND)
         self._shown = tuple(one for one in leases if not one.bound.limit.shadow)
@@ -228,8 +232,8 @@ class Allowance:
         if now >= self._until:
             return None
         low = NONE
-        for lease, need in zip(self.leases, self._pick(needs)):  # noqa: B905 -- strictness costs, and they are as many
-            lease.left = left = lease.left - need
+        for lease, metric in self._metered:
+            lease.left = left = lease.left - needs[metric]
             if left < lease.low:
                 if left < 0:
                     self._undo(lease, needs)
@@ -241,8 +245,8 @@ class Allowance:
 
     def _undo(self, last: Lease, needs: Amounts) -> None:
         """Put back what was taken up to a lease that had too little."""
-        for lease, need in zip(self.leases, self._pick(needs), strict=True):
-            lease.left += need
+        for lease, metric in self._metered:
+            lease.left += needs[metric]
             if lease is last:
                 return
 
@@ -258,8 +262,9 @@ class Allowance:
             lease.under_way -= 1
         if self.stamps is not stamps or self._leases_seen != self._epoch.leases or now >= self._until:
             return False
-        for lease, back in zip(self.leases, self._pick(backs)):  # noqa: B905 -- as above
-            lease.left += back
+        # Who was served has used a request: there is nothing of that to put back.
+        for lease, metric in self._metered if backs[REQUESTS] else self._measured:
+            lease.left += backs[metric]
         return True
 
     def amounts(self, needs: Amounts) -> Amounts:
@@ -273,10 +278,10 @@ class Allowance:
 
     def lines(self, now: float, *, exactly: bool = False) -> bytes:
         """Return the header lines that tell how much is left; ``exactly``: at this moment, however much that is."""
-        if not self._shown:
-            return b""
         if now < self._lines_until and not exactly and self._policies_seen == self._epoch.policies:
             return self._lines
+        if not self._shown:
+            return b""
         if self._second != int(now) or self._policies_seen != self._epoch.policies:
             self._prepare(now)
         told = tuple(

@@ -11,7 +11,6 @@ fails       used nothing but the attempt: tokens and cost go back whole
 """
 
 from collections.abc import Sequence
-from operator import sub
 
 from keyturn import system
 from keyturn.dialects.calls import Call
@@ -189,10 +188,13 @@ class Reservation(Booking):
 
     def settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
         """Note how it ended and give back what was not used; returns the cost in nano-dollars."""
-        cost = super().settle(status, usage, source, outcome)
+        cost = Booking.settle(self, status, usage, source, outcome)  # by name: ``super()`` takes half a microsecond
         if self._taken:
-            read, made = usage.input_tokens, usage.output_tokens
-            self._give_back((1, read + made, read, made, cost, 0), self.plane.journal.place)
+            _, both, read, made, money, _ = self.amounts
+            has_read, has_made = usage.input_tokens, usage.output_tokens
+            self._give_back(
+                (0, both - has_read - has_made, read - has_read, made - has_made, money - cost, 1), ended=True
+            )
         return cost
 
     def taken_more(self, leases: Sequence[Lease], more: Sequence[int]) -> None:
@@ -204,20 +206,20 @@ class Reservation(Booking):
     def release(self) -> None:
         """Give everything back: it was not let in after all."""
         if self._taken:
-            self._give_back((0, 0, 0, 0, 0, 0), 0)
+            self._give_back(self.amounts, ended=False)
 
-    def _give_back(self, used: tuple[int, ...], position: int) -> None:
+    def _give_back(self, backs: tuple[int, ...], *, ended: bool) -> None:
+        """Give back so much of each metric; ``ended``: the end of the request stands in the journal."""
         assert self.allowance is not None  # noqa: S101 -- it was taken from
         self._taken = False
-        backs = tuple(map(sub, self.amounts, used))
-        grown = self._grown
         put_back = self.allowance.put_back(backs, self._stamps, system.monotonic())
-        if put_back and grown is None:
+        if put_back and self._grown is None:
             return
-        leases = self.plane.leases
+        leases, grown = self.plane.leases, self._grown or {}
+        position = self.plane.journal.place if ended else 0
         for lease, stamp, back in zip(
             self.allowance.leases, self._stamps, self.allowance.amounts(backs), strict=True
         ):
-            more = (0 if put_back else back) + (0 if grown is None else grown.get(lease, 0))
+            more = (0 if put_back else back) + grown.get(lease, 0)
             if more:
                 leases.give_back(lease, stamp, more, position)

@@ -34,6 +34,6 @@ def test_what_was_not_used_comes_back_once(grown: int | None, monkeypatch: pytes
         lease.left -= grown
         reservation.taken_more([lease], needs(cost=grown))
 
-    reservation._give_back(needs(cost=400), 7)
+    reservation._give_back(needs(requests=0, cost=600), ended=False)
 
     assert lease.left == 5_000 - 400
