@@ -93,6 +93,19 @@ class User(msgspec.Struct, frozen=True):
     keys: int = 0
     projects: list[str] = []
     metadata: dict[str, str] = {}
+    role: str | None = None
+    two_factor: bool = False
+    last_sign_in_at: str | None = None
+    invited: bool = False
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """A link by which somebody comes in."""
+
+    user: User
+    sent: bool
+    link: str | None
+    expires_at: str
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import RenderableType
 from rich.table import Table
@@ -12,7 +13,8 @@ from keyturn.cli.connection import Node, on_node
 from keyturn.cli.failure import CommandFailed
 from keyturn.cli.key_options import AsJson, Yes
 from keyturn.cli.key_terms import metadata_in
-from keyturn.cli.owners import USERS, AccountOption, MetadataOption, Search, User
+from keyturn.cli.owners import USERS, AccountOption, Invitation, MetadataOption, Search, User
+from keyturn.domain.roles import Role
 from keyturn.system import now
 
 app = typer.Typer(
@@ -21,6 +23,11 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     help="Say who the people are that hold personal keys.\n\nExample: `keyturn users create kim@example.com`",
 )
+
+
+class _Setup(msgspec.Struct, frozen=True):
+    link: str
+
 
 Named = Annotated[
     str, typer.Argument(metavar="USER", help="The id (user_…), or the e-mail address when only one has it.")
@@ -36,6 +43,9 @@ def create(
     name: Annotated[str | None, typer.Option(help="What people call them; the address unless said.")] = None,
     account: AccountOption = None,
     metadata: MetadataOption = None,
+    role: Annotated[
+        Role | None, typer.Option(help="What they may do when they sign in; without it they don't.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a user. Make them a member of a project next, then they can hold keys there.
@@ -43,6 +53,7 @@ def create(
     Example: `keyturn users create kim@example.com --name "Kim Example"`
     """
     given = {"email": email, "name": name, "account_id": account, "metadata": metadata_in(metadata)}
+    given["role"] = role
     body = {member: value for member, value in given.items() if value is not None}
     answer = node.call("POST", USERS, body=body)
     if as_json:
@@ -105,6 +116,67 @@ def edit(
     screen.out().print(_facts(answer.read(User)))
 
 
+@app.command("setup-link")
+@on_node
+def setup_link(node: Node) -> None:
+    """Print a new link for the node's first owner, while there is none. It works once, for a day; the one before works no more.
+
+    Example: `keyturn users setup-link`
+    """
+    screen.out().print(Text(node.call("POST", "/api/v1/setup-link").read(_Setup).link))
+
+
+@app.command()
+@on_node
+def invite(
+    node: Node,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The e-mail address.")],
+    *,
+    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.MEMBER,
+    name: Annotated[str | None, typer.Option(help="What people call them; they can say later.")] = None,
+    account: AccountOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Invite somebody to sign in; again makes a new link. Without a mail server the link is printed: hand it over.
+
+    Example: `keyturn users invite kim@example.com --role admin`
+    """
+    given = {"email": email, "role": role, "name": name, "account_id": account}
+    body = {member: value for member, value in given.items() if value is not None}
+    answer = node.call("POST", "/api/v1/invitations", body=body)
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    made = answer.read(Invitation)
+    if made.link is None:
+        screen.out().print(owners.said("Invited by e-mail:", made.user.email, made.user.id, made.user.status))
+        return
+    screen.err().print(
+        Text("Invited. Hand this link over; it works once, until"), screen.ago(made.expires_at, now())
+    )
+    screen.out().print(Text(made.link), soft_wrap=True)
+
+
+@app.command()
+@on_node
+def role(
+    node: Node,
+    user: Named,
+    role: Annotated[Role, typer.Argument(metavar="ROLE", help="owner, admin, member or viewer.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Change what a user may do when they sign in. Their sessions end if it is less than before.
+
+    Example: `keyturn users role kim@example.com viewer`
+    """
+    answer = node.call("PATCH", owners.path_of(node, USERS, user), body={"role": role})
+    if as_json:
+        screen.print_json(bytes(answer.data))
+        return
+    screen.out().print(_facts(answer.read(User)))
+
+
 @app.command()
 @on_node
 def suspend(node: Node, user: Named, *, as_json: AsJson = False) -> None:
@@ -161,6 +233,7 @@ def _table(users: list[User]) -> Table:
             screen.clean(user.email),
             screen.clean(user.name),
             screen.dot(user.status),
+            user.role or screen.NOTHING,
             f"{user.keys:,}",
             f"{len(user.projects):,}",
             screen.ago(user.created_at, at),
@@ -168,8 +241,14 @@ def _table(users: list[User]) -> Table:
         )
         for user in users
     ]
-    columns = ("email", "name", "status", "keys", "projects", "created", "id")
+    columns = ("email", "name", "status", "role", "keys", "projects", "created", "id")
     return screen.table(columns, rows, right=("keys", "projects"), spare=("created", "id", "name"))
+
+
+def _last_sign_in(user: User) -> RenderableType:
+    if user.last_sign_in_at is not None:
+        return screen.ago(user.last_sign_in_at, now())
+    return "never; invited" if user.invited else "never"
 
 
 def _facts(user: User) -> Table:
@@ -178,6 +257,9 @@ def _facts(user: User) -> Table:
         ("email", screen.clean(user.email)),
         ("name", screen.clean(user.name)),
         ("status", screen.dot(user.status)),
+        ("role", user.role or "none: does not sign in"),
+        ("second factor", "yes" if user.two_factor else "no"),
+        ("last sign-in", _last_sign_in(user)),
         ("account", user.account_id),
         ("projects", ", ".join(user.projects) or screen.NOTHING),
         ("personal keys", f"{user.keys:,}"),

@@ -31,6 +31,7 @@ from keyturn.control.resources import (
     events,
     hygiene,
     imports,
+    invitations,
     keys,
     leaks,
     ledger,
@@ -67,7 +68,8 @@ Manage the node: keys, upstreams, models, usage. Applications call models under 
 call OpenAI, Anthropic or Gemini.
 
 Send a management key (`ak-…`), or a secret key with the permission `admin` for its account or `write` for its project,
-as `Authorization: Bearer KEY` or `X-API-Key: KEY`. On the machine itself the `keyturn` command needs no key: it uses the control socket.
+as `Authorization: Bearer KEY` or `X-API-Key: KEY`. Who has signed in to the dashboard can call with that session: by its cookie,
+and for anything but `GET` with `X-CSRF-Token`; what they may do follows from their role. On the machine itself the `keyturn` command needs no key: it uses the control socket.
 
 Every answer has `success`. When it is false, `error.code` says why and never changes, `error.message` is for people,
 and `error.details.param` names the member of the request that is at fault. `x-request-id` finds the call in the logs.
@@ -118,6 +120,7 @@ def _routes() -> list[ControllerRouterHandler]:
         projects,
         members,
         users,
+        invitations,
         hygiene,
         leaks,
         upstreams,

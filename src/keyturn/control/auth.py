@@ -1,9 +1,10 @@
-"""Who may do what in the management API: the operator at the control socket, and keys by ``domain.operations``."""
+"""Who may do what in the management API: the operator at the control socket, keys and people by ``domain.operations``."""
 
 from typing import Any
 
 import structlog
 from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
 from litestar.types import Scope
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from keyturn import system
 from keyturn.control.door import Visit, visit_of
 from keyturn.control.errors import RefusedError, refuse
 from keyturn.control.management import Management
+from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, session_token, still, visitor_in
 from keyturn.domain import key_text, verifier
 from keyturn.domain.decision import Facts, refused_by_origin, refused_by_owner, refused_by_place
 from keyturn.domain.key_text import Kind
@@ -20,9 +22,11 @@ from keyturn.domain.permissions import Permission, permits
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.restrictions import allows_name
+from keyturn.domain.roles import PROVE, may, needs_proof
 from keyturn.schemes import headers
 from keyturn.schemes.presented import Presented
 from keyturn.services.alarms import Sighting
+from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
 _PRINCIPAL, _STANDS = "principal", "stands"
@@ -54,6 +58,10 @@ async def require_permission(scope: Scope) -> None:
         if name in carriers
         for one in headers.read({name: value}, extra)
     ]
+    cookies = Headers.from_scope(scope)
+    if not presented and session_token(cookies):
+        await _require_person(scope, cookies, needs)
+        return
     record = await _identify(management, presented, visit)
     facts = Facts(
         needs=Permission.ADMIN,
@@ -85,12 +93,17 @@ async def require_permission(scope: Scope) -> None:
 
 
 def require_it_still(scope: Scope) -> None:
-    """Have the caller's key checked once more when its change begins; the last thing before a handler.
+    """Have the caller's key or session checked once more when its change begins; the last thing before a handler.
 
-    A change waits for those before it. If one of them has ended the caller's key, or taken rights from it, and has
-    returned, nothing that the key asked for may happen any more.
+    A change waits for those before it. If one of them has ended the caller's key or session, or taken rights from it, and
+    has returned, nothing that was asked for with it may happen any more.
     """
     BEFORE_CHANGE.set(scope["state"].get(_STANDS))
+
+
+def admit_person(scope: Scope, visitor: Visitor) -> None:
+    """Note that it is a person who asks."""
+    scope["state"][_PRINCIPAL] = visitor.principal
 
 
 def principal_of(connection: Connection) -> Principal:
@@ -103,6 +116,37 @@ def known_principal(scope: Scope) -> Principal | None:
     """Return who asks, ``None`` where nobody was let in."""
     principal: Principal | None = scope.get("state", {}).get(_PRINCIPAL)
     return principal
+
+
+async def _require_person(scope: Scope, sent: Headers, needs: Needs | None) -> None:
+    """Let pass somebody who has signed in; what would change something must carry what only our pages know.
+
+    Raises:
+        RefusedError: It does not, they may not, or the session is over.
+    """
+    call: Any = scope
+    visitor = await visitor_in(scope, sent)
+    if visitor is None:
+        refuse(Reason.SIGN_IN_REQUIRED)
+    admit_person(scope, visitor)
+    known = visitor.signed_in.session.csrf
+    if call["method"] not in SAFE and not is_ours(sent, sent.get(CSRF_HEADER, ""), known):
+        refuse(Reason.CSRF_MISMATCH)
+    person, operation = visitor.person, (call["method"], call["path_template"].rstrip("/"))
+    if not may(person, *operation):
+        details = {"role": person.role.value}
+        raise RefusedError(Refused(Reason.INSUFFICIENT_PERMISSIONS, _out_of_role(needs), details=details))
+    if needs_proof(*operation) and not person.proved(system.now_ms()):
+        refuse(Reason.CONFIRMATION_REQUIRED, PROVE)
+    scope["state"][_STANDS] = still(scope, sent, visitor)
+
+
+def _out_of_role(needs: Needs | None) -> str:
+    if needs is not None and needs.operator:
+        return "This is for the operator only, on the machine itself"
+    if needs is not None and needs.permission is None:
+        return "This belongs to a key itself; call with the key"
+    return "Your role in this account does not reach this"
 
 
 async def _identify(management: Management, presented: list[Presented], visit: Visit) -> KeyRecord:

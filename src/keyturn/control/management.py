@@ -23,6 +23,7 @@ from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
+from keyturn.services.invitations import Invitations
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
@@ -72,6 +73,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     users: Users
     sign_in: SignIn
     sessions: Sessions
+    invitations: Invitations
     keys: Keys
     limits: Limits
     hygiene: Hygiene

@@ -65,6 +65,10 @@ class Principal(msgspec.Struct, frozen=True):
             return False
         return not self.project_id or self.project_id == project_id
 
+    def reaches_user(self, account_id: str, user_id: str) -> bool:
+        """Say whether a user of this account is within reach: members know of nobody but themselves."""
+        return self.reaches(account_id) and self.holder_id in {"", user_id}
+
     def reaches_key(self, account_id: str, project_id: str, user_id: str | None) -> bool:
         """Say whether a key of this project is within reach; ``user_id`` is its holder, if it is a personal one."""
         if not self.reaches(account_id, project_id):

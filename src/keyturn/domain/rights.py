@@ -14,6 +14,7 @@ from keyturn.domain.limits import Limit, Scope, loosened
 from keyturn.domain.permissions import Permission, permits
 from keyturn.domain.principal import Principal
 from keyturn.domain.restrictions import allows_name, allows_origin, network_of
+from keyturn.domain.roles import Role
 
 PLACES = frozenset({"header", "query", "body"})
 """Where a key can be presented at all."""
@@ -42,6 +43,31 @@ def too_strong(child: KeyRecord, parent: KeyRecord, now: float) -> str | None:
         ("not_before", _begins(child, now) >= _begins(parent, now)),
         ("expires_at", _ends(child) <= _ends(parent)),
         ("limits", not loosened(_own_limits(parent), _own_limits(child), now)),
+    )
+    return next((member for member, covered in checks if not covered), None)
+
+
+def too_strong_for(key: KeyRecord, by: Principal) -> str | None:
+    """Return the member in which a key reaches further than somebody who has signed in; ``None``: in none.
+
+    Who administers an account may make whatever stays inside it. A member makes personal keys of their own, that call models
+    and manage nothing; anybody else makes none.
+
+    Args:
+        key: As it is, or as it would be.
+        by: Who asks; a person.
+    """
+    person = by.person
+    if person is None or person.role is Role.VIEWER:
+        return "permissions"
+    if not by.reaches(key.account_id, key.project_id):
+        return "project_id"
+    if person.role.administers:
+        return None
+    checks = (
+        ("kind", key.kind is not Kind.MANAGEMENT),
+        ("permissions", key.permissions <= {Permission.READ}),
+        ("user_id", key.user_id == person.id),
     )
     return next((member for member, covered in checks if not covered), None)
 

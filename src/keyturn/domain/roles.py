@@ -18,7 +18,7 @@ class Role(StrEnum):
     MEMBER = "member"
     """Sees and manages personal keys of their own."""
     VIEWER = "viewer"
-    """Sees everything and changes nothing."""
+    """Sees everything but what was asked and answered, and changes nothing."""
 
     @property
     def administers(self) -> bool:
@@ -35,11 +35,17 @@ class Person(msgspec.Struct, frozen=True):
     first_account: bool
     """The account is the operator's own: who administers it, administers the node."""
     session_id: str = ""
+    proved_until_ms: int = 0
+    """For how long it counts that they have shown that it is them; milliseconds since 1970 UTC."""
 
     @property
     def node_wide(self) -> bool:
         """Say whether they reach every account."""
         return self.first_account and self.role.administers
+
+    def proved(self, now_ms: int) -> bool:
+        """Say whether they have shown lately that it is them."""
+        return now_ms < self.proved_until_ms
 
 
 _OF_MEMBERS = frozenset(
@@ -68,6 +74,22 @@ _OF_MEMBERS = frozenset(
 )
 """What members may do, each with what is their own."""
 _NOT_FOR_VIEWERS = frozenset({("GET", "/api/v1/requests/{request_id}/bodies")})
+
+
+PROVE = "Show once more that it is you; then try again"
+"""What somebody is told who has not lately."""
+_WITH_PROOF = frozenset({("POST", "/api/v1/keys/{key_id}/reveal")})
+"""Beside everything that deletes."""
+
+
+def narrows(before: Role, after: Role) -> bool:
+    """Say whether somebody with the role ``after`` may no more do everything that they might with ``before``."""
+    return before is not after and after is not Role.OWNER and (before.administers or not after.administers)
+
+
+def needs_proof(method: str, path: str) -> bool:
+    """Say whether somebody must have shown lately that it is them; ``path`` as ``domain.operations`` writes it."""
+    return method == "DELETE" or (method, path) in _WITH_PROOF
 
 
 def may(person: Person, method: str, path: str) -> bool:

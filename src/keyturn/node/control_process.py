@@ -48,9 +48,11 @@ from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
+from keyturn.services.invitations import Invitations
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
+from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
@@ -191,6 +193,7 @@ async def _management(
     body_intake = BodyIntake(bodies)
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
+    passwords = Passwords()
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -206,7 +209,8 @@ async def _management(
         statements=Statements(store),
         projects=Projects(store, bus),
         users=Users(store, bus),
-        sign_in=SignIn(store, Passwords()),
+        sign_in=SignIn(store, passwords),
+        invitations=Invitations(store, passwords, Letters()),
         sessions=Sessions(
             store,
             idle_minutes=brief.settings.people.session_idle_minutes,

@@ -164,8 +164,9 @@ class Credit:
 async def account_of(
     connection: AsyncConnection, named: str | None, by: Principal
 ) -> StoredAccount | Refused:
-    """Return the account that is named; without a name the caller's own, for a key of any reach."""
-    own = await accounts.first(connection) if by.key is None else by.key.account_id
+    """Return the account that is named; without a name the caller's own, for a caller of any reach."""
+    holder = by.key or by.person
+    own = await accounts.first(connection) if holder is None else holder.account_id
     if named is None or named == own:
         account = await accounts.get(connection, own or "")
         return account or Refused(Reason.RESOURCE_NOT_FOUND, "There is no such account")

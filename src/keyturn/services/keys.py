@@ -117,7 +117,7 @@ class Keys:
             cursor: The last key of the page before.
             limit: How many at most.
         """
-        if wanted.deleted and by.key is not None:
+        if wanted.deleted and not by.trusted:
             return Refused(Reason.INSUFFICIENT_PERMISSIONS, "Only the operator sees deleted keys", "deleted")
         now_ms = system.now_ms()
         async with self._store.reading() as connection:
@@ -153,6 +153,7 @@ class Keys:
             changed = applied(found.key, terms)
             refused = (
                 refused_as_too_strong(by, found, now_ms / 1000)
+                or _refused_limits(by, found.key, changed)
                 or refused_by_kind(changed)
                 or refused_by_time(changed, found.key, now_ms)
                 or refused_by_policy(changed, found.key, found.policy)
@@ -212,7 +213,7 @@ class Keys:
 
     async def undelete(self, id_or_name: str, *, by: Principal) -> Key | Refused:
         """Bring back a key that was deleted in the last 30 days; for the operator only."""
-        if by.key is not None:
+        if not by.trusted:
             message = "Only the operator, on the machine itself, can bring back a deleted key"
             return Refused(Reason.INSUFFICIENT_PERMISSIONS, message)
         now_ms = system.now_ms()
@@ -265,7 +266,11 @@ class Keys:
         """Have the workers forget a key that was deleted before, for the same reason."""
         async with self._store.reading() as connection:
             found = [await own(connection, key) for key in await keys.deleted(connection, id_or_name)]
-        reached = [one.key.id for one in found if by.reaches(one.owner.account_id, one.key.project_id)]
+        reached = [
+            one.key.id
+            for one in found
+            if by.reaches_key(one.owner.account_id, one.key.project_id, one.key.user_id)
+        ]
         if reached:
             await self._workers.invalidate(reached)
 
@@ -274,7 +279,7 @@ async def _draft(connection: AsyncConnection, wanted: NewKey, by: Principal, now
     owner = await project_for(connection, wanted.project, by)
     if isinstance(owner, Refused):
         return owner
-    holder = await holder_for(connection, wanted.user, owner)
+    holder = await holder_for(connection, wanted.user, owner, by)
     if isinstance(holder, Refused):
         return holder
     policy = read_policy(owner.policy)
@@ -289,6 +294,14 @@ async def _draft(connection: AsyncConnection, wanted: NewKey, by: Principal, now
         or refused_as_too_strong(by, drafted, now_ms / 1000)
     )
     return refused or drafted
+
+
+def _refused_limits(by: Principal, before: StoredKey, changed: StoredKey) -> Refused | None:
+    """Refuse a member other limits for a key of theirs: those it has may come from somebody who administers it."""
+    if not by.holder_id or before.limits == changed.limits:
+        return None
+    message = "The limits of a key are changed by those who administer the account"
+    return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "limits")
 
 
 async def _store(

@@ -171,7 +171,7 @@ async def _bounds(
     found: list[Bound] = []
     if owner.scope is Scope.KEY:
         found += _bound(project_id, Scope.PROJECT, above.project, above.zone)
-    if by.reaches(account_id) and not by.project_id:
+    if by.reaches(account_id) and not by.project_id and not by.holder_id:
         if owner.scope is not Scope.ACCOUNT:
             found += _bound(account_id, Scope.ACCOUNT, above.account, above.zone)
         found += _bound(account_id, Scope.PLAN, above.plan, above.zone)
@@ -186,8 +186,11 @@ async def _refused_by_reach(
     connection: AsyncConnection, owner: Owner, text: str, by: Principal
 ) -> Refused | None:
     """Refuse limits that would let the caller's own key do more, or make another key stronger than it is."""
-    if by.key is None:
+    if by.trusted:
         return None
+    if by.holder_id:
+        message = "Limits are changed by those who administer the account"
+        return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "limits")
     now = system.now()
     if owner.key is not None:
         changed = msgspec.structs.replace(owner.key.key, limits=text)
@@ -196,7 +199,9 @@ async def _refused_by_reach(
         )
     if by.account_id and owner.scope is not Scope.PROJECT:
         message = "The limits of an account are set by those who reach the whole node"
-        return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "limits", {"key_id": by.key.id})
+        return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, "limits", {"key_id": by.name})
+    if by.key is None:
+        return None  # no limit holds for a person
     own = {by.key.project_id, by.key.account_id, await rows.plan_of(connection, by.key.account_id)}
     if owner.id in own and loosened(read_limits(owner.limits), read_limits(text), now):
         message = f"A key can't loosen a limit that holds for itself, and it belongs to this {owner.scope}"

@@ -13,6 +13,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services import accounts as owners
 from keyturn.services.audit import Facts, note
+from keyturn.services.key_access import reached_projects
 from keyturn.services.named import at_version, only
 from keyturn.services.workers import Workers, forget
 from keyturn.store import accounts, projects, users
@@ -115,7 +116,9 @@ class Projects:
                 if isinstance(found, Refused):
                     return found
                 account_id = found.id
-            own = msgspec.structs.replace(wanted, account_id=account_id, project_id=by.project_id)
+            own = msgspec.structs.replace(
+                wanted, account_id=account_id, project_id=by.project_id, member_id=by.holder_id
+            )
             rows = await projects.page(connection, own, before=cursor, limit=limit + 1)
             shown = rows[:limit]
             counts = await projects.counts(connection, [one.id for one in shown])
@@ -201,7 +204,7 @@ async def find(connection: AsyncConnection, id_or_name: str, by: Principal) -> S
     """Return the project that a caller names: by its identifier, or by a name that only one within reach has."""
     by_id = await projects.get(connection, id_or_name)
     found = [by_id] if by_id is not None else await projects.named(connection, id_or_name)
-    return only([one for one in found if by.reaches(one.account_id, one.id)], "project", id_or_name)
+    return only(await reached_projects(connection, found, by), "project", id_or_name)
 
 
 async def owning(connection: AsyncConnection, account: str, by: Principal) -> str | Refused:

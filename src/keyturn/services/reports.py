@@ -39,7 +39,7 @@ class Reports:
         Returns:
             The requests, and the cursor of the next page where there is one.
         """
-        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
+        own = _within(wanted, reach)
         async with self._store.reading() as connection:
             return await requests.page(connection, own, before=cursor, limit=limit)
 
@@ -48,8 +48,7 @@ class Reports:
 
         Each piece is read by itself, so that a slow reader holds up nobody. What is deleted meanwhile is left out.
         """
-        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
-        walk = requests.Export(own)
+        walk = requests.Export(_within(wanted, reach))
         while not walk.over:
             async with self._store.reading() as connection:
                 found = await walk.read(connection)
@@ -62,9 +61,19 @@ class Reports:
             return True
         async with self._store.reading() as connection:
             owner = (await events.owners(connection, [key_id])).get(key_id)
+            if principal.holder_id and key_id not in await keys.held(
+                connection, principal.holder_id, [key_id]
+            ):
+                return False
         return owner is not None and principal.reaches(*owner)
 
     async def key_names(self, key_ids: Iterable[str]) -> dict[str, str]:
         """Return the names of keys, deleted or not; one that never was has none."""
         async with self._store.reading() as connection:
             return await keys.names(connection, sorted(set(key_ids)))
+
+
+def _within(wanted: RequestFilter, reach: Principal) -> RequestFilter:
+    return msgspec.structs.replace(
+        wanted, account_id=reach.account_id, project_id=reach.project_id, user_id=reach.holder_id
+    )

@@ -8,6 +8,7 @@ from keyturn.domain import verifier
 from keyturn.domain.keys import SecretState, secret_state
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.roles import PROVE
 from keyturn.domain.secret import Secret
 from keyturn.services import audit, key_access
 from keyturn.services.issuing import sealed_for
@@ -29,7 +30,7 @@ class Proof(msgspec.Struct, frozen=True):
     credential: Secret | None = None
     """The secret that the caller's own key was presented with."""
     confirm: str | None = None
-    """The name of the key, from the operator, who has no key."""
+    """The name of the key, from the operator, who has no key. Who has signed in shows by that who they are."""
 
 
 class Revealed(msgspec.Struct, frozen=True):
@@ -78,6 +79,10 @@ class Reveal:
         return Revealed(found.key, stored, secret)
 
     async def _unproved(self, key: StoredKey, proof: Proof, by: Principal) -> Refused | None:
+        if by.person is not None:
+            if by.person.proved(system.now_ms()):
+                return None
+            return Refused(Reason.CONFIRMATION_REQUIRED, PROVE)
         if by.key is None:
             if proof.confirm == key.name:
                 return None

@@ -76,6 +76,16 @@ class Sessions:
 
     async def find(self, token: str, *, address: str, request_id: str) -> Visitor | None:
         """Return who has the session with this token, if it is not over and they are still welcome."""
+        found = await self.look(token, address=address, request_id=request_id)
+        now_ms = system.now_ms()
+        if found is not None and now_ms - found.signed_in.session.last_seen_at >= _SEEN_EVERY_MS:
+            values: dict[str, object] = {"last_seen_at": now_ms, "address": address}
+            async with self._store.writing() as connection:
+                await sessions.change(connection, found.signed_in.session.id, values)
+        return found
+
+    async def look(self, token: str, *, address: str, request_id: str) -> Visitor | None:
+        """Return the same, and write nothing: can be asked while a change has its turn."""
         now_ms = system.now_ms()
         async with self._store.reading() as connection:
             found = await sessions.with_token(connection, token_hash(token))
@@ -83,15 +93,13 @@ class Sessions:
         if found is None or self._over(found.session, now_ms) or not found.active:
             return None
         session = found.session
-        if now_ms - session.last_seen_at >= _SEEN_EVERY_MS:
-            async with self._store.writing() as connection:
-                await sessions.change(connection, session.id, {"last_seen_at": now_ms, "address": address})
         person = Person(
             session.user_id,
             found.account_id,
             Role(found.role),
             first_account=found.account_id == first,
             session_id=session.id,
+            proved_until_ms=session.proved_at + PROOF_MS,
         )
         return Visitor(found, person, Principal(person.id, address, request_id, person=person))
 

@@ -203,6 +203,7 @@ async def _filter(connection: AsyncConnection, query: UsageQuery, by: Principal)
         upstream=query.upstream,
         reach_account_id=by.account_id,
         reach_project_id=by.project_id,
+        reach_user_id=by.holder_id,
     )
 
 
@@ -227,7 +228,7 @@ async def _identifier(connection: AsyncConnection, member: str, asked: str, by: 
 async def _zone(connection: AsyncConnection, query: UsageQuery, wanted: UsageFilter) -> ZoneInfo | Refused:
     name = query.time_zone
     if not name:
-        account_id = wanted.account_id or wanted.reach_account_id
+        account_id = wanted.reach_account_id or wanted.account_id
         account = await accounts.get(connection, account_id) if account_id else None
         name = "UTC" if account is None else account.time_zone
     try:

@@ -13,12 +13,14 @@ from keyturn import system
 from keyturn.domain import ids, labels
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services import accounts as owners, projects as homes
+from keyturn.domain.roles import Role
+from keyturn.services import accounts as owners, projects as homes, roles
 from keyturn.services.audit import Facts, note
 from keyturn.services.named import at_version, only
 from keyturn.services.workers import Workers, forget
-from keyturn.store import keys, users
+from keyturn.store import keys, logins, sessions, users
 from keyturn.store.engine import Store
+from keyturn.store.logins import Standing
 from keyturn.store.users import StoredMember, StoredUser, UserFilter
 
 EMAIL_LENGTH = 254
@@ -34,6 +36,13 @@ class User(msgspec.Struct, frozen=True):
     """Personal keys that are not deleted."""
     projects: list[str]
     """The identifiers of those they are members of."""
+    standing: Standing | None = None
+    """How they sign in; ``None``: not at all, keys can be issued to them."""
+
+    @property
+    def role(self) -> str:
+        """Their role; empty: they do not sign in."""
+        return "" if self.standing is None else self.standing.role
 
 
 class UserChange(msgspec.Struct, frozen=True):
@@ -42,6 +51,7 @@ class UserChange(msgspec.Struct, frozen=True):
     email: str | msgspec.UnsetType = msgspec.UNSET
     name: str | msgspec.UnsetType = msgspec.UNSET
     metadata: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    role: Role | msgspec.UnsetType = msgspec.UNSET
 
 
 class NewUser(msgspec.Struct, frozen=True):
@@ -53,6 +63,8 @@ class NewUser(msgspec.Struct, frozen=True):
     account: str = ""
     """Identifier or name; empty: the caller's own, for the operator the first."""
     metadata: dict[str, str] = {}
+    role: Role | None = None
+    """``None``: they do not sign in."""
 
 
 class Users:
@@ -84,9 +96,14 @@ class Users:
                 system.now_ms(),
                 metadata=labels.write_metadata(wanted.metadata),
             )
+            refused = roles.refused_to_give(by, account_id, wanted.role) if wanted.role else None
+            if refused is not None:
+                return refused
             await users.add(connection, stored)
             await note(connection, by, "user.create", stored.id, after=_facts(stored))
-        return User(stored, 0, [])
+            if wanted.role is not None:
+                await roles.give(connection, stored, wanted.role, by)
+            return await _again(connection, stored)
 
     async def page(
         self, wanted: UserFilter, *, by: Principal, cursor: str | None, limit: int
@@ -108,14 +125,14 @@ class Users:
                 account_id = found.id
             own = msgspec.structs.replace(wanted, account_id=account_id)
             rows = await users.page(connection, own, before=cursor, limit=limit + 1)
-            shown = await _complete(connection, rows[:limit])
+            shown = await complete(connection, rows[:limit])
         return shown, rows[limit - 1].id if len(rows) > limit else None
 
     async def show(self, id_or_email: str, *, by: Principal) -> User | Refused:
         """Return the user with this identifier, or the only one within reach with this address."""
         async with self._store.reading() as connection:
             found = await find(connection, id_or_email, by)
-            return found if isinstance(found, Refused) else (await _complete(connection, [found]))[0]
+            return found if isinstance(found, Refused) else (await complete(connection, [found]))[0]
 
     async def edit(
         self, id_or_email: str, change: UserChange, *, by: Principal, if_match: str | None = None
@@ -134,6 +151,11 @@ class Users:
             same_email = await users.with_email(connection, wanted.email, found.account_id)
             if any(one.id != found.id for one in same_email):
                 return _taken(wanted.email)
+            refused = await _refused_to_touch(connection, found, by)
+            if refused is None and isinstance(change.role, Role):
+                refused = await roles.give(connection, found, change.role, by)
+            if refused is not None:
+                return refused
             before, after = _facts(found), _facts(wanted)
             different = {name for name in after if after[name] != before[name]}
             if different:
@@ -162,6 +184,13 @@ class Users:
             found = await find(connection, id_or_email, by)
             if isinstance(found, Refused):
                 return found
+            refused = await _refused_to_touch(connection, found, by)
+            if refused is None and suspended:
+                refused = await roles.refused_as_last(connection, found, by)
+            if refused is not None:
+                return refused
+            if suspended:
+                await sessions.end_all(connection, found.id)
             if (found.suspended_at is not None) != suspended:
                 values: dict[str, object] = {"suspended_at": system.now_ms() if suspended else None}
                 await users.change(connection, found.id, values)
@@ -180,10 +209,17 @@ class Users:
             found = at_version(await find(connection, id_or_email, by), if_match)
             if isinstance(found, Refused):
                 return found
-            [user] = await _complete(connection, [found])
+            refused = await _refused_to_touch(connection, found, by) or await roles.refused_as_last(
+                connection, found, by, deleting=True
+            )
+            if refused is not None:
+                return refused
+            await sessions.end_all(connection, found.id)
+            [user] = await complete(connection, [found])
             revoked = await users.personal_keys(connection, found.id, unrevoked=True)
             await _revoke(connection, revoked, by, "user.delete")
             await users.leave(connection, found.id)
+            await logins.drop_links(connection, "invite", found.id)
             await users.change(connection, found.id, {"deleted_at": system.now_ms()})
             before: Facts = {"email": found.email, "name": found.name, "projects": user.projects}
             await note(connection, by, "user.delete", found.id, before=before)
@@ -245,7 +281,7 @@ async def find(connection: AsyncConnection, id_or_email: str, by: Principal) -> 
     """Return the user that a caller names: by identifier, or by an address that only one within reach has."""
     by_id = await users.get(connection, id_or_email)
     found = [by_id] if by_id is not None else await users.with_email(connection, id_or_email.lower())
-    return only([one for one in found if by.reaches(one.account_id)], "user", id_or_email)
+    return only([one for one in found if by.reaches_user(one.account_id, one.id)], "user", id_or_email)
 
 
 async def _in_account(connection: AsyncConnection, id_or_email: str, account_id: str) -> StoredUser | None:
@@ -263,16 +299,23 @@ async def _revoke(connection: AsyncConnection, key_ids: Sequence[str], by: Princ
         await note(connection, by, "key.revoke", key_id, after={"why": why})
 
 
-async def _complete(connection: AsyncConnection, found: Sequence[StoredUser]) -> list[User]:
+async def _refused_to_touch(connection: AsyncConnection, user: StoredUser, by: Principal) -> Refused | None:
+    login = await logins.get(connection, user.id)
+    return roles.refused_to_touch(by, user.account_id, None if login is None else Role(login.role))
+
+
+async def complete(connection: AsyncConnection, found: Sequence[StoredUser]) -> list[User]:
+    """Return these users with everything that may be shown of them."""
     user_ids = [one.id for one in found]
     owned = await users.key_counts(connection, user_ids)
     joined = await users.projects_of(connection, user_ids)
-    return [User(one, owned[one.id], joined[one.id]) for one in found]
+    standing = await logins.standings(connection, user_ids, now_ms=system.now_ms())
+    return [User(one, owned[one.id], joined[one.id], standing.get(one.id)) for one in found]
 
 
 async def _again(connection: AsyncConnection, stored: StoredUser) -> User:
     """Return a user as they are now, after a change in the same transaction."""
-    return (await _complete(connection, [await users.get(connection, stored.id) or stored]))[0]
+    return (await complete(connection, [await users.get(connection, stored.id) or stored]))[0]
 
 
 def _problem(change: UserChange) -> Refused | None:

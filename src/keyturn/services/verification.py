@@ -102,7 +102,7 @@ class Verification:
         await self._alarms.raise_for(
             key, refused, now, Sighting(question.address, by.request_id, "verification")
         )
-        if key.decoy or not by.reaches(key.account_id, key.project_id):
+        if key.decoy or not by.reaches_key(key.account_id, key.project_id, key.user_id):
             return Verdict(_unknown(question.secret))
         tags, metadata = self._labels(key.id)
         if refused is None:

@@ -162,7 +162,7 @@ async def deleted(connection: AsyncConnection, id_or_name: str, *, since_ms: int
 
 
 async def named(
-    connection: AsyncConnection, name: str, *, account_id: str = "", project_id: str = ""
+    connection: AsyncConnection, name: str, *, account_id: str = "", project_id: str = "", user_id: str = ""
 ) -> list[StoredKey]:
     """Return the keys with exactly this name that are not deleted, oldest first.
 
@@ -171,12 +171,15 @@ async def named(
         name: What they are called.
         account_id: Only keys of this account; empty: of all.
         project_id: Only keys of this project; empty: of all.
+        user_id: Only personal keys of this user; empty: all.
     """
     query = select(keys).where(keys.c.name == name, keys.c.deleted_at.is_(None)).order_by(keys.c.id)
     if account_id:
         query = query.where(_of_account(account_id))
     if project_id:
         query = query.where(keys.c.project_id == project_id)
+    if user_id:
+        query = query.where(keys.c.user_id == user_id)
     return [StoredKey(*row) for row in await connection.execute(query)]
 
 
@@ -245,6 +248,12 @@ async def names(connection: AsyncConnection, key_ids: Sequence[str]) -> dict[str
     """Return the names of these keys, deleted ones too."""
     query = select(keys.c.id, keys.c.name).where(keys.c.id.in_(key_ids))
     return {row.id: row.name for row in await connection.execute(query)}
+
+
+async def held(connection: AsyncConnection, user_id: str, key_ids: Iterable[str]) -> set[str]:
+    """Return which of these keys, deleted or not, are this user's own."""
+    own = set(await connection.scalars(select(keys.c.id).where(keys.c.user_id == user_id)))
+    return own.intersection(key_ids)
 
 
 async def peppers(connection: AsyncConnection) -> set[str]:

@@ -1,9 +1,9 @@
 """Queries for what people sign in with, and for links that lead them in once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.store.people_tables import links, logins
@@ -27,6 +27,18 @@ class StoredLogin(msgspec.Struct, frozen=True):
     terms_accepted_at: int | None = None
     created_at: int = 0
     last_sign_in_at: int | None = None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What may be shown of how a user signs in. Times are milliseconds since 1970 UTC."""
+
+    role: str
+    two_factor: bool
+    last_sign_in_at: int | None
+    able: bool
+    """They have what they sign in with; otherwise they were only invited."""
+    invited_until: int | None
+    """Until when an invitation works that nobody has taken."""
 
 
 class StoredLink(msgspec.Struct, frozen=True):
@@ -68,6 +80,58 @@ async def with_role(connection: AsyncConnection, account_id: str, role: str) -> 
         .order_by(logins.c.user_id)
     )
     return list(await connection.scalars(query))
+
+
+async def able_owners(connection: AsyncConnection, account_id: str) -> list[str]:
+    """Return the owners of an account who can sign in: not suspended, and no more only invited."""
+    query = (
+        select(logins.c.user_id)
+        .join(users, users.c.id == logins.c.user_id)
+        .where(
+            users.c.account_id == account_id,
+            users.c.deleted_at.is_(None),
+            users.c.suspended_at.is_(None),
+            logins.c.role == "owner",
+            or_(logins.c.password_hash != "", logins.c.last_sign_in_at.is_not(None)),
+        )
+        .order_by(logins.c.user_id)
+    )
+    return list(await connection.scalars(query))
+
+
+async def standings(
+    connection: AsyncConnection, user_ids: Sequence[str], *, now_ms: int
+) -> dict[str, Standing]:
+    """Return how those of these users stand who may sign in, or are invited to."""
+    invited = (
+        select(links.c.user_id, func.max(links.c.expires_at).label("until"))
+        .where(
+            links.c.purpose == "invite",
+            links.c.used_at.is_(None),
+            links.c.expires_at > now_ms,
+            links.c.user_id.in_(user_ids),
+        )
+        .group_by(links.c.user_id)
+        .subquery()
+    )
+    query = (
+        select(
+            logins.c.user_id,
+            logins.c.role,
+            logins.c.totp_confirmed_at.is_not(None),
+            logins.c.last_sign_in_at,
+            or_(logins.c.password_hash != "", logins.c.last_sign_in_at.is_not(None)),
+            invited.c.until,
+        )
+        .outerjoin(invited, invited.c.user_id == logins.c.user_id)
+        .where(logins.c.user_id.in_(user_ids))
+    )
+    return {row[0]: Standing(*row[1:]) for row in await connection.execute(query)}
+
+
+async def drop(connection: AsyncConnection, user_id: str) -> None:
+    """Take away how a user signs in; they can't any more."""
+    await connection.execute(delete(logins).where(logins.c.user_id == user_id))
 
 
 async def add_link(connection: AsyncConnection, link: StoredLink) -> None:

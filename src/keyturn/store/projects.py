@@ -34,6 +34,8 @@ class ProjectFilter(msgspec.Struct, frozen=True):
 
     account_id: str = ""
     project_id: str = ""
+    member_id: str = ""
+    """Only those that this user is a member of."""
     search: str = ""
     """Part of the name or the description, or the whole identifier."""
 
@@ -84,6 +86,9 @@ async def page(
         query = query.where(projects.c.account_id == wanted.account_id)
     if wanted.project_id:
         query = query.where(projects.c.id == wanted.project_id)
+    if wanted.member_id:
+        joined = select(members.c.project_id).where(members.c.user_id == wanted.member_id)
+        query = query.where(projects.c.id.in_(joined))
     if wanted.search:
         query = query.where(
             or_(

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from keyturn.domain import ids
 from keyturn.domain.journal import Admitted, Refused, Served
 from keyturn.store.events import owners
+from keyturn.store.keys import held
 from keyturn.store.tables import admissions, request_blocks
 
 STRETCH_WIDTH = len(ids.REQUEST) + 4
@@ -44,6 +45,8 @@ class RequestFilter(msgspec.Struct, frozen=True):
     project_id: str = ""
     until_ms: int | None = None
     """Milliseconds since 1970 UTC: only those before."""
+    user_id: str = ""
+    """Only those of this user's personal keys."""
 
 
 decode_block = _ended.decode
@@ -190,7 +193,7 @@ class _Walk:
             for record in _ended.decode(block)
             if record.request_id < self._before and _is_wanted(record, self._wanted)
         ]
-        if found and (self._wanted.account_id or self._wanted.project_id):
+        if found and (self._wanted.account_id or self._wanted.project_id or self._wanted.user_id):
             await self._learn_owners({one.key_id for one in found} - self._within.keys())
             found = [one for one in found if self._within[one.key_id]]
         self._found += found
@@ -207,10 +210,13 @@ class _Walk:
     async def _learn_owners(self, key_ids: set[str]) -> None:
         wanted = self._wanted
         found = await owners(self._connection, key_ids)
+        if wanted.user_id:
+            own = await held(self._connection, wanted.user_id, key_ids)
+            found = {key_id: owner for key_id, owner in found.items() if key_id in own}
         for key_id in key_ids:
             account_id, project_id = found.get(key_id, ("", ""))
             own_account = not wanted.account_id or wanted.account_id == account_id
-            self._within[key_id] = own_account and wanted.project_id in {"", project_id}
+            self._within[key_id] = key_id in found and own_account and wanted.project_id in {"", project_id}
 
 
 def _is_wanted(record: Ended, wanted: RequestFilter) -> bool:

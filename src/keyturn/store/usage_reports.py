@@ -62,6 +62,7 @@ class UsageFilter(msgspec.Struct, frozen=True):
     upstream: str = ""
     reach_account_id: str = ""
     reach_project_id: str = ""
+    reach_user_id: str = ""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -109,6 +110,7 @@ _GROUPS = {
 _OWNER_COLUMNS = {
     "key_id": "s.key_id",
     "user_id": "k.user_id",
+    "reach_user_id": "k.user_id",
     "project_id": "k.project_id",
     "reach_project_id": "k.project_id",
     "account_id": "p.account_id",

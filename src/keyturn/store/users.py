@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.store.tables import keys, members, users
+from keyturn.store.tables import keys, members, projects, users
 
 
 class StoredUser(msgspec.Struct, frozen=True):
@@ -131,6 +131,16 @@ async def is_member(connection: AsyncConnection, project_id: str, user_id: str) 
     """Say whether a user is a member of a project."""
     query = select(members.c.user_id).where(members.c.project_id == project_id, members.c.user_id == user_id)
     return await connection.scalar(query) is not None
+
+
+async def memberships(connection: AsyncConnection, user_id: str) -> set[str]:
+    """Return the identifiers of the projects that a user is a member of, deleted ones left out."""
+    query = (
+        select(members.c.project_id)
+        .join(projects, projects.c.id == members.c.project_id)
+        .where(members.c.user_id == user_id, projects.c.deleted_at.is_(None))
+    )
+    return set(await connection.scalars(query))
 
 
 async def join(connection: AsyncConnection, project_id: str, user_id: str, *, now_ms: int) -> None:

@@ -4,7 +4,6 @@
 the page exactly if they may make that call. ``proof`` asks to have shown lately that it is them.
 """
 
-import hmac
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
@@ -14,20 +13,20 @@ from litestar.datastructures import Headers
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from keyturn import system
+from keyturn.control.auth import admit_person
 from keyturn.control.dashboard import cookies
-from keyturn.control.door import visit_of
 from keyturn.control.errors import refuse
-from keyturn.control.management import Management
+from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, own_origin, still, visitor_in
 from keyturn.domain.refusals import Reason
 from keyturn.domain.roles import may
 from keyturn.services.sessions import Visitor
+from keyturn.store.engine import BEFORE_CHANGE
 
 ENTRY, PROOF = "entry", "proof"
 ANYONE, SIGNED_IN = "anyone", "signed in"
-CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
+CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
 MOST_FIELDS = 500
-_SAFE = {"GET", "HEAD"}
 _VISITOR, _FORM, _CSRF = "visitor", "form", "csrf"
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
@@ -85,16 +84,20 @@ class Guard:
         state: Any = scope["state"]
         call: Any = scope
         headers = Headers.from_scope(scope)
-        visitor = state[_VISITOR] = await _visitor(scope, headers)
+        visitor = state[_VISITOR] = await visitor_in(scope, headers)
         state[_CSRF] = (
             visitor.signed_in.session.csrf if visitor else cookies.read(headers, cookies.VISIT)
         ) or system.new_token().reveal()
         opt = call["route_handler"].opt
+        if visitor is not None:
+            admit_person(scope, visitor)
         self._admit(visitor, opt, call)
-        if call["method"] not in _SAFE:
+        if call["method"] not in SAFE:
             await _take_form(scope, receive, headers)
         if visitor is not None and opt.get(PROOF) and not visitor.proved(system.now_ms()):
             raise SeeOtherError(f"{PROVE_PATH}?next={quote(_page_of(call, headers))}")
+        if visitor is not None and call["method"] not in SAFE and opt.get(ENTRY) != ANYONE:
+            BEFORE_CHANGE.set(still(scope, headers, visitor))
         await self._app(scope, receive, send)
 
     def _admit(self, visitor: Visitor | None, opt: dict[str, Any], call: Any) -> None:  # noqa: ANN401 -- a scope
@@ -106,7 +109,7 @@ class Guard:
                 "?" + call["query_string"].decode("latin-1") if call["query_string"] else ""
             )
             raise SeeOtherError(
-                f"{SIGN_IN_PATH}?next={quote(back)}" if call["method"] in _SAFE else SIGN_IN_PATH
+                f"{SIGN_IN_PATH}?next={quote(back)}" if call["method"] in SAFE else SIGN_IN_PATH
             )
         if entry == SIGNED_IN:
             return
@@ -138,30 +141,6 @@ def csrf_of(request: Request[Any, Any, Any]) -> str:
     return token
 
 
-def own_origin(headers: Headers) -> str:
-    """Return scheme and host as the browser sees them, as the worker passed them on."""
-    host = headers.get("x-forwarded-host") or headers.get("host") or ""
-    scheme = "https" if headers.get("x-forwarded-proto") == "https" else "http"
-    return f"{scheme}://{host}"
-
-
-def comes_from_us(headers: Headers) -> bool:
-    """Say whether a page of ours sent this, as far as the browser tells."""
-    origin = headers.get("origin")
-    if origin is not None:
-        return origin == own_origin(headers)
-    return headers.get("sec-fetch-site", "same-origin") in {"same-origin", "none"}
-
-
-async def _visitor(scope: Scope, headers: Headers) -> Visitor | None:
-    token = cookies.read(headers, cookies.SESSION)
-    if not token:
-        return None
-    management: Management = scope["litestar_app"].state["management"]
-    visit = visit_of(scope)
-    return await management.sessions.find(token, address=visit.address, request_id=visit.request_id)
-
-
 async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
     # The framework keeps what is read here for the handler.
     body = await Request[Any, Any, Any](scope, receive).body()
@@ -175,14 +154,14 @@ async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
             fields.setdefault(name, []).append(value)
     sent = headers.get(CSRF_HEADER) or (fields.get(CSRF_FIELD) or [""])[-1]
     known: str = scope["state"][_CSRF]
-    if not comes_from_us(headers) or not hmac.compare_digest(sent.encode(), known.encode()):
+    if not is_ours(headers, sent, known):
         refuse(Reason.CSRF_MISMATCH, STALE)
     scope["state"][_FORM] = Form(fields)
 
 
 def _page_of(call: Any, headers: Headers) -> str:  # noqa: ANN401 -- a scope
     """Return the page to come back to: this one, or the one that holds the form."""
-    if call["method"] in _SAFE:
+    if call["method"] in SAFE:
         return str(call["path"])
     referrer = headers.get("referer", "")
     origin = own_origin(headers)

@@ -16,8 +16,9 @@ from litestar.response import Redirect
 from keyturn import __version__, system
 from keyturn.control.dashboard import cookies, figures
 from keyturn.control.dashboard.cookies import Toast
-from keyturn.control.dashboard.guard import csrf_of, known_visitor, own_origin
+from keyturn.control.dashboard.guard import csrf_of, known_visitor
 from keyturn.control.dashboard.navigation import sections_for
+from keyturn.control.visitors import own_origin
 from keyturn.domain.refusals import Refused
 
 AnyRequest = Request[Any, Any, Any]

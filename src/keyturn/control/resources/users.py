@@ -15,6 +15,7 @@ from keyturn.control.wire import Answer, Cursor, IfMatch, Limit, Moment, Page, m
 from keyturn.domain import ids
 from keyturn.domain.labels import NAME_LENGTH, read_metadata
 from keyturn.domain.refusals import Reason
+from keyturn.domain.roles import Role
 from keyturn.services.users import EMAIL_LENGTH, NewUser, User, UserChange
 from keyturn.store.users import StoredUser, UserFilter
 
@@ -35,6 +36,15 @@ Email = Annotated[
 Name = Annotated[str, msgspec.Meta(description=f"Up to {NAME_LENGTH} characters.", examples=["Kim Example"])]
 
 
+NewRole = Annotated[
+    Role,
+    msgspec.Meta(
+        description="Nobody makes anybody stronger than they are. Their sessions end when they may do less.",
+        examples=["member"],
+    ),
+]
+
+
 class UserObject(msgspec.Struct):
     """A person in an account."""
 
@@ -43,6 +53,12 @@ class UserObject(msgspec.Struct):
     email: Email
     name: Name
     status: OwnerStatus
+    role: Annotated[Role | None, msgspec.Meta(description="null: they do not sign in, but can hold keys.")]
+    two_factor: Annotated[bool, msgspec.Meta(description="They are asked for a second factor at sign-in.")]
+    last_sign_in_at: Annotated[Moment | None, msgspec.Meta(description="null: never.")]
+    invited: Annotated[
+        bool, msgspec.Meta(description="They have an invitation that works and have not come in yet.")
+    ]
     metadata: Metadata
     keys: Annotated[int, msgspec.Meta(description="Personal keys.")]
     projects: Annotated[
@@ -61,6 +77,12 @@ class CreateUser(msgspec.Struct, forbid_unknown_fields=True):
         str, msgspec.Meta(description="Id or name of their account; your own unless said.")
     ] = ""
     metadata: Metadata = {}
+    role: Annotated[
+        Role | None,
+        msgspec.Meta(
+            description="What they may do when they sign in; invite them next. null: they do not sign in."
+        ),
+    ] = None
 
 
 class ChangeUser(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,6 +91,7 @@ class ChangeUser(msgspec.Struct, forbid_unknown_fields=True):
     email: Email | msgspec.UnsetType = msgspec.UNSET
     name: Name | msgspec.UnsetType = msgspec.UNSET
     metadata: Metadata | msgspec.UnsetType = msgspec.UNSET
+    role: NewRole | msgspec.UnsetType = msgspec.UNSET
 
 
 _SUSPENDING = refusals(Reason.RESOURCE_NOT_FOUND, Reason.CONFLICT, Reason.NOT_CONFIRMED)
@@ -94,7 +117,7 @@ async def list_users(
     wanted = UserFilter(account_id=account, search=search)
     page = await management.users.page(wanted, by=principal_of(request), cursor=cursor, limit=limit)
     found, next_cursor = granted(page)
-    return Page(data=[_show(user) for user in found], next_cursor=next_cursor)
+    return Page(data=[user_object(user) for user in found], next_cursor=next_cursor)
 
 
 @post(
@@ -117,7 +140,7 @@ async def create_user(
     ],
 ) -> Response[Answer[UserObject]]:
     """Personal keys can be issued to them in projects they are members of."""
-    wanted = NewUser(data.email, data.name, data.account_id, data.metadata)
+    wanted = NewUser(data.email, data.name, data.account_id, data.metadata, data.role)
     return _tagged(granted(await management.users.create(wanted, by=principal_of(request))))
 
 
@@ -150,8 +173,8 @@ async def change_user(
     ],
     if_match: IfMatch = None,
 ) -> Response[Answer[UserObject]]:
-    """Address, name or metadata; metadata is replaced as a whole."""
-    change = UserChange(data.email, data.name, data.metadata)
+    """Address, name, metadata or role; metadata is replaced as a whole. Only an owner changes an owner."""
+    change = UserChange(data.email, data.name, data.metadata, data.role)
     changed = await management.users.edit(user_id, change, by=principal_of(request), if_match=if_match)
     return _tagged(granted(changed))
 
@@ -167,16 +190,22 @@ async def change_user(
 async def delete_user(
     request: Request[Any, Any, Any], management: Managed, user_id: UserId, if_match: IfMatch = None
 ) -> Answer[UserObject]:
-    """Their personal keys are revoked with it, everywhere when the call returns. Service keys stay."""
+    """Their personal keys are revoked with it, everywhere when the call returns. Service keys stay.
+
+    Their sessions end. The last owner of an account can't be deleted.
+    """
     deleted = await management.users.delete(user_id, by=principal_of(request), if_match=if_match)
-    return Answer(data=_show(granted(deleted)))
+    return Answer(data=user_object(granted(deleted)))
 
 
 @post("/{user_id:str}/suspend", summary="Suspend a user", status_code=200, responses=_SUSPENDING)
 async def suspend_user(
     request: Request[Any, Any, Any], management: Managed, user_id: UserId
 ) -> Response[Answer[UserObject]]:
-    """No worker accepts their personal keys when the call returns: they answer 403 `account_inactive`."""
+    """No worker accepts their personal keys when the call returns: they answer 403 `account_inactive`.
+
+    Their sessions end. The last owner of an account can't be suspended.
+    """
     return _tagged(granted(await management.users.suspend(user_id, by=principal_of(request))))
 
 
@@ -209,17 +238,22 @@ def user_status(stored: StoredUser) -> OwnerStatus:
 
 
 def _tagged(user: User) -> Response[Answer[UserObject]]:
-    return tagged(_show(user), user.stored.version)
+    return tagged(user_object(user), user.stored.version)
 
 
-def _show(user: User) -> UserObject:
-    stored = user.stored
+def user_object(user: User) -> UserObject:
+    """Return a user as the API shows them."""
+    stored, standing = user.stored, user.standing
     return UserObject(
         id=stored.id,
         account_id=stored.account_id,
         email=stored.email,
         name=stored.name,
         status=user_status(stored),
+        role=Role(user.role) if user.role else None,
+        two_factor=standing is not None and standing.two_factor,
+        last_sign_in_at=moment(seen) if standing and (seen := standing.last_sign_in_at) else None,
+        invited=standing is not None and standing.invited_until is not None and not standing.able,
         metadata=read_metadata(stored.metadata),
         keys=user.keys,
         projects=user.projects,

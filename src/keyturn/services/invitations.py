@@ -1,0 +1,241 @@
+"""Invite people into an account: a link that works once, by e-mail where there is a mail server, otherwise handed over."""
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn import system
+from keyturn.domain import ids, labels
+from keyturn.domain.keys import rfc3339
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.roles import Role
+from keyturn.domain.secret import Secret
+from keyturn.services import projects as homes, roles
+from keyturn.services.audit import note
+from keyturn.services.letters import Letter, Letters
+from keyturn.services.passwords import Passwords, problem_with
+from keyturn.services.sessions import token_hash
+from keyturn.services.users import User, complete, find, problem_with_person
+from keyturn.store import accounts, logins, sessions, users
+from keyturn.store.engine import Store
+from keyturn.store.logins import StoredLink
+from keyturn.store.users import StoredUser
+
+INVITE, INVITE_DAYS = "invite", 7
+PATH = "/dashboard/invite"
+_INVITE_MS = INVITE_DAYS * 86_400_000
+OVER = "There is no such invitation, or its time is over; ask whoever invited you for a new one"
+_SUBJECT = "Invitation to {account} on Keyturn"
+_TEXT = """\
+{who} invites you to the account "{account}" on Keyturn as {role}.
+
+Open this link to choose a password. It works once, until {until}:
+
+{link}
+
+If you did not expect this, ignore it: nothing happens.
+"""
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """Whom to invite."""
+
+    email: str
+    role: Role = Role.MEMBER
+    name: str = ""
+    """Empty: the address, until they say."""
+    account: str = ""
+    """Identifier or name; empty: the caller's own, for the operator the first."""
+
+
+class Invited(msgspec.Struct, frozen=True):
+    """An invitation, to be handed over unless a letter was sent."""
+
+    user: User
+    link: Secret
+    """The whole address of the page that takes it."""
+    sent: bool
+    """A mail server has taken the letter."""
+    expires_at: int
+    """Milliseconds since 1970 UTC."""
+
+
+class Invitations:
+    """The use cases. What is out of the caller's reach is as if it did not exist."""
+
+    def __init__(self, store: Store, passwords: Passwords, letters: Letters) -> None:
+        self._store = store
+        self._passwords = passwords
+        self._letters = letters
+
+    async def invite(self, wanted: Invitation, *, base: str, by: Principal) -> Invited | Refused:
+        """Invite somebody; who is a user of the account already and can't sign in yet stays the same user.
+
+        Args:
+            wanted: Whom.
+            base: The address of the node as whoever is invited sees it, without a slash at the end.
+            by: Who asks.
+        """
+        email = wanted.email.strip().lower()
+        name = wanted.name.strip() or email[: labels.NAME_LENGTH]
+        refused = problem_with_person(email, name)
+        if refused is not None:
+            return refused
+        async with self._store.writing() as connection:
+            account_id = await homes.owning(connection, wanted.account, by)
+            if isinstance(account_id, Refused):
+                return account_id
+            there = await users.with_email(connection, email, account_id)
+            if there and await _can_sign_in(connection, there[0].id):
+                message = f"{email} can sign in to the account already"
+                return Refused(Reason.CONFLICT, message, "email")
+            user = (
+                there[0]
+                if there
+                else StoredUser(system.new_id(ids.USER), account_id, email, name, system.now_ms())
+            )
+            # Before anything is written: what is refused behind it would stand half done.
+            refused = roles.refused_to_give(by, account_id, wanted.role)
+            if refused is not None:
+                return refused
+            if not there:
+                await users.add(connection, user)
+                after: dict[str, object] = {"email": email, "name": name, "metadata": {}}
+                await note(connection, by, "user.create", user.id, after=after)
+            refused = await roles.give(connection, user, wanted.role, by)
+            if refused is not None:
+                return refused
+            made = await _link(connection, user, by)
+        return await self._deliver(made, base)
+
+    async def again(self, id_or_email: str, *, base: str, by: Principal) -> Invited | Refused:
+        """Give somebody who has not come in yet a new link; the one before works no more."""
+        async with self._store.writing() as connection:
+            user = await find(connection, id_or_email, by)
+            if isinstance(user, Refused):
+                return user
+            login = await logins.get(connection, user.id)
+            role = Role.MEMBER if login is None else Role(login.role)
+            if await _can_sign_in(connection, user.id):
+                return Refused(Reason.CONFLICT, f"{user.email} can sign in already")
+            refused = roles.refused_to_touch(by, user.account_id, role) or roles.refused_to_give(
+                by, user.account_id, role
+            )
+            if refused is not None:
+                return refused
+            if login is None:
+                await roles.give(connection, user, role, by)
+            made = await _link(connection, user, by)
+        return await self._deliver(made, base)
+
+    async def accept(self, token: str, name: str, password: Secret, *, address: str) -> str | Refused:
+        """Let somebody in who was invited; return who it is.
+
+        Args:
+            token: Of the link.
+            name: What they want to be called; empty: as they are called already.
+            password: What they want to sign in with.
+            address: From where.
+        """
+        async with self._store.reading() as connection:
+            found = await _invited(connection, token)
+        if isinstance(found, Refused):
+            return found
+        name = name.strip() or found.name
+        refused = problem_with_person(found.email, name) or problem_with(password, found.email, name)
+        if refused is not None:
+            return refused
+        kept, now_ms = await self._passwords.hash(password), system.now_ms()
+        async with self._store.writing() as connection:
+            user = await _invited(connection, token)
+            if isinstance(user, Refused):
+                return user
+            await logins.use_link(connection, token_hash(token), now_ms=now_ms)
+            values = {
+                "password_hash": kept,
+                "password_set_at": now_ms,
+                "email_verified_at": now_ms,
+                "last_sign_in_at": now_ms,
+            }
+            await logins.change(connection, user.id, values)
+            if name != user.name:
+                await users.change(connection, user.id, {"name": name})
+            await note(connection, Principal(user.id, address), "user.accept", user.id, after={"name": name})
+        return user.id
+
+    async def take_back(self, id_or_email: str, *, by: Principal) -> User | Refused:
+        """End an invitation that nobody has taken; who holds no personal keys is deleted with it."""
+        async with self._store.writing() as connection:
+            user = await find(connection, id_or_email, by)
+            if isinstance(user, Refused):
+                return user
+            login = await logins.get(connection, user.id)
+            if login is None or await _can_sign_in(connection, user.id):
+                return Refused(Reason.CONFLICT, f"{user.email} has no invitation that is open")
+            refused = roles.refused_to_touch(by, user.account_id, Role(login.role))
+            if refused is not None:
+                return refused
+            [shown] = await complete(connection, [user])
+            await logins.drop_links(connection, INVITE, user.id)
+            await logins.drop(connection, user.id)
+            await sessions.end_all(connection, user.id)
+            if not shown.keys:
+                await users.leave(connection, user.id)
+                await users.change(connection, user.id, {"deleted_at": system.now_ms()})
+            before: dict[str, object] = {"email": user.email, "role": login.role}
+            await note(connection, by, "user.uninvite", user.id, before=before)
+        return shown
+
+    async def _deliver(self, made: "_Made", base: str) -> Invited:
+        link = f"{base}{PATH}#{made.token.reveal()}"
+        text = _TEXT.format(
+            who=made.who,
+            account=made.account,
+            role=made.user.role,
+            until=rfc3339(made.expires_at / 1000),
+            link=link,
+        )
+        subject = _SUBJECT.format(account=made.account)
+        sent = await self._letters.send(Letter(made.user.stored.email, subject, text))
+        return Invited(made.user, Secret(link), sent, made.expires_at)
+
+
+class _Made(msgspec.Struct, frozen=True):
+    user: User
+    token: Secret
+    expires_at: int
+    account: str
+    who: str
+
+
+async def _link(connection: AsyncConnection, user: StoredUser, by: Principal) -> _Made:
+    now_ms, token = system.now_ms(), system.new_token()
+    await logins.drop_links(connection, INVITE, user.id)
+    expires_at = now_ms + _INVITE_MS
+    link = StoredLink(token_hash(token.reveal()), INVITE, user.id, now_ms, expires_at, None, by.name)
+    await logins.add_link(connection, link)
+    await note(connection, by, "user.invite", user.id, after={"email": user.email})
+    account = await accounts.get(connection, user.account_id)
+    inviter = None if by.person is None else await users.get(connection, by.person.id)
+    fresh = await users.get(connection, user.id) or user
+    [shown] = await complete(connection, [fresh])
+    who = "The operator" if inviter is None else f"{inviter.name} ({inviter.email})"
+    return _Made(shown, token, expires_at, account.name if account else "", who)
+
+
+async def _invited(connection: AsyncConnection, token: str) -> StoredUser | Refused:
+    """Return whom an invitation is for that can still be taken."""
+    over = Refused(Reason.RESOURCE_NOT_FOUND, OVER, "token")
+    link = await logins.link(connection, token_hash(token))
+    if link is None or link.purpose != INVITE or link.used_at or link.expires_at <= system.now_ms():
+        return over
+    user = await users.get(connection, link.user_id)
+    account = None if user is None else await accounts.get(connection, user.account_id)
+    if user is None or account is None or user.suspended_at is not None or account.suspended_at is not None:
+        return over
+    return user
+
+
+async def _can_sign_in(connection: AsyncConnection, user_id: str) -> bool:
+    login = await logins.get(connection, user_id)
+    return login is not None and (bool(login.password_hash) or login.last_sign_in_at is not None)
