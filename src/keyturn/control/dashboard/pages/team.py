@@ -1,0 +1,330 @@
+"""The people of an account: who they are, what they may do, and how they come and go."""
+
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import FromPath, QueryParameter
+
+from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.errors import granted, refuse
+from keyturn.control.management import Managed, Management
+from keyturn.control.visitors import own_origin
+from keyturn.domain import ids
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.roles import Person, Role, may
+from keyturn.services.invitations import Invitation, Invited
+from keyturn.services.users import User, UserChange
+from keyturn.store.projects import ProjectFilter
+from keyturn.store.users import UserFilter
+
+TEAM = "/dashboard/team"
+ROWS = 50
+ROLES = (
+    (Role.OWNER, "Owner", "everything, the other owners included"),
+    (Role.ADMIN, "Admin", "everything but owners"),
+    (Role.MEMBER, "Member", "sees and manages personal keys of their own"),
+    (Role.VIEWER, "Viewer", "sees everything, changes nothing"),
+)
+Search = Annotated[str, QueryParameter()]
+Cursor = Annotated[str, QueryParameter()]
+Account = Annotated[str, QueryParameter()]
+_ONE = ("GET", "/api/v1/users/{user_id}")
+_EDIT = ("PATCH", "/api/v1/users/{user_id}")
+_DELETE = ("DELETE", "/api/v1/users/{user_id}")
+_INVITE = ("POST", "/api/v1/invitations")
+_UNINVITE = ("DELETE", "/api/v1/users/{user_id}/invite")
+_JOIN = ("POST", "/api/v1/projects/{project_id}/members")
+_LEAVE = ("DELETE", "/api/v1/projects/{project_id}/members/{user_id}")
+
+
+def roles_for(person: Person, account_id: str) -> list[tuple[str, str]]:
+    """Return the roles that somebody may give in an account, the narrowest first, with what pages say of each."""
+    owners = person.role is Role.OWNER or (person.node_wide and account_id != person.account_id)
+    return [
+        (role.value, f"{name}: {means}")
+        for role, name, means in reversed(ROLES)
+        if owners or role is not Role.OWNER
+    ]
+
+
+def may_touch(person: Person, user: User) -> bool:
+    """Say whether somebody may change a user: owners are changed by owners, and from outside the account."""
+    foreign = person.node_wide and user.stored.account_id != person.account_id
+    return person.role is Role.OWNER or user.role != Role.OWNER or foreign
+
+
+@get("/team", include_in_schema=False, opt=for_(("GET", "/api/v1/users")))
+async def people(
+    request: AnyRequest,
+    management: Managed,
+    *,
+    search: Search = "",
+    cursor: Cursor = "",
+    account: Account = "",
+) -> Page:
+    """Show who there is."""
+    visitor = visitor_of(request)
+    by, account_id = visitor.principal, account or visitor.person.account_id
+    if cursor and not ids.is_id(cursor, ids.USER):
+        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
+    shown = granted(await management.accounts.show(account_id, by=by))
+    wanted = UserFilter(account_id=shown.stored.id, search=search.strip())
+    found, next_cursor = granted(
+        await management.users.page(wanted, by=by, cursor=cursor or None, limit=ROWS)
+    )
+    return render(
+        request,
+        "team.html",
+        title="Team",
+        section="team",
+        people=found,
+        next_cursor=next_cursor or "",
+        cursor=cursor,
+        search=search,
+        account=shown.stored,
+        foreign=shown.stored.id != visitor.person.account_id,
+        projects=await project_names(management, shown.stored.id, by),
+        may_invite=may(visitor.person, *_INVITE),
+        **tabs(request),
+    )
+
+
+@get("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof=True))
+async def invite_page(request: AnyRequest, management: Managed, account: Account = "") -> Page:
+    """Ask whom to invite."""
+    return await _invite_page(request, management, account, {})
+
+
+@post("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof=True), status_code=200)
+async def invite(request: AnyRequest, management: Managed) -> Page:
+    """Invite somebody; without a mail server the link is shown."""
+    form, by = form_of(request), visitor_of(request).principal
+    typed = {name: form.text(name) for name in ("email", "name", "role", "account")}
+    role = next((one for one in Role if one.value == typed["role"]), None)
+    made: Invited | Refused
+    if role is None:
+        made = Refused(Reason.INVALID_MEMBER, "Choose one of the roles", "role")
+    else:
+        wanted = Invitation(typed["email"], role, typed["name"], typed["account"])
+        made = await management.invitations.invite(wanted, base=own_origin(request.headers), by=by)
+    if isinstance(made, Refused):
+        return await _invite_page(request, management, typed["account"], typed, made)
+    return _invited(request, made)
+
+
+@get("/team/{user_id:str}", include_in_schema=False, opt=for_(_ONE))
+async def person(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Show one person."""
+    return await _person_page(request, management, user_id)
+
+
+@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT), status_code=200)
+async def edit(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Change address and name."""
+    form = form_of(request)
+    typed = {"email": form.text("email"), "name": form.text("name")}
+    changed = await management.users.edit(
+        user_id, UserChange(typed["email"], typed["name"]), by=visitor_of(request).principal
+    )
+    if isinstance(changed, Refused):
+        return await _person_page(request, management, user_id, typed, changed)
+    return see(request, f"{TEAM}/{user_id}", "Saved")
+
+
+@post("/team/{user_id:str}/role", include_in_schema=False, opt=for_(_EDIT, proof=True), status_code=200)
+async def change_role(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Give somebody another role."""
+    wanted = form_of(request).text("role")
+    role = next((one for one in Role if one.value == wanted), None)
+    changed: User | Refused = Refused(Reason.INVALID_MEMBER, "Choose one of the roles", "role")
+    if role is not None:
+        by = visitor_of(request).principal
+        changed = await management.users.edit(user_id, UserChange(role=role), by=by)
+    if isinstance(changed, Refused):
+        return await _person_page(request, management, user_id, {}, changed)
+    if changed.stored.id == visitor_of(request).person.id:
+        return see(request, "/dashboard", "Your role was changed")
+    return see(request, f"{TEAM}/{user_id}", f"{changed.stored.name} has the role {changed.role} now")
+
+
+@post(
+    "/team/{user_id:str}/suspend",
+    include_in_schema=False,
+    opt=for_(("POST", "/api/v1/users/{user_id}/suspend")),
+)
+async def suspend(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Have somebody's sessions ended and their personal keys refused."""
+    done = granted(await management.users.suspend(user_id, by=visitor_of(request).principal))
+    return see(
+        request, f"{TEAM}/{user_id}", f"{done.stored.name} is suspended", undo=f"{TEAM}/{user_id}/resume"
+    )
+
+
+@post(
+    "/team/{user_id:str}/resume",
+    include_in_schema=False,
+    opt=for_(("POST", "/api/v1/users/{user_id}/resume")),
+)
+async def resume(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Let somebody in again."""
+    done = granted(await management.users.resume(user_id, by=visitor_of(request).principal))
+    return see(request, f"{TEAM}/{user_id}", f"{done.stored.name} is active again")
+
+
+@get("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+async def delete_page(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Say what goes with somebody, and ask."""
+    user = granted(await management.users.show(user_id, by=visitor_of(request).principal))
+    return render(request, "team_delete.html", title="Remove from the account", section="team", user=user)
+
+
+@post("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+async def delete(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Take somebody out of the account, and revoke their personal keys."""
+    gone = granted(await management.users.delete(user_id, by=visitor_of(request).principal))
+    return see(request, team_of(request, gone), f"{gone.stored.name} is removed")
+
+
+@post(
+    "/team/{user_id:str}/invite",
+    include_in_schema=False,
+    opt=for_(("POST", "/api/v1/users/{user_id}/invite"), proof=True),
+    status_code=200,
+)
+async def invite_again(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Make a new link for somebody who has not come in yet."""
+    base, by = own_origin(request.headers), visitor_of(request).principal
+    return _invited(request, granted(await management.invitations.again(user_id, base=base, by=by)))
+
+
+@post("/team/{user_id:str}/uninvite", include_in_schema=False, opt=for_(_UNINVITE, proof=True))
+async def take_back(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """End an invitation."""
+    gone = granted(await management.invitations.take_back(user_id, by=visitor_of(request).principal))
+    return see(request, team_of(request, gone), f"The invitation of {gone.stored.email} is taken back")
+
+
+@post("/team/{user_id:str}/join", include_in_schema=False, opt=for_(_JOIN))
+async def join(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Make somebody a member of a project."""
+    project = form_of(request).text("project")
+    granted(await management.users.join(project, user_id, by=visitor_of(request).principal))
+    return see(request, f"{TEAM}/{user_id}", "Added to the project")
+
+
+@post("/team/{user_id:str}/leave", include_in_schema=False, opt=for_(_LEAVE, proof=True))
+async def leave(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """End a membership, and revoke the personal keys in the project."""
+    project = form_of(request).text("project")
+    granted(await management.users.leave(project, user_id, by=visitor_of(request).principal))
+    return see(request, f"{TEAM}/{user_id}", "Taken out of the project")
+
+
+HANDLERS = [
+    people,
+    invite_page,
+    invite,
+    person,
+    edit,
+    change_role,
+    suspend,
+    resume,
+    delete_page,
+    delete,
+    invite_again,
+    take_back,
+    join,
+    leave,
+]
+
+
+def tabs(request: AnyRequest) -> dict[str, object]:
+    """Return which of the pages about the team somebody may open."""
+    who = visitor_of(request).person
+    return {
+        "sees_people": may(who, "GET", "/api/v1/users"),
+        "sees_accounts": may(who, "POST", "/api/v1/accounts"),
+    }
+
+
+def team_of(request: AnyRequest, user: User) -> str:
+    """Return the page with the people of a user's account."""
+    own = user.stored.account_id == visitor_of(request).person.account_id
+    return TEAM if own else f"{TEAM}?account={user.stored.account_id}"
+
+
+async def project_names(management: Management, account_id: str, by: Principal) -> dict[str, str]:
+    """Return the names of an account's projects by identifier; of many, the newest hundred."""
+    found, _ = granted(
+        await management.projects.page(ProjectFilter(account_id=account_id), by=by, cursor=None, limit=100)
+    )
+    return {one.stored.id: one.stored.name for one in found}
+
+
+async def _invite_page(
+    request: AnyRequest,
+    management: Management,
+    account: str,
+    typed: dict[str, str],
+    refused: Refused | None = None,
+) -> Page:
+    visitor = visitor_of(request)
+    shown = granted(
+        await management.accounts.show(account or visitor.person.account_id, by=visitor.principal)
+    ).stored
+    return render(
+        request,
+        "team_invite.html",
+        title="Invite a person",
+        section="team",
+        status=200 if refused is None else refused.rule.status,
+        refused=refused,
+        typed={"email": "", "name": "", "role": Role.MEMBER.value, **typed},
+        account=shown,
+        foreign=shown.id != visitor.person.account_id,
+        roles=roles_for(visitor.person, shown.id),
+    )
+
+
+async def _person_page(
+    request: AnyRequest,
+    management: Management,
+    user_id: str,
+    typed: dict[str, str] | None = None,
+    refused: Refused | None = None,
+) -> Page:
+    visitor = visitor_of(request)
+    user = granted(await management.users.show(user_id, by=visitor.principal))
+    names = await project_names(management, user.stored.account_id, visitor.principal)
+    who = visitor.person
+    return render(
+        request,
+        "team_person.html",
+        title=user.stored.name,
+        section="team",
+        status=200 if refused is None else refused.rule.status,
+        refused=refused,
+        user=user,
+        typed={"email": user.stored.email, "name": user.stored.name, **(typed or {})},
+        back=team_of(request, user),
+        names=names,
+        others=[(one, name) for one, name in names.items() if one not in user.projects],
+        roles=roles_for(who, user.stored.account_id),
+        changes=may(who, *_EDIT) and may_touch(who, user),
+        joins=may(who, *_JOIN),
+        sees_keys=may(who, "GET", "/api/v1/keys"),
+        itself=user.stored.id == who.id,
+    )
+
+
+def _invited(request: AnyRequest, made: Invited) -> Page:
+    return render(
+        request,
+        "team_invited.html",
+        title="Invitation",
+        section="team",
+        invited=made,
+        back=team_of(request, made.user),
+    )
