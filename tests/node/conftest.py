@@ -1,4 +1,4 @@
-"""Real supervisors with real, small children."""
+"""Real supervisors with real, small children, and whole nodes."""
 
 import asyncio
 import contextlib
@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from fakes.running_node import DEADLINE_S, PROGRAM, RunningNode, StartNode
+from fakes.served_node import ServedNode
 
 
 @pytest.fixture
@@ -52,3 +53,12 @@ async def start_node(tmp_path: Path) -> AsyncIterator[StartNode]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(event["pid"], signal.SIGKILL)
         await node.exit_status()
+
+
+@pytest.fixture
+async def node(tmp_path: Path) -> AsyncIterator[ServedNode]:
+    """A node that has not been started; what runs at the end is stopped."""
+    node = ServedNode(tmp_path)
+    yield node
+    node.send(signal.SIGINT)
+    await node.ended()

@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,15 +9,6 @@ import pytest
 from fakes.served_node import ServedNode
 
 OPEN = "auth.required = false\n"
-
-
-@pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[ServedNode]:
-    """A node that has not been started; what runs at the end is stopped."""
-    node = ServedNode(tmp_path)
-    yield node
-    node.send(signal.SIGINT)
-    await node.ended()
 
 
 async def status_without_a_key(node: ServedNode) -> int:

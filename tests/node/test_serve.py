@@ -5,23 +5,11 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import msgspec
-import pytest
 
 from fakes.served_node import ServedNode
-
-
-@pytest.fixture
-async def node(tmp_path: Path) -> AsyncIterator[ServedNode]:
-    """A node that has not been started; what runs at the end is stopped."""
-    node = ServedNode(tmp_path)
-    yield node
-    node.send(signal.SIGINT)
-    await node.ended()
 
 
 async def chat(node: ServedNode, key: str) -> int:
@@ -50,33 +38,6 @@ async def test_the_key_of_the_first_start_works_and_is_shown_once(node: ServedNo
     assert "sk-" not in node.out
     assert "keyturn keys create" in node.out
     assert first_key not in node.errors()
-
-
-async def test_ctrl_c_ends_it_within_five_seconds(node: ServedNode) -> None:
-    """Even with a client that keeps its connection open and one that waits for an answer."""
-    await node.start(workers=2)
-    host, port = node.base.removeprefix("http://").split(":")
-    _, idle = await asyncio.open_connection(host, int(port))
-    waiting = asyncio.get_running_loop().create_task(chat_slowly(node))
-    loop = asyncio.get_running_loop()
-
-    asked_at = loop.time()
-    node.send(signal.SIGINT)
-    status = await node.ended()
-    took = loop.time() - asked_at
-
-    idle.close()
-    waiting.cancel()
-    assert status == 0
-    assert took < 5.5
-    assert "background task failed" not in node.errors()
-
-
-async def chat_slowly(node: ServedNode) -> None:
-    """Ask the model that takes its time."""
-    body = {"model": "demo-slow", "messages": [{"role": "user", "content": "Hello!"}]}
-    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
-        await client.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {node.key}"})
 
 
 async def test_nobody_else_can_read_what_a_node_keeps(node: ServedNode) -> None:

@@ -1,6 +1,6 @@
 """Runs all tests as ``make test`` does: most of them side by side, then one after the other those that measure time.
 
-``python tests/support/all_tests.py [ARGUMENTS OF PYTEST]`` runs under coverage; the last line sums up all runs.
+``python tests/support/all_tests.py [ARGUMENTS OF PYTEST]``; the last line sums up all runs.
 """
 
 import re
@@ -10,20 +10,26 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-COMMAND = (sys.executable, "-m", "coverage", "run", "-m", "pytest")
+PYTEST = ("-m", "pytest")
+TRACED = ("-m", "coverage", "run", *PYTEST)
 PASSED, NOTHING = 0, 5
 """Exit statuses of pytest."""
 
+ALONE = ("tests/node/test_interrupt.py", "tests/node/test_supervisor.py")
+"""What has bounds on time: nothing else may run beside it."""
 TIMED = (
     "tests/control/test_many_keys.py",
     "tests/control/test_verify_speed.py",
     "tests/clients/test_limits.py",
-    "tests/node",
     "tests/faults",
 )
-"""What has bounds on time, or loads a node as far as the machine goes: nothing else may run beside it."""
-TOGETHER = ("-n", "auto", "--dist", "loadfile", "tests", *(f"--ignore={path}" for path in TIMED))
-RUNS = (TOGETHER, TIMED)
+"""What has bounds on time too, or loads a node as far as the machine goes.
+
+It runs as users run it, without coverage, which takes half of the machine: the bounds are to judge the program and not
+the tracer. Nearly every line that it runs is run by other tests as well.
+"""
+TOGETHER = ("-n", "auto", "--dist", "loadfile", "tests", *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
+RUNS = ((*TRACED, *TOGETHER), (*TRACED, *ALONE), (*PYTEST, *TIMED))
 
 _SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s\b")
 _ONE = {"error": "errors", "warning": "warnings"}
@@ -32,10 +38,11 @@ _WIDTH = 80
 
 
 def run(arguments: Sequence[str]) -> tuple[int, str]:
-    """Run pytest once and show what it says; return its exit status and its last line that is not empty."""
+    """Run Python once with pytest and show what it says; return its exit status and its last line that is not empty."""
     last = ""
-    command = (*COMMAND, *arguments)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8", errors="replace") as process:
+    with subprocess.Popen(
+        (sys.executable, *arguments), stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
+    ) as process:
         assert process.stdout is not None
         try:
             for line in process.stdout:
