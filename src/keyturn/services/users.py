@@ -123,7 +123,7 @@ class Users:
                 if isinstance(found, Refused):
                     return found
                 account_id = found.id
-            own = msgspec.structs.replace(wanted, account_id=account_id)
+            own = msgspec.structs.replace(wanted, account_id=account_id, user_id=by.holder_id)
             rows = await users.page(connection, own, before=cursor, limit=limit + 1)
             shown = await complete(connection, rows[:limit])
         return shown, rows[limit - 1].id if len(rows) > limit else None

@@ -199,6 +199,12 @@ async def invite_again(request: AnyRequest, management: Managed, user_id: FromPa
     return _invited(request, granted(await management.invitations.again(user_id, base=base, by=by)))
 
 
+@get("/team/{user_id:str}/invite", include_in_schema=False, opt=for_(_ONE))
+async def invited_before(request: AnyRequest, user_id: FromPath[str]) -> Page:
+    """Lead on somebody who loads the page with a link again: it is shown once."""
+    return see(request, f"{TEAM}/{user_id}")
+
+
 @post("/team/{user_id:str}/uninvite", include_in_schema=False, opt=for_(_UNINVITE, proof=True))
 async def take_back(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """End an invitation."""
@@ -234,6 +240,7 @@ HANDLERS = [
     delete_page,
     delete,
     invite_again,
+    invited_before,
     take_back,
     join,
     leave,
