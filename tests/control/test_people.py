@@ -1,5 +1,7 @@
 """How people come in, and who may make whom what."""
 
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -66,6 +68,19 @@ def test_an_invitation_that_is_taken_back_leaves_nothing(control: ControlProcess
     assert control.operator.get(f"{USERS}/{user_id}").status_code == 404
 
 
+def test_an_invitation_ends_when_somebody_has_come_in_otherwise(control: ControlProcess) -> None:
+    """By a new password, or another way to sign in: the link takes their place from nobody."""
+    user_id, token = invited(control, "otherwise@first.example", "member")
+    with closing(sqlite3.connect(control.data.database, timeout=10)) as connection, connection:
+        connection.execute("UPDATE logins SET last_sign_in_at = 1 WHERE user_id = ?", [user_id])
+
+    late = Human(control).form(
+        "/dashboard/invite", page="/dashboard/invite", token=token, name="", password=PASSWORD
+    )
+
+    assert late.status_code == 404
+
+
 def test_a_weak_password_keeps_what_was_typed(control: ControlProcess) -> None:
     """The link works on, and the name is still there."""
     _, token = invited(control, "weak@first.example", "member")
@@ -114,12 +129,20 @@ def test_a_key_makes_nobody_stronger_than_itself(control: ControlProcess) -> Non
     project = made(control.operator.post(PROJECTS, json={"name": "inviting", "account_id": account["id"]}))
     free, bound = key(), key(models=["gpt-*"])
 
+    admin = newcomer(control, "top@inviting.example", "admin", "Inviting")
+
+    def readdress(headers: dict[str, str], email: str) -> int:
+        path = f"{USERS}/{admin.id}"
+        return control.relayed.patch(path, headers=headers, json={"email": email}).status_code
+
     def invite(headers: dict[str, str], role: str) -> int:
         wanted = {"email": f"{role}@inviting.example", "role": role}
         return control.relayed.post("/api/v1/invitations", headers=headers, json=wanted).status_code
 
     assert [invite(bound, role) for role in ("owner", "admin", "member", "viewer")] == [403] * 4
     assert [invite(free, role) for role in ("owner", "admin", "member", "viewer")] == [403, 201, 201, 201]
+    assert readdress(bound, "mine@inviting.example") == 403
+    assert readdress(free, "theirs@inviting.example") == 200
 
 
 def test_an_account_keeps_its_last_owner(control: ControlProcess) -> None:

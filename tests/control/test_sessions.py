@@ -1,6 +1,5 @@
 """Sessions in the management API and on pages: what protects them, and when they end."""
 
-
 import httpx
 import pytest
 

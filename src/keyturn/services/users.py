@@ -152,6 +152,8 @@ class Users:
             if any(one.id != found.id for one in same_email):
                 return _taken(wanted.email)
             refused = await _refused_to_touch(connection, found, by)
+            if refused is None and wanted.email != found.email:
+                refused = await _refused_to_readdress(connection, found, by)
             if refused is None and isinstance(change.role, Role):
                 refused = await roles.give(connection, found, change.role, by)
             if refused is not None:
@@ -302,6 +304,14 @@ async def _revoke(connection: AsyncConnection, key_ids: Sequence[str], by: Princ
 async def _refused_to_touch(connection: AsyncConnection, user: StoredUser, by: Principal) -> Refused | None:
     login = await logins.get(connection, user.id)
     return roles.refused_to_touch(by, user.account_id, None if login is None else Role(login.role))
+
+
+async def _refused_to_readdress(
+    connection: AsyncConnection, user: StoredUser, by: Principal
+) -> Refused | None:
+    """Refuse another address to who is weaker than the role: letters to it let in whoever reads them."""
+    login = await logins.get(connection, user.id)
+    return None if login is None else roles.refused_to_give(by, user.account_id, Role(login.role))
 
 
 async def complete(connection: AsyncConnection, found: Sequence[StoredUser]) -> list[User]:

@@ -53,7 +53,7 @@ def test_a_page_that_does_not_say_whom_it_is_for_is_closed(opt: dict[str, Any]) 
         state=State({"management": Services()}),
         openapi_config=None,
     )
-    with TestClient(Door(app, local=False)) as client:  # type: ignore[arg-type]
+    with TestClient(Door(app, local=False)) as client:
         client.cookies.set("keyturn_session", "a" * 32)
         answers = [
             client.get("/dashboard/bare"),

@@ -87,7 +87,8 @@ async def people(
         foreign=shown.stored.id != visitor.person.account_id,
         projects=await project_names(management, shown.stored.id, by),
         may_invite=may(visitor.person, *_INVITE),
-        **tabs(request),
+        sees_people=True,
+        sees_accounts=may(visitor.person, "POST", "/api/v1/accounts"),
     )
 
 
@@ -120,7 +121,7 @@ async def person(request: AnyRequest, management: Managed, user_id: FromPath[str
     return await _person_page(request, management, user_id)
 
 
-@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT), status_code=200)
+@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT, proof=True), status_code=200)
 async def edit(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Change address and name."""
     form = form_of(request)
