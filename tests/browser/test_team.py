@@ -52,6 +52,7 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, browser: Bro
 
     page.goto("/dashboard/team")
     page.get_by_role("link", name="Bo Example").click()
+    expect(page.get_by_role("heading", name="Bo Example")).to_be_visible()
     shoot(page, "team-person")
     page.get_by_label("What they may do").select_option("viewer")
     page.get_by_role("button", name="Change role").click()

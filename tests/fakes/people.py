@@ -125,3 +125,15 @@ def long_ago(control: ControlProcess, human: Human) -> None:
     """Have it been a while since somebody showed that it is them; their session goes on."""
     with closing(sqlite3.connect(control.data.database, timeout=10)) as connection, connection:
         connection.execute("UPDATE sessions SET proved_at = proved_at - 660000 WHERE user_id = ?", [human.id])
+
+
+def made(answer: httpx.Response) -> dict[str, Any]:
+    """Return what was made."""
+    assert answer.status_code in {200, 201}, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def code(answer: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a refusal."""
+    return answer.status_code, answer.json()["error"]["code"]

@@ -77,6 +77,7 @@ class Alerts:
 
 
 def _within_reach(found: StoredEvent | None, by: Principal) -> StoredEvent | Refused:
-    if found is None or found.kind not in ALERTS or not by.reaches(found.account_id, found.project_id):
+    reached = found is not None and by.reaches(found.account_id, found.project_id) and not by.holder_id
+    if found is None or found.kind not in ALERTS or not reached:
         return Refused(Reason.RESOURCE_NOT_FOUND, "There is no such alert")
     return found

@@ -165,6 +165,9 @@ async def account_of(
     connection: AsyncConnection, named: str | None, by: Principal
 ) -> StoredAccount | Refused:
     """Return the account that is named; without a name the caller's own, for a caller of any reach."""
+    if by.holder_id:
+        message = "The credit of an account is shown to those who see all of it"
+        return Refused(Reason.INSUFFICIENT_PERMISSIONS, message)
     holder = by.key or by.person
     own = await accounts.first(connection) if holder is None else holder.account_id
     if named is None or named == own:

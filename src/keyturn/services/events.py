@@ -54,7 +54,9 @@ class Events:
         Returns:
             The events, and the cursor of the next page where there is one.
         """
-        own = msgspec.structs.replace(wanted, account_id=reach.account_id, project_id=reach.project_id)
+        own = msgspec.structs.replace(
+            wanted, account_id=reach.account_id, project_id=reach.project_id, user_id=reach.holder_id
+        )
         async with self._store.reading() as connection:
             found = await events.page(connection, own, before=cursor, limit=limit + 1)
         return found[:limit], found[limit - 1].id if len(found) > limit else None

@@ -45,7 +45,7 @@ class Hygiene:
                 return Refused(Reason.INVALID_MEMBER, "Not a cursor that a list has given", "cursor")
             after = int(found["score"]), found["key_id"]
         now_ms = system.now_ms()
-        reach = Reach(by.account_id, by.project_id)
+        reach = Reach(by.account_id, by.project_id, by.holder_id)
         async with self._store.reading() as connection:
             rows = await hygiene.page(connection, reach, after=after, limit=limit + 1, now_ms=now_ms)
             shown = rows[:limit]

@@ -233,6 +233,8 @@ async def _invited(connection: AsyncConnection, token: str) -> StoredUser | Refu
     account = None if user is None else await accounts.get(connection, user.account_id)
     if user is None or account is None or user.suspended_at is not None or account.suspended_at is not None:
         return over
+    if await _can_sign_in(connection, user.id):  # they came in another way; nobody else takes their place
+        return over
     return user
 
 

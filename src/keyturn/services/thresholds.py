@@ -171,6 +171,6 @@ def _event(crossing: Crossing, percent: int, whose: Whose) -> StoredEvent:
 
 async def _refused_by_reach(connection: AsyncConnection, owner_id: str, by: Principal) -> Refused | None:
     whose = await alerts.whose(connection, owner_id)
-    if whose is None or not by.reaches(whose.account_id, whose.project_id):
+    if whose is None or by.holder_id or not by.reaches(whose.account_id, whose.project_id):
         return Refused(Reason.RESOURCE_NOT_FOUND, "There is no such key, project or account")
     return None

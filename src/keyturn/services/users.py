@@ -123,7 +123,7 @@ class Users:
                 if isinstance(found, Refused):
                     return found
                 account_id = found.id
-            own = msgspec.structs.replace(wanted, account_id=account_id)
+            own = msgspec.structs.replace(wanted, account_id=account_id, user_id=by.holder_id)
             rows = await users.page(connection, own, before=cursor, limit=limit + 1)
             shown = await complete(connection, rows[:limit])
         return shown, rows[limit - 1].id if len(rows) > limit else None
@@ -152,6 +152,8 @@ class Users:
             if any(one.id != found.id for one in same_email):
                 return _taken(wanted.email)
             refused = await _refused_to_touch(connection, found, by)
+            if refused is None and wanted.email != found.email:
+                refused = await _refused_to_readdress(connection, found, by)
             if refused is None and isinstance(change.role, Role):
                 refused = await roles.give(connection, found, change.role, by)
             if refused is not None:
@@ -302,6 +304,14 @@ async def _revoke(connection: AsyncConnection, key_ids: Sequence[str], by: Princ
 async def _refused_to_touch(connection: AsyncConnection, user: StoredUser, by: Principal) -> Refused | None:
     login = await logins.get(connection, user.id)
     return roles.refused_to_touch(by, user.account_id, None if login is None else Role(login.role))
+
+
+async def _refused_to_readdress(
+    connection: AsyncConnection, user: StoredUser, by: Principal
+) -> Refused | None:
+    """Refuse another address to who is weaker than the role: letters to it let in whoever reads them."""
+    login = await logins.get(connection, user.id)
+    return None if login is None else roles.refused_to_give(by, user.account_id, Role(login.role))
 
 
 async def complete(connection: AsyncConnection, found: Sequence[StoredUser]) -> list[User]:

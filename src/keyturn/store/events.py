@@ -47,6 +47,8 @@ class EventFilter(msgspec.Struct, frozen=True):
     account: str = ""
     """The identifier or the name of an account."""
     acknowledged: bool | None = None
+    user_id: str = ""
+    """Only those of this user's personal keys."""
 
 
 async def owners(connection: AsyncConnection, key_ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -110,6 +112,8 @@ def _conditions(wanted: EventFilter) -> list[ColumnElement[bool]]:
     if wanted.account:
         called = select(accounts.c.id).where(accounts.c.name == wanted.account)
         found.append(or_(events.c.account_id == wanted.account, events.c.account_id.in_(called)))
+    if wanted.user_id:
+        found.append(events.c.key_id.in_(select(keys.c.id).where(keys.c.user_id == wanted.user_id)))
     if wanted.acknowledged is not None:
         seen = events.c.acknowledged_at
         found.append(seen.is_not(None) if wanted.acknowledged else seen.is_(None))

@@ -43,6 +43,7 @@ class Reach(msgspec.Struct, frozen=True):
 
     account_id: str = ""
     project_id: str = ""
+    user_id: str = ""
 
 
 async def page(
@@ -112,6 +113,8 @@ def _working(query: Select[*tuple[Any, ...]], reach: Reach, now_ms: int) -> Sele
     )
     if reach.project_id:
         query = query.where(keys.c.project_id == reach.project_id)
+    if reach.user_id:
+        query = query.where(keys.c.user_id == reach.user_id)
     if reach.account_id:
         inside = select(projects.c.id).where(projects.c.account_id == reach.account_id)
         query = query.where(keys.c.project_id.in_(inside))

@@ -180,7 +180,7 @@ async def _figures(
         return ", ".join(f"sum({table}.{name}) AS {name}" for name in FIGURES)
 
     ask = await _prepare(connection, [Step(0, 0, spans)], by, wanted, None)
-    found = (await connection.execute(text(ask.query(sums)), ask.values)).all()
+    found = await connection.execute(text(ask.query(sums)), ask.values)
     return {str(row[1]): tuple(row[2:]) for row in found}
 
 
@@ -367,13 +367,10 @@ async def _series(
     connection: AsyncConnection, by: Dimension | None, wanted: UsageFilter, only: Sequence[str] | None
 ) -> list[int]:
     where, values = await _narrow(connection, by, wanted, only, "s")
-    joins = ""
-    if set(values) & _NEED_OWNER:
-        joins = _OWNED
-    elif "only" in values and by in _OWNERS and by is not Dimension.KEY:
+    joins = _OWNED if set(values) & _NEED_OWNER else ""
+    if not joins and "only" in values and by in _OWNERS and by is not Dimension.KEY:
         joins = _OWNED.replace("JOIN", "LEFT JOIN")
-    query = f"SELECT s.id FROM series s {joins} {where}"  # noqa: S608 -- constants
-    return list(await connection.scalars(text(query), values))
+    return list(await connection.scalars(text(f"SELECT s.id FROM series s {joins} {where}"), values))  # noqa: S608 -- constants
 
 
 def _ranges(steps: Sequence[Step]) -> str:

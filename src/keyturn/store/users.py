@@ -32,6 +32,7 @@ class UserFilter(msgspec.Struct, frozen=True):
     account_id: str = ""
     search: str = ""
     """Part of the name or the address, or the whole identifier."""
+    user_id: str = ""
 
 
 class StoredMember(msgspec.Struct, frozen=True):
@@ -71,6 +72,8 @@ async def page(
         query = query.where(users.c.id < before)
     if wanted.account_id:
         query = query.where(users.c.account_id == wanted.account_id)
+    if wanted.user_id:
+        query = query.where(users.c.id == wanted.user_id)
     if wanted.search:
         query = query.where(
             or_(

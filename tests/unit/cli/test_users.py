@@ -97,3 +97,55 @@ def test_deleting_asks_for_the_address(keyturn: Run, node: ManagementApi, typed:
 
     assert (ran.status, len(node.asked)) == (status, 2 - status)
     assert "personal keys are revoked" in ran.err
+
+
+def test_somebody_is_invited_by_a_link(keyturn: Run, node: ManagementApi) -> None:
+    """It alone stands on stdout, to be piped."""
+    link = "http://127.0.0.1:8080/dashboard/invite#" + "a" * 32
+    until = "2030-01-01T00:00:00Z"
+    node.data("POST", "/api/v1/invitations", {"user": KIM, "sent": False, "link": link, "expires_at": until})
+
+    ran = keyturn("users", "invite", "kim@example.com", "--role", "admin", "--account", "acme")
+    as_json = keyturn("users", "invite", "kim@example.com", "--json")
+
+    assert ran.out == f"{link}\n"
+    assert "works once" in ran.err
+    assert node.asked[0].body == {"email": "kim@example.com", "role": "admin", "account_id": "acme"}
+    assert link in as_json.out
+
+
+def test_who_is_invited_by_mail_gets_no_link_here(keyturn: Run, node: ManagementApi) -> None:
+    """The letter has it, and nobody else."""
+    sent = {"user": KIM, "sent": True, "link": None, "expires_at": "2030-01-01T00:00:00Z"}
+    node.data("POST", "/api/v1/invitations", sent)
+
+    ran = keyturn("users", "invite", "kim@example.com")
+
+    assert ran.out == "Invited by e-mail: kim@example.com (user_1): ● active\n"
+
+
+def test_a_role_is_given_and_shown(keyturn: Run, node: ManagementApi) -> None:
+    """With whether they have a second factor, and when they last signed in."""
+    signed_in = {"role": "viewer", "two_factor": True, "last_sign_in_at": "2026-01-01T00:00:00Z"}
+    node.data("PATCH", AT, KIM | signed_in)
+    node.data("GET", f"{PATH}?limit=100", [KIM | {"role": "owner", "invited": True}])
+    node.data("GET", AT, KIM | {"role": "member", "invited": True})
+
+    changed = keyturn("users", "role", "kim@example.com", "viewer")
+    as_json = keyturn("users", "role", "kim@example.com", "viewer", "--json")
+    listed = keyturn("users", "list")
+    shown = keyturn("users", "show", "kim@example.com")
+
+    assert node.asked[0].body == {"role": "viewer"}
+    assert "viewer" in changed.out
+    assert '"two_factor":true' in as_json.out.replace(" ", "")
+    assert "owner" in listed.out
+    assert "never; invited" in shown.out
+
+
+def test_a_setup_link_is_made_while_nobody_owns_the_node(keyturn: Run, node: ManagementApi) -> None:
+    """Alone on stdout."""
+    link = "http://127.0.0.1:8080/dashboard/setup#" + "a" * 32
+    node.data("POST", "/api/v1/setup-link", {"link": link})
+
+    assert keyturn("users", "setup-link").out == f"{link}\n"

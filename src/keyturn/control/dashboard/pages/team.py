@@ -87,7 +87,8 @@ async def people(
         foreign=shown.stored.id != visitor.person.account_id,
         projects=await project_names(management, shown.stored.id, by),
         may_invite=may(visitor.person, *_INVITE),
-        **tabs(request),
+        sees_people=True,
+        sees_accounts=may(visitor.person, "POST", "/api/v1/accounts"),
     )
 
 
@@ -120,7 +121,7 @@ async def person(request: AnyRequest, management: Managed, user_id: FromPath[str
     return await _person_page(request, management, user_id)
 
 
-@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT), status_code=200)
+@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT, proof=True), status_code=200)
 async def edit(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Change address and name."""
     form = form_of(request)
@@ -199,6 +200,12 @@ async def invite_again(request: AnyRequest, management: Managed, user_id: FromPa
     return _invited(request, granted(await management.invitations.again(user_id, base=base, by=by)))
 
 
+@get("/team/{user_id:str}/invite", include_in_schema=False, opt=for_(_ONE))
+async def invited_before(request: AnyRequest, user_id: FromPath[str]) -> Page:
+    """Lead on somebody who loads the page with a link again: it is shown once."""
+    return see(request, f"{TEAM}/{user_id}")
+
+
 @post("/team/{user_id:str}/uninvite", include_in_schema=False, opt=for_(_UNINVITE, proof=True))
 async def take_back(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """End an invitation."""
@@ -234,6 +241,7 @@ HANDLERS = [
     delete_page,
     delete,
     invite_again,
+    invited_before,
     take_back,
     join,
     leave,

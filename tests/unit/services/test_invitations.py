@@ -1,0 +1,160 @@
+"""Invitations, with a mail server and without, and roles as services give them."""
+
+import pytest
+
+from keyturn import system
+from keyturn.domain.principal import OPERATOR, Principal
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.roles import Person, Role
+from keyturn.domain.secret import Secret
+from keyturn.services.credit import Credit
+from keyturn.services.events import Events
+from keyturn.services.hygiene import Hygiene
+from keyturn.services.invitations import INVITE_DAYS, Invitation, Invitations, Invited
+from keyturn.services.key_terms import NewKey
+from keyturn.services.keys import Keys
+from keyturn.services.letters import Letter, Letters, PostError
+from keyturn.services.passwords import Passwords
+from keyturn.services.projects import NewProject, Project, Projects
+from keyturn.services.users import NewUser, User, Users
+from keyturn.store.engine import Store
+from keyturn.store.events import EventFilter
+from keyturn.store.projects import ProjectFilter
+from keyturn.store.users import UserFilter
+
+BY = Principal(OPERATOR)
+BASE = "https://keyturn.example"
+PASSWORD = Secret("a long walk by the sea")
+
+
+@pytest.fixture
+def posted() -> list[Letter]:
+    """Letters that a mail server has taken."""
+    return []
+
+
+@pytest.fixture
+def invitations(furnished: Store, posted: list[Letter]) -> Invitations:
+    """The use cases, with a mail server that takes all but one letter."""
+
+    async def post(letter: Letter) -> None:
+        if letter.to == "bounced@example.com":
+            raise PostError("no such mailbox")
+        posted.append(letter)
+
+    return Invitations(furnished, Passwords(), Letters(post))
+
+
+def token_in(invited: Invited | Refused) -> str:
+    """Return the secret part of a link."""
+    assert isinstance(invited, Invited)
+    return invited.link.reveal().partition("#")[2]
+
+
+async def test_a_letter_tells_who_invites_and_until_when(
+    invitations: Invitations, posted: list[Letter]
+) -> None:
+    """Somebody who did not expect it can judge it; the link leads to the node as whoever invites sees it."""
+    invited = await invitations.invite(Invitation("Kim@Example.com", Role.ADMIN), base=BASE, by=BY)
+
+    assert isinstance(invited, Invited)
+    assert invited.sent
+    assert (invited.user.stored.email, invited.user.role) == ("kim@example.com", "admin")
+    [letter] = posted
+    assert letter.to == "kim@example.com"
+    assert f"{BASE}/dashboard/invite#{token_in(invited)}" in letter.text
+    assert invited.expires_at - system.now_ms() > (INVITE_DAYS - 1) * 86_400_000
+
+
+async def test_a_letter_that_nobody_takes_leaves_the_link(invitations: Invitations) -> None:
+    """The invitation stands; whoever invites is told to hand it over."""
+    invited = await invitations.invite(Invitation("bounced@example.com"), base=BASE, by=BY)
+
+    assert isinstance(invited, Invited)
+    assert not invited.sent
+    assert isinstance(await invitations.accept(token_in(invited), "", PASSWORD, address=""), str)
+
+
+@pytest.mark.parametrize("email", ["", "no address", "two@at@example.com", "a" * 250 + "@example.com"])
+async def test_an_address_that_is_none_is_refused(invitations: Invitations, email: str) -> None:
+    """Before anything is made."""
+    refused = await invitations.invite(Invitation(email), base=BASE, by=BY)
+
+    assert isinstance(refused, Refused)
+    assert refused.param == "email"
+
+
+async def test_who_holds_keys_stays_when_their_invitation_is_taken_back(
+    invitations: Invitations, users: Users, projects: Projects, keys: Keys
+) -> None:
+    """They were there before; they only do not sign in."""
+    home = await projects.create(NewProject("home"), by=BY)
+    assert isinstance(home, Project)
+    user = await users.create(NewUser("ann@example.com"), by=BY)
+    assert isinstance(user, User)
+    await users.join(home.stored.id, user.stored.id, by=BY)
+    await keys.create(NewKey(name="ann's", project=home.stored.id, user=user.stored.id), by=BY)
+    token = token_in(await invitations.again(user.stored.id, base=BASE, by=BY))
+
+    gone = await invitations.take_back(user.stored.id, by=BY)
+    kept = await users.show(user.stored.id, by=BY)
+
+    assert isinstance(gone, User)
+    assert gone.role == "member"
+    assert isinstance(kept, User)
+    assert (kept.role, kept.keys) == ("", 1)
+    assert isinstance(await invitations.accept(token, "", PASSWORD, address=""), Refused)
+    again = await invitations.take_back(user.stored.id, by=BY)
+    assert isinstance(again, Refused)
+    assert again.reason is Reason.CONFLICT
+
+
+async def test_nobody_is_invited_who_is_there(invitations: Invitations, users: Users) -> None:
+    """Nor with a link that is made again; somebody unknown is not found; a suspended one does not come in."""
+    invited = await invitations.invite(Invitation("ann@example.com"), base=BASE, by=BY)
+    bo = await invitations.invite(Invitation("bo@example.com"), base=BASE, by=BY)
+    await invitations.accept(token_in(invited), "Ann", PASSWORD, address="")
+    await users.suspend("bo@example.com", by=BY)
+
+    refused = [
+        await invitations.invite(Invitation("ann@example.com"), base=BASE, by=BY),
+        await invitations.again("ann@example.com", base=BASE, by=BY),
+        await invitations.again("nobody@example.com", base=BASE, by=BY),
+        await invitations.take_back("nobody@example.com", by=BY),
+        await invitations.invite(Invitation("x@example.com", account="none"), base=BASE, by=BY),
+        await invitations.accept(token_in(bo), "", PASSWORD, address=""),
+    ]
+
+    reasons = [one.reason for one in refused if isinstance(one, Refused)]
+    assert reasons == [
+        *[Reason.CONFLICT] * 2,
+        *[Reason.RESOURCE_NOT_FOUND] * 2,
+        Reason.INVALID_MEMBER,
+        Reason.RESOURCE_NOT_FOUND,
+    ]
+
+
+async def test_services_show_a_member_nothing_of_others(
+    furnished: Store, users: Users, projects: Projects, credit: Credit
+) -> None:
+    """Also where a page asks them that a member may open: what is not theirs does not come."""
+    ann = await users.create(NewUser("ann@example.com", role=Role.MEMBER), by=BY)
+    await users.create(NewUser("bo@example.com", role=Role.ADMIN), by=BY)
+    assert isinstance(ann, User)
+    person = Person(ann.stored.id, ann.stored.account_id, Role.MEMBER, first_account=True)
+    member = Principal(ann.stored.id, person=person)
+
+    seen = await users.page(UserFilter(), by=member, cursor=None, limit=10)
+    shown = await credit.show(None, by=member)
+    belongs = await projects.page(ProjectFilter(), by=member, cursor=None, limit=10)
+    told, _ = await Events(furnished).page(EventFilter(), reach=member, cursor=None, limit=10)
+    tidy = await Hygiene(furnished).report(by=member, cursor=None, limit=10)
+
+    assert not isinstance(seen, Refused)
+    assert [one.stored.id for one in seen[0]] == [ann.stored.id]
+    assert isinstance(shown, Refused)
+    assert not isinstance(belongs, Refused)
+    assert belongs[0] == []
+    assert told == []
+    assert not isinstance(tidy, Refused)
+    assert tidy.tidiness.keys == 0
