@@ -72,9 +72,11 @@ async def course(management: Management, key_id: str, *, by: Principal, zone: st
         plan, Refused
     ):  # hours are kept for a shorter time than days, and the days of UTC need none
         plan = await usage.plan(msgspec.structs.replace(query, time_zone="UTC"), by=by)
-    report = plan if isinstance(plan, Refused) else await usage.report(plan)
-    if isinstance(plan, Refused) or isinstance(report, Refused):
-        return plan if isinstance(plan, Refused) else report
+    if isinstance(plan, Refused):
+        return plan
+    report = await usage.report(plan)
+    if isinstance(report, Refused):
+        return report
     known = {line.since_s: line.usage for line in report.lines}
     days = []
     for step in plan.steps():

@@ -11,6 +11,7 @@ from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for
 from keyturn.control.dashboard.pages import (
     accounts,
     entrance,
+    holder,
     invitation,
     key_changes,
     key_create,
@@ -41,6 +42,7 @@ PAGES = (
     key_secrets,
     key_simulate,
     key_hygiene,
+    holder,
 )
 
 

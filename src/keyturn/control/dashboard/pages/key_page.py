@@ -1,5 +1,7 @@
 """One API key: how it does, its limits and secrets, what was asked with it, and who changed it."""
 
+from typing import Any
+
 import msgspec
 from litestar import get
 
@@ -123,7 +125,7 @@ async def key_audit(request: AnyRequest, management: Managed, key_id: KeyId) -> 
 HANDLERS = [key_page, key_requests, key_audit]
 
 
-def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, object]:
+def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, Any]:
     """Return what every page of a key shows.
 
     Args:

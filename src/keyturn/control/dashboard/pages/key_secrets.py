@@ -3,6 +3,8 @@
 Each is the answer to a form, so that the secret stands in no address, and a page that is loaded again shows nothing.
 """
 
+from typing import Any
+
 from litestar import get, post
 
 from keyturn import system
@@ -37,7 +39,7 @@ Made = Secret | Claim | str
 
 
 async def show_secret(
-    request: AnyRequest, management: Management, key: Key, made: Made, *, title: str, **more: object
+    request: AnyRequest, management: Management, key: Key, made: Made, *, title: str, **more: Any
 ) -> Page:
     """Answer with a secret, and how it is used.
 
