@@ -4,6 +4,8 @@ A session here is no session of a person: it belongs to one secret, and each pag
 from there, as the API does. Nothing of other keys, of the project or of the account is shown.
 """
 
+from collections.abc import Awaitable, Callable
+
 import msgspec
 from litestar import get, post
 
@@ -118,9 +120,8 @@ async def holder_rotate(request: AnyRequest, management: Managed) -> Page:
     async with once(management, form, caller=key.stored.id, path=path, made=rotated) as attempt:
         if attempt.before:
             return see(request, HOLDER, "The key was rotated; its new secret was shown once", failed=True)
-        BEFORE_CHANGE.set(stands)
         too_old = None if is_newest(key, found.held) else Refused(Reason.CONFLICT, WAITS)
-        done = attempt.refused or too_old or await management.rotation.rotate_self(by=found.by)
+        done = attempt.refused or too_old or await _rotate(management, found, stands)
         if isinstance(done, Successor):
             attempt.made = key.stored.id
     if isinstance(done, Refused):
@@ -153,6 +154,13 @@ def is_newest(key: Key, held: HeldKey) -> bool:
     now_ms = system.now_ms()
     living = [one for one in key.secrets if secret_state(one.life(), now_ms) is not SecretState.DEAD]
     return bool(living) and living[-1].id == held.session.secret_id
+
+
+async def _rotate(
+    management: Management, found: Held, stands: Callable[[], Awaitable[None]]
+) -> Successor | Refused:
+    BEFORE_CHANGE.set(stands)
+    return await management.rotation.rotate_self(by=found.by)
 
 
 async def _holder(request: AnyRequest, management: Management) -> Held | Refused:

@@ -3,8 +3,6 @@
 Each is the answer to a form, so that the secret stands in no address, and a page that is loaded again shows nothing.
 """
 
-from typing import Any
-
 from litestar import get, post
 
 from keyturn import system
@@ -39,7 +37,15 @@ Made = Secret | Claim | str
 
 
 async def show_secret(
-    request: AnyRequest, management: Management, key: Key, made: Made, *, title: str, **more: Any
+    request: AnyRequest,
+    management: Management,
+    key: Key,
+    made: Made,
+    *,
+    title: str,
+    created: bool = False,
+    overlap_hours: int | None = None,
+    written_to: str = "",
 ) -> Page:
     """Answer with a secret, and how it is used.
 
@@ -49,7 +55,9 @@ async def show_secret(
         key: Whose secret it is.
         made: The secret, or what stands for it.
         title: Of the page.
-        more: What else the template is to say.
+        created: The key is new.
+        overlap_hours: How long the secret before it works after its first use; ``None``: there is none before it.
+        written_to: The file that has it now, instead.
     """
     samples, link = [], None
     if isinstance(made, Secret):
@@ -68,7 +76,7 @@ async def show_secret(
         "keys/secret.html",
         title=title,
         section="keys",
-        status=201 if more.get("created") else 200,
+        status=201 if created else 200,
         key=key.stored,
         display=display_of(key),
         secret=made.reveal() if isinstance(made, Secret) else "",
@@ -76,7 +84,8 @@ async def show_secret(
         link=link,
         link_ends=made.expires_at_ms if isinstance(made, Claim) else None,
         sealed=made if isinstance(made, str) else "",
-        **{"created": False, "revealed": False, "overlap": None, "written_to": "", **more},
+        overlap=overlap_hours,
+        written_to=written_to,
     )
 
 
@@ -111,11 +120,7 @@ async def rotate(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
         done.key,
         done.secret or done.claim or done.sealed or "",
         title="New secret",
-        overlap=0
-        if wish.at_once
-        else done.key.stored.overlap_hours
-        if wish.overlap_hours is None
-        else wish.overlap_hours,
+        overlap_hours=_overlap(done, wish),
         written_to=done.written_to or "",
     )
 
@@ -141,7 +146,7 @@ async def reveal(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
     key = granted(await management.keys.show(checked_id(key_id), by=by))
     # Who has signed in has shown that it is them: the guard asks for that. The name is for callers without a session.
     shown = granted(await management.reveal.reveal(key_id, Proof(confirm=key.stored.name), by=by))
-    return await show_secret(request, management, key, shown.secret, title="Secret", revealed=True)
+    return await show_secret(request, management, key, shown.secret, title="Secret")
 
 
 HANDLERS = [rotate_page, rotate, reveal_page, reveal]
@@ -167,6 +172,12 @@ def read_wish(typed: dict[str, str]) -> Wish | Refused:
 def link_life(given: str) -> int:
     """Return how long a link works, in seconds: one of ``LINK_LIVES``, the shortest unless said."""
     return next((int(life) for life, _ in LINK_LIVES if life == given), int(LINK_LIVES[0][0]))
+
+
+def _overlap(done: Successor, wish: Wish) -> int:
+    if wish.at_once:
+        return 0
+    return done.key.stored.overlap_hours if wish.overlap_hours is None else wish.overlap_hours
 
 
 def rotated(result: object) -> str:
