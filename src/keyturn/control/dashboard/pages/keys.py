@@ -195,7 +195,7 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     }
     act = acts.get(action)
     if act is None:
-        refuse(Reason.INVALID_MEMBER, "There is no such action", "action")
+        refuse(Reason.INVALID_MEMBER, "There is no such action", "act")
     if action == "revoke" and not form.on("confirmed"):
         found = [await management.keys.show(one, by=by) for one in chosen]
         keys = [one for one in found if not isinstance(one, Refused)]
@@ -215,7 +215,7 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     if action != "revoke" and names:
         other = "enable" if action == "disable" else "disable"
         changed = [one.stored.id for one in done if not isinstance(one, Refused)]
-        undo = f"{KEYS}/bulk?{urlencode({'action': other, 'id': ' '.join(changed)})}"
+        undo = f"{KEYS}/bulk?{urlencode({'act': other, 'id': ' '.join(changed)})}"
     return see(request, back, said_of_many(action, names, refusals), failed=not names, undo=undo)
 
 
@@ -224,7 +224,7 @@ HANDLERS = [key_list, enable, disable, bulk_page, bulk]
 
 def chosen_in(form: Form, query: dict[str, list[str]]) -> tuple[str, list[str]]:
     """Return what is to be done, and with which keys; an undoing form says it in its address."""
-    action = form.text("action") or next(iter(query.get("action", [])), "")
+    action = form.text("act") or next(iter(query.get("act", [])), "")
     named = form.each("id") or " ".join(query.get("id", [])).split()
     return action, [one for one in dict.fromkeys(named) if ids.is_id(one, ids.KEY)][:A_PAGE]
 

@@ -59,7 +59,7 @@ function submitted(event) {
     });
     return;
   }
-  const url = new URL(event.submitter?.getAttribute("formaction") || form.action, location.href);
+  const url = new URL(event.submitter?.getAttribute("formaction") || form.getAttribute("action"), location.href);
   if (!ours(url)) return;
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));
