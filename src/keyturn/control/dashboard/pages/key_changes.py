@@ -57,7 +57,9 @@ async def edit(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
         return _edit_form(request, key, typed, was, at_field(done), version=form.text("version"))
     now = _texts_now(request, key)
     changes = changes_between(was, now)
-    return _edit_form(request, key, merged(typed, was, now), now, done, changes=changes)
+    answer = _edit_form(request, key, merged(typed, was, now), now, changes=changes)
+    answer.status_code = done.rule.status
+    return answer
 
 
 @get("/keys/{key_id:str}/revoke", include_in_schema=False, opt=for_(REVOKE))
