@@ -30,11 +30,11 @@ ENABLE, DISABLE, REVOKE = (
     ("POST", "/api/v1/keys/{key_id}/disable"),
     ("POST", "/api/v1/keys/{key_id}/revoke"),
 )
-A_PAGE = 50
+A_PAGE = 40
 SPARK_DAYS = 14
 FILTERS = ("search", "status", "kind", "project", "environment", "tag")
 MOST_PROJECTS = 100
-_NAMES_SHOWN = 3
+_NAMES_SHOWN, _TAGS_SHOWN = 3, 4
 
 KeyId = Annotated[str, PathParameter()]
 Text = Annotated[str, QueryParameter()]
@@ -49,6 +49,46 @@ class Row(msgspec.Struct, frozen=True):
     """Requests of the last days, oldest first."""
     project: str
     holder: str
+
+    @property
+    def on(self) -> bool:
+        """It may be used."""
+        return self.key.status is Status.ACTIVE
+
+    @property
+    def switchable(self) -> bool:
+        """Somebody may switch it off or on."""
+        return self.key.status in {Status.ACTIVE, Status.DISABLED} and self.key.stored.frozen_at is None
+
+    @property
+    def tags(self) -> list[str]:
+        """The first few."""
+        return self.key.stored.tags.split()[:_TAGS_SHOWN]
+
+    @property
+    def more_tags(self) -> int:
+        """How many are not shown."""
+        return max(0, len(self.key.stored.tags.split()) - _TAGS_SHOWN)
+
+    @property
+    def labelled(self) -> bool:
+        """There is something to say about it in short words."""
+        key = self.key.stored
+        plain = key.kind == Kind.SECRET and not key.environment and not key.tags
+        return not plain or key.decoy or self.key.usage.seen_in_url
+
+    @property
+    def recent(self) -> int:
+        """Requests of the last days."""
+        return sum(self.days)
+
+    @property
+    def points(self) -> str:
+        """The course as a line in a field of 24; empty: nothing happened."""
+        top = max(self.days)
+        return (
+            " ".join(f"{day},{22 - count * 20 // top}" for day, count in enumerate(self.days)) if top else ""
+        )
 
 
 class May(msgspec.Struct, frozen=True):
