@@ -6,7 +6,7 @@ from keyturn.domain.hygiene import Finding
 
 def test_keys_without_findings_are_tidy_and_those_with_all_are_not() -> None:
     """0 to 100, weighed as the report is sorted."""
-    worst = {one: 2 for one in Finding if one is not Finding.NEVER_USED}
+    worst: dict[Finding, int] = {one: 2 for one in Finding if one is not Finding.NEVER_USED}
 
     assert tidy_share(0, {}) == 100
     assert tidy_share(2, {}) == 100
