@@ -15,6 +15,7 @@ from keyturn.control.dashboard.guard import CSRF_FIELD, Form
 from keyturn.control.management import Management
 from keyturn.domain.refusals import Refused
 from keyturn.services.idempotency import KeptAnswer
+from keyturn.store.engine import BEFORE_CHANGE
 
 NONCE_FIELD = "nonce"
 SENT_OTHERWISE = (
@@ -58,6 +59,8 @@ async def once(
         found = made(result)
         return KeptAnswer(200, [], found.encode()) if found else None
 
+    stands = BEFORE_CHANGE.get()
+    BEFORE_CHANGE.set(None)  # what is asked once more is asked of the change itself, not of the note about it
     fields = {name: values for name, values in sorted(form.fields.items()) if name != CSRF_FIELD}
     begun = await management.idempotency.begin(
         form.text(NONCE_FIELD),
@@ -72,9 +75,11 @@ async def once(
     if isinstance(begun, KeptAnswer):
         yield Attempt(before=begun.body.decode())
         return
+    BEFORE_CHANGE.set(stands)
     attempt, answer = Attempt(), KeptAnswer(500, [], b"")
     try:
         yield attempt
         answer = KeptAnswer(200, [], attempt.made.encode()) if attempt.made else _FORGOTTEN
     finally:
+        BEFORE_CHANGE.set(None)
         await management.idempotency.finish(begun, answer)

@@ -12,7 +12,7 @@ from litestar import get, post
 from keyturn import system
 from keyturn.control.auth import holder_of, refused_for_holder
 from keyturn.control.dashboard import cookies, key_samples
-from keyturn.control.dashboard.guard import ANYONE, for_, form_of, holder_in, own_origin
+from keyturn.control.dashboard.guard import ANYONE, for_, form_of, holder_in
 from keyturn.control.dashboard.key_figures import course, gauges
 from keyturn.control.dashboard.key_samples import Use
 from keyturn.control.dashboard.once import new_nonce, once
@@ -22,6 +22,7 @@ from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.door import visit_of
 from keyturn.control.errors import RefusedError, granted
 from keyturn.control.management import Managed, Management
+from keyturn.control.visitors import own_origin
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import SecretState, secret_state
 from keyturn.domain.limits import Scope
@@ -71,7 +72,7 @@ async def holder_sign_in(request: AnyRequest, management: Managed) -> Page:
     if not text:
         return _ask(request, Refused(Reason.MISSING_API_KEY, param="key"))
     try:
-        key = await holder_of(management, text, visit, own_origin(request.headers))
+        key = await holder_of(management, text, visit(request.headers))
     except RefusedError as error:
         failures.failed(visit.address, now)
         return _ask(request, msgspec.structs.replace(error.refused, param="key", message=error.refused.text))
@@ -172,7 +173,7 @@ async def _holder(request: AnyRequest, management: Management) -> Held | Refused
     key = management.holder_sessions.key_of(held.session)
     if key is None:
         return OVER
-    refused = refused_for_holder(key, visit, own_origin(request.headers))
+    refused = refused_for_holder(key, visit(request.headers))
     if refused is not None:
         await management.holder_sessions.end(held.session)
         return refused

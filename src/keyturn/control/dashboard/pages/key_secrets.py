@@ -7,7 +7,7 @@ from litestar import get, post
 
 from keyturn import system
 from keyturn.control.dashboard import key_samples
-from keyturn.control.dashboard.guard import for_, form_of, own_origin, visitor_of
+from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.key_forms import BadFieldError, at_field, whole_number
 from keyturn.control.dashboard.key_samples import Use
 from keyturn.control.dashboard.once import SENT_OTHERWISE, new_nonce, once
@@ -16,6 +16,7 @@ from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted
 from keyturn.control.handover import base_url, claim_object
 from keyturn.control.management import Managed, Management
+from keyturn.control.visitors import own_origin
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import SecretState, secret_state
 from keyturn.domain.refusals import Reason, Refused

@@ -8,10 +8,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
 
-from keyturn.control.dashboard.guard import Form, for_, form_of, own_origin, visitor_of
+from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
+from keyturn.control.visitors import own_origin
 from keyturn.domain import ids
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import Status
@@ -19,6 +20,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, may
 from keyturn.services.keys import Key
+from keyturn.store.engine import BEFORE_CHANGE
 from keyturn.store.keys import KeyFilter
 from keyturn.store.projects import ProjectFilter
 from keyturn.store.usage_reports import Dimension
@@ -248,7 +250,10 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
             back=back,
             week=7,
         )
-    done = [await act(one, by=by) for one in chosen]
+    stands, done = BEFORE_CHANGE.get(), []
+    for one in chosen:
+        BEFORE_CHANGE.set(stands)  # each is a change of its own, and whoever asks must still be allowed to
+        done.append(await act(one, by=by))
     names = [one.stored.name for one in done if not isinstance(one, Refused)]
     refusals = [one.text for one in done if isinstance(one, Refused)]
     undo = ""
