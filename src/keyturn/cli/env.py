@@ -10,12 +10,13 @@ from keyturn.cli import env_file, screen
 from keyturn.cli.answers import NodeState
 from keyturn.cli.connection import connect
 from keyturn.cli.env_file import Standing
-from keyturn.cli.env_lines import Shell, line
+from keyturn.cli.env_lines import line
 from keyturn.cli.failure import CommandFailed
 from keyturn.cli.key_reveal import text_of
 from keyturn.cli.options import ConfigOption, DataOption, KeyOption, UrlOption
 from keyturn.config.load import Loaded, client_url, load
 from keyturn.domain import key_text
+from keyturn.domain.env_lines import Shell
 
 STANDARD_INPUT = "-"
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 -- what is listened on, not what is called

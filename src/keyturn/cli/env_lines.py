@@ -1,23 +1,11 @@
-"""Lines that set variables, in the words of each shell and of ``.env`` files."""
+"""Lines that set variables, as the command line writes them."""
 
 import re
-import shlex
 from collections.abc import Mapping
-from enum import StrEnum
 
 from keyturn.cli.failure import CommandFailed
-
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,-]*")
-_CMD_SPECIAL = frozenset('"%!^&|<>')
-
-
-class Shell(StrEnum):
-    """Who reads the lines."""
-
-    BASH = "bash"
-    CMD = "cmd"
-    POWERSHELL = "powershell"
-    DOTENV = "dotenv"
+from keyturn.domain import env_lines
+from keyturn.domain.env_lines import BadValueError, Shell
 
 
 def line(shell: Shell, name: str, value: str) -> str:
@@ -26,21 +14,10 @@ def line(shell: Shell, name: str, value: str) -> str:
     Raises:
         CommandFailed: The value can't be written so that this shell reads it back unchanged.
     """
-    if not value.isprintable():
-        raise CommandFailed(f"{name} has characters that can't stand in a line")
-    match shell:
-        case Shell.BASH:
-            return f"export {name}={shlex.quote(value)}"
-        case Shell.POWERSHELL:
-            quoted = value.replace("'", "''")
-            return f"$env:{name} = '{quoted}'"
-        case Shell.DOTENV:
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"{name}={value}" if _PLAIN.fullmatch(value) else f"{name}='{escaped}'"
-        case Shell.CMD:
-            if _CMD_SPECIAL & set(value):
-                raise CommandFailed(f"{name} has characters that cmd can't take; use --shell powershell")
-            return f'set "{name}={value}"'
+    try:
+        return env_lines.line(shell, name, value)
+    except BadValueError as error:
+        raise CommandFailed(str(error)) from None
 
 
 def with_variables(text: str, values: Mapping[str, str]) -> str:

@@ -29,6 +29,7 @@ from keyturn.services.alarms import Sighting
 from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
+OWN_KEY = ("GET", "/api/v1/key")
 _PRINCIPAL, _STANDS = "principal", "stands"
 
 Connection = ASGIConnection[Any, Any, Any, Any]
@@ -147,6 +148,36 @@ def _out_of_role(needs: Needs | None) -> str:
     if needs is not None and needs.permission is None:
         return "This belongs to a key itself; call with the key"
     return "Your role in this account does not reach this"
+
+
+async def holder_of(management: Management, text: bytes, visit: Visit, origin: str) -> KeyRecord:
+    """Return the key of somebody who presents it on a page: exactly whoever may call ``GET /api/v1/key`` with it.
+
+    Args:
+        management: Knows keys.
+        text: What was presented.
+        visit: From where.
+        origin: Of the page, as browsers say it.
+
+    Raises:
+        RefusedError: It is nobody's, or may not be used from here or now.
+    """
+    record = await _identify(management, [Presented(text, "body")], visit)
+    refused = refused_for_holder(record, visit, origin)
+    if refused is not None:
+        await management.alarms.raise_for(record, refused, system.now(), _sighting(visit))
+        raise RefusedError(refused)
+    if record.pending:
+        await management.rotation.first_used(record.secret_id)
+    return record
+
+
+def refused_for_holder(record: KeyRecord, visit: Visit, origin: str) -> Refused | None:
+    """Say why the holder of a key may not see it now, from there; ``None``: they may."""
+    facts = Facts(
+        needs=Permission.ADMIN, path=OWN_KEY[1], address=visit.address, place="header", origin=origin
+    )
+    return _judge(record, OPERATIONS[OWN_KEY], facts, system.now())
 
 
 async def _identify(management: Management, presented: list[Presented], visit: Visit) -> KeyRecord:

@@ -20,6 +20,7 @@ from keyturn.services.codes import Codes
 from keyturn.services.credit import Credit
 from keyturn.services.credit_watch import CreditWatch
 from keyturn.services.events import Events
+from keyturn.services.holder_sessions import HolderSessions
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
@@ -74,6 +75,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     sign_in: SignIn
     sessions: Sessions
     invitations: Invitations
+    holder_sessions: HolderSessions
     keys: Keys
     limits: Limits
     hygiene: Hygiene

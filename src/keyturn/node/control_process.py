@@ -45,6 +45,7 @@ from keyturn.services.credit import Credit
 from keyturn.services.credit_watch import CreditWatch
 from keyturn.services.delivery_sinks import Sinks
 from keyturn.services.events import Events
+from keyturn.services.holder_sessions import HolderSessions
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
@@ -216,6 +217,7 @@ async def _management(
             idle_minutes=brief.settings.people.session_idle_minutes,
             days=brief.settings.people.session_days,
         ),
+        holder_sessions=HolderSessions(store, secrets.of_key),
         hygiene=Hygiene(store),
         policies=Policies(store, bus),
         keys=keys,

@@ -1,7 +1,7 @@
 """What was used: by whom, of what, when. Reads what is in the store: ask ingest to flush first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from heapq import nsmallest
 from itertools import islice
@@ -16,7 +16,7 @@ from keyturn.domain.periods import DAY_S, MINUTE_S, Interval
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services import accounts as accounts_service, key_access, projects as projects_service, users
-from keyturn.store import accounts, retention, usage_reports
+from keyturn.store import accounts, key_sums, retention, usage_reports
 from keyturn.store.engine import Store
 from keyturn.store.key_sums import KeySums
 from keyturn.store.usage_reports import Dimension, Rank, Step, UsageFilter, UsageRow
@@ -155,6 +155,23 @@ class UsageReports:
         # In a thread: many histograms take a while, and the loop has others to serve.
         lines = await asyncio.to_thread(_lines, rows, steps, names)
         return UsageReport(lines, _line(totals[0] if totals else UsageRow(), plan.since_s, ""), left_out)
+
+    async def days_of_keys(self, key_ids: Sequence[str], *, days: int) -> dict[str, list[int]]:
+        """Return how many requests each key made on each of the last days (UTC), today included, oldest first.
+
+        Args:
+            key_ids: Keys that the caller reaches.
+            days: How many.
+        """
+        today = int(system.now()) // DAY_S * DAY_S
+        wanted = [today - DAY_S * ago for ago in range(days - 1, -1, -1)]
+        async with self._store.reading() as connection:
+            return await key_sums.days_of(connection, key_ids, wanted)
+
+    async def names(self, by: Dimension, found: Iterable[str]) -> dict[str, str]:
+        """Return what these keys, projects, accounts or users are called; who is out of reach must not be among them."""
+        async with self._store.reading() as connection:
+            return await usage_reports.names(connection, by, found)
 
     async def export(self, plan: Plan) -> AsyncIterator[list[Line]]:
         """Yield all rows, a piece at a time: in order of time, then by group. Nothing is left out.

@@ -1,7 +1,8 @@
 """What keys used in whole days (UTC): enough to rank them by, and no more."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +18,10 @@ Figures = tuple[int, ...]
 _SUMS = f"""
 SELECT key_id, {", ".join(f"sum({name})" for name in FIGURES)} FROM key_sums WHERE {{ranges}} GROUP BY key_id
 """  # noqa: S608 -- constants
+_DAYS = """
+SELECT u.key_id, u.start, u.requests FROM json_each(:days) d CROSS JOIN json_each(:keys) k CROSS JOIN key_sums u
+    ON u.period = 'day' AND u.start = d.value AND u.key_id = k.value
+"""
 _STAMP = f"""
 SELECT start, {", ".join(FIGURES)}, unpriced FROM totals
 WHERE period = 'day' AND start >= :since AND start < :until ORDER BY start
@@ -57,6 +62,21 @@ def added(one: Mapping[str, Figures], other: Mapping[str, Figures]) -> Mapping[s
         known = both.get(name)
         both[name] = figures if known is None else tuple(map(int.__add__, known, figures))
     return both
+
+
+async def days_of(
+    connection: AsyncConnection, key_ids: Sequence[str], days: Sequence[int]
+) -> dict[str, list[int]]:
+    """Return how many requests each of some keys made on each of some days (their beginnings), in one query.
+
+    It looks each row up by its whole key, so that it costs the same however many keys there are.
+    """
+    places = {day: place for place, day in enumerate(days)}
+    found = {key_id: [0] * len(days) for key_id in key_ids}
+    values = {"days": msgspec.json.encode(list(days)).decode(), "keys": msgspec.json.encode(key_ids).decode()}
+    for key_id, start, requests in await connection.execute(text(_DAYS), values):
+        found[key_id][places[start]] = requests
+    return found
 
 
 async def _sums(connection: AsyncConnection, since_s: int, until_s: int) -> dict[str, Figures]:

@@ -7,8 +7,9 @@ import dotenv
 import pytest
 from hypothesis import given, strategies as st
 
-from keyturn.cli.env_lines import Shell, line, with_variables
+from keyturn.cli.env_lines import line, with_variables
 from keyturn.cli.failure import CommandFailed
+from keyturn.domain.env_lines import Shell
 
 VALUES = ["sk-ABC", "http://[::1]:8080/v1", "a b", "it's", 'say "x"', "$HOME `x` \\ #", "é"]
 

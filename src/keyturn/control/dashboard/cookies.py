@@ -8,6 +8,7 @@ import msgspec
 from litestar.datastructures import Cookie, Headers
 
 SESSION, VISIT, TOAST, THEME = "keyturn_session", "keyturn_visit", "keyturn_toast", "keyturn_theme"
+HOLDER = "keyturn_holder"
 _SECURE = "__Host-"
 _LONGEST_TOAST = 1_500
 

@@ -16,18 +16,20 @@ from keyturn import system
 from keyturn.control.auth import admit_person
 from keyturn.control.dashboard import cookies
 from keyturn.control.errors import refuse
+from keyturn.control.management import Management
 from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, own_origin, still, visitor_in
 from keyturn.domain.refusals import Reason
 from keyturn.domain.roles import may
+from keyturn.services.holder_sessions import HeldKey
 from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
-ENTRY, PROOF = "entry", "proof"
+ENTRY, PROOF, HOLDER = "entry", "proof", "holder"
 ANYONE, SIGNED_IN = "anyone", "signed in"
 CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
 MOST_FIELDS = 500
-_VISITOR, _FORM, _CSRF = "visitor", "form", "csrf"
+_VISITOR, _FORM, _CSRF, _HELD = "visitor", "form", "csrf", "held"
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -63,14 +65,15 @@ class Form(msgspec.Struct, frozen=True):
         return bool(self.text(name))
 
 
-def for_(entry: Entry, *, proof: bool = False) -> dict[str, Any]:
+def for_(entry: Entry, *, proof: bool = False, holder: bool = False) -> dict[str, Any]:
     """Return the ``opt`` of a route.
 
     Args:
         entry: ``ANYONE``, ``SIGNED_IN``, or method and path as ``domain.operations`` has them.
         proof: Ask to have shown lately that it is them.
+        holder: It is for whoever has signed in with a key alone; what they may see, the page itself decides.
     """
-    return {ENTRY: entry, PROOF: proof}
+    return {ENTRY: entry, PROOF: proof, HOLDER: holder}
 
 
 class Guard:
@@ -91,6 +94,9 @@ class Guard:
         opt = call["route_handler"].opt
         if visitor is not None:
             admit_person(scope, visitor)
+        held = state[_HELD] = await _held(scope, headers) if opt.get(HOLDER) else None
+        if held is not None:
+            state[_CSRF] = held.session.csrf
         self._admit(visitor, opt, call)
         if call["method"] not in SAFE:
             await _take_form(scope, receive, headers)
@@ -129,6 +135,12 @@ def known_visitor(request: Request[Any, Any, Any]) -> Visitor | None:
     return visitor
 
 
+def holder_in(request: Request[Any, Any, Any]) -> HeldKey | None:
+    """Return who has signed in with a key alone, on a page for them; whether the key is still good is not said."""
+    held: HeldKey | None = request.scope["state"].get(_HELD)
+    return held
+
+
 def form_of(request: Request[Any, Any, Any]) -> Form:
     """Return what a form was filled with; empty for a request that sends none."""
     form: Form = request.scope["state"].get(_FORM, Form())
@@ -139,6 +151,14 @@ def csrf_of(request: Request[Any, Any, Any]) -> str:
     """Return what forms of this visitor carry."""
     token: str = request.scope["state"].get(_CSRF, "")
     return token
+
+
+async def _held(scope: Scope, headers: Headers) -> HeldKey | None:
+    token = cookies.read(headers, cookies.HOLDER)
+    if not token:
+        return None
+    management: Management = scope["litestar_app"].state["management"]
+    return await management.holder_sessions.find(token)
 
 
 async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:

@@ -16,7 +16,7 @@ from litestar.response import Redirect
 from keyturn import __version__, system
 from keyturn.control.dashboard import cookies, figures
 from keyturn.control.dashboard.cookies import Toast
-from keyturn.control.dashboard.guard import csrf_of, known_visitor
+from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor
 from keyturn.control.dashboard.navigation import sections_for
 from keyturn.control.visitors import own_origin
 from keyturn.domain.refusals import Refused
@@ -114,7 +114,11 @@ def render(
     answer = Response(page, media_type="text/html", status_code=status, headers=dict(HEADERS))
     if said is not None:
         answer.cookies.append(cookies.write(request.headers, cookies.TOAST, "", max_age_s=0))
-    if visitor is None and cookies.read(request.headers, cookies.VISIT) != csrf_of(request):
+    if (
+        visitor is None
+        and holder_in(request) is None
+        and cookies.read(request.headers, cookies.VISIT) != csrf_of(request)
+    ):
         kept = cookies.write(request.headers, cookies.VISIT, csrf_of(request), max_age_s=VISIT_S)
         answer.cookies.append(kept)
     return answer

@@ -106,6 +106,18 @@ async def simulate_request(
     ],
 ) -> Answer[SimulationObject]:
     """The answer comes from the same decisions that requests meet. Nothing is sent, counted or remembered."""
+    question = question_of(data)
+    return Answer(
+        data=_show(granted(await management.simulation.run(key_id, question, by=principal_of(request))))
+    )
+
+
+def question_of(data: SimulateRequest) -> Question:
+    """Return the request that is meant.
+
+    Raises:
+        RefusedError: It is none that could be made.
+    """
     if data.ip and address_of(data.ip) is None:
         refuse(Reason.INVALID_MEMBER, "Not an IP address", "ip")
     if data.path.startswith("/api/") or not data.path.startswith("/"):
@@ -114,7 +126,7 @@ async def simulate_request(
             "Only calls to models can be simulated, such as /v1/chat/completions",
             "path",
         )
-    question = Question(
+    return Question(
         path=data.path.partition("?")[0],
         method=data.method.upper(),
         model=data.model,
@@ -123,9 +135,6 @@ async def simulate_request(
         place=data.location.value,
         at=system.now() if data.at is None else milliseconds(data.at, "at") / 1000,
         secret=data.secret,
-    )
-    return Answer(
-        data=_show(granted(await management.simulation.run(key_id, question, by=principal_of(request))))
     )
 
 

@@ -14,6 +14,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """Every revision this program knows, in order."""
 HEAD = REVISIONS[-1]

@@ -7,6 +7,7 @@ from keyturn.store import (  # noqa: F401 -- add their tables
     attempt_tables,
     body_tables,
     credit_tables,
+    holder_tables,
     people_tables,
     price_tables,
     routing_tables,

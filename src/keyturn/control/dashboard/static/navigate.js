@@ -59,7 +59,7 @@ function submitted(event) {
     });
     return;
   }
-  const url = new URL(event.submitter?.getAttribute("formaction") || form.action, location.href);
+  const url = new URL(event.submitter?.getAttribute("formaction") || form.getAttribute("action"), location.href);
   if (!ours(url)) return;
   event.preventDefault();
   const fields = new URLSearchParams(new FormData(form, event.submitter || undefined));
@@ -91,7 +91,7 @@ async function load(request, { push = true, keepPlace = false, form = null } = {
     }
     const samePage = url.pathname + url.search === location.pathname + location.search;
     show(new DOMParser().parseFromString(await answer.text(), "text/html"), {
-      place: keepPlace || (request.method === "POST" && samePage) ? scrollY : 0,
+      place: keepPlace || (request.method === "POST" && samePage && answer.ok) ? scrollY : 0,
     });
     if (push && !samePage && !(request.method === "POST" && answer.status >= 400)) history.pushState(null, "", answer.url);
   } catch (error) {

@@ -1,0 +1,85 @@
+"""Forms that make something that is shown once: sent twice, they make it once.
+
+Such a form carries a number of its own. The first time it is sent, what it came to is noted with the change itself; a
+reloaded page, or an impatient second click, leads to what was made. No secret is kept for that.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlencode
+
+import msgspec
+
+from keyturn import system
+from keyturn.control.dashboard.guard import CSRF_FIELD, Form
+from keyturn.control.management import Management
+from keyturn.domain.refusals import Refused
+from keyturn.services.idempotency import KeptAnswer
+from keyturn.store.engine import BEFORE_CHANGE
+
+NONCE_FIELD = "nonce"
+SENT_OTHERWISE = (
+    "This form was sent before with something else in it, and that was done. Send it again to do this too"
+)
+_FORGOTTEN = KeptAnswer(408, [], b"")
+"""What nothing came of can be tried again."""
+
+
+class Attempt(msgspec.Struct):
+    """A form that is sent, perhaps not for the first time."""
+
+    before: str = ""
+    """The identifier of what came of it the first time; empty: it is the first."""
+    refused: Refused | None = None
+    """The form can't be sent so."""
+    made: str = ""
+    """To be set: the identifier of what came of it now."""
+
+
+def new_nonce() -> str:
+    """Return a number for a form."""
+    return system.new_token().reveal()
+
+
+@asynccontextmanager
+async def once(
+    management: Management, form: Form, *, caller: str, path: str, made: Callable[[object], str]
+) -> AsyncIterator[Attempt]:
+    """Let a form do its work the first time it is sent.
+
+    Args:
+        management: Remembers.
+        form: What was sent.
+        caller: Who sends it: a user, or a key.
+        path: What is asked for.
+        made: Returns the identifier of what a use case made, ``""`` for anything else it keeps.
+    """
+
+    def render(result: object) -> KeptAnswer | None:
+        found = made(result)
+        return KeptAnswer(200, [], found.encode()) if found else None
+
+    stands = BEFORE_CHANGE.get()
+    BEFORE_CHANGE.set(None)  # what is asked once more is asked of the change itself, not of the note about it
+    fields = {name: values for name, values in sorted(form.fields.items()) if name != CSRF_FIELD}
+    begun = await management.idempotency.begin(
+        form.text(NONCE_FIELD),
+        caller=caller,
+        path=path,
+        request=urlencode(fields, doseq=True).encode(),
+        render=render,
+    )
+    if isinstance(begun, Refused):
+        yield Attempt(refused=begun)
+        return
+    if isinstance(begun, KeptAnswer):
+        yield Attempt(before=begun.body.decode())
+        return
+    BEFORE_CHANGE.set(stands)
+    attempt, answer = Attempt(), KeptAnswer(500, [], b"")
+    try:
+        yield attempt
+        answer = KeptAnswer(200, [], attempt.made.encode()) if attempt.made else _FORGOTTEN
+    finally:
+        BEFORE_CHANGE.set(None)
+        await management.idempotency.finish(begun, answer)

@@ -1,0 +1,201 @@
+"""One API key: how it does, its limits and secrets, what was asked with it, and who changed it."""
+
+from typing import Any
+
+import msgspec
+from litestar import get
+
+from keyturn import system
+from keyturn.control.dashboard.guard import for_, visitor_of
+from keyturn.control.dashboard.key_figures import course, gauges
+from keyturn.control.dashboard.pages.keys import (
+    KEYS,
+    SHOW,
+    KeyId,
+    checked_id,
+    display_of,
+    what_may,
+)
+from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.errors import granted
+from keyturn.control.management import Managed, Management
+from keyturn.domain.journal import Refused as RefusedRecord
+from keyturn.domain.keys import SecretState, Status, secret_state
+from keyturn.domain.limits import Scope
+from keyturn.domain.refusals import Refused
+from keyturn.services.keys import Key
+from keyturn.services.sessions import Visitor
+from keyturn.store.audit import AuditFilter
+from keyturn.store.keys import StoredSecret
+from keyturn.store.requests import Ended, RequestFilter
+from keyturn.store.usage_reports import Dimension
+
+REQUESTS, AUDIT = ("GET", "/api/v1/requests"), ("GET", "/api/v1/audit")
+SHOWN_REQUESTS, SHOWN_ENTRIES = 20, 50
+_LIFE = {
+    SecretState.ACTIVE: "good",
+    SecretState.PENDING: "info",
+    SecretState.RETIRING: "warn",
+    SecretState.DEAD: "idle",
+}
+
+
+class SecretRow(msgspec.Struct, frozen=True):
+    """A secret and where it is in its life."""
+
+    secret: StoredSecret
+    state: str
+    kind: str
+    """Of the dot beside it."""
+
+
+class RequestRow(msgspec.Struct, frozen=True):
+    """A request that has ended or was refused."""
+
+    id: str
+    at_ms: int
+    status: int
+    model: str
+    outcome: str
+    tokens: int | None
+    cost_nano_usd: int | None
+    took_us: int | None
+    address: str
+
+
+@get("/keys/{key_id:str}", include_in_schema=False, opt=for_(SHOW))
+async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
+    """Show how a key does."""
+    visitor = visitor_of(request)
+    by = visitor.principal
+    await management.ingest.flush()
+    key = granted(await management.keys.show(checked_id(key_id), by=by))
+    used = await course(management, key_id, by=by, zone=visitor.signed_in.time_zone)
+    limits = await management.limits.show(Scope.KEY, key_id, by=by)
+    names = management.reports.usage
+    projects = await names.names(Dimension.PROJECT, [key.stored.project_id])
+    holders = await names.names(Dimension.USER, [key.stored.user_id or ""])
+    return render(
+        request,
+        "keys/overview.html",
+        **frame(visitor, key, "overview"),
+        course=None if isinstance(used, Refused) else used,
+        gauges=[] if isinstance(limits, Refused) else gauges(limits.limits),
+        inherited=[] if isinstance(limits, Refused) else gauges(limits.inherited),
+        secrets=secret_rows(key),
+        project=projects.get(key.stored.project_id, key.stored.project_id),
+        holder=holders.get(key.stored.user_id or "", ""),
+    )
+
+
+@get("/keys/{key_id:str}/requests", include_in_schema=False, opt=for_(REQUESTS))
+async def key_requests(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
+    """Show what was asked with a key lately."""
+    visitor = visitor_of(request)
+    await management.ingest.flush()
+    key = granted(await management.keys.show(checked_id(key_id), by=visitor.principal))
+    found, _ = await management.reports.requests(
+        RequestFilter(key_id=key_id), reach=visitor.principal, cursor=None, limit=SHOWN_REQUESTS
+    )
+    return render(
+        request,
+        "keys/requests.html",
+        **frame(visitor, key, "requests"),
+        requests=[_request_row(one) for one in found],
+        most=SHOWN_REQUESTS,
+    )
+
+
+@get("/keys/{key_id:str}/audit", include_in_schema=False, opt=for_(AUDIT))
+async def key_audit(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
+    """Show who changed a key."""
+    visitor = visitor_of(request)
+    key = granted(await management.keys.show(checked_id(key_id), by=visitor.principal))
+    entries, more = await management.audit.page(AuditFilter(target=key_id), cursor=None, limit=SHOWN_ENTRIES)
+    actors = await management.reports.usage.names(Dimension.USER, (one.actor for one in entries))
+    return render(
+        request,
+        "keys/audit.html",
+        **frame(visitor, key, "audit"),
+        entries=[(one, actors.get(one.actor, one.actor)) for one in entries],
+        most=SHOWN_ENTRIES if more else 0,
+    )
+
+
+HANDLERS = [key_page, key_requests, key_audit]
+
+
+def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, Any]:
+    """Return what every page of a key shows.
+
+    Args:
+        visitor: Who looks.
+        key: Which.
+        tab: The page's.
+    """
+    can, path = what_may(visitor.person), f"{KEYS}/{key.stored.id}"
+    tabs = [("overview", "Overview", path)]
+    if can.requests:
+        tabs.append(("requests", "Requests", f"{path}/requests"))
+    if can.simulate:
+        tabs.append(("simulate", "Simulate", f"{path}/simulate"))
+    if can.edit:
+        tabs.append(("edit", "Edit", f"{path}/edit"))
+    if can.audit:
+        tabs.append(("audit", "Audit", f"{path}/audit"))
+    return {
+        "title": key.stored.name,
+        "section": "keys",
+        "key": key.stored,
+        "used": key.usage,
+        "status_of_key": "quarantined" if key.stored.frozen_at else key.status.value,
+        "lives": key.status is not Status.REVOKED,
+        "display": display_of(key),
+        "can": can,
+        "tabs": tabs,
+        "tab": tab,
+        "path": path,
+    }
+
+
+def secret_rows(key: Key) -> list[SecretRow]:
+    """Return the secrets of a key, newest first."""
+    now_ms = system.now_ms()
+    dead = key.status is Status.REVOKED
+    rows = []
+    for one in reversed(key.secrets):
+        state = SecretState.DEAD if dead else secret_state(one.life(), now_ms)
+        rows.append(SecretRow(one, state.value, _LIFE[state]))
+    return rows
+
+
+async def week_of(management: Management, key_id: str) -> int:
+    """Return how many requests a key made in the last 7 days, today included."""
+    days = await management.reports.usage.days_of_keys([key_id], days=7)
+    return sum(days[key_id])
+
+
+def _request_row(one: Ended) -> RequestRow:
+    if isinstance(one, RefusedRecord):
+        return RequestRow(
+            one.request_id,
+            one.at_us // 1000,
+            one.status,
+            one.model,
+            one.reason,
+            None,
+            None,
+            None,
+            one.address,
+        )
+    return RequestRow(
+        one.request_id,
+        one.started_us // 1000,
+        one.status,
+        one.model,
+        one.outcome,
+        one.input_tokens + one.output_tokens,
+        one.cost_nano_usd,
+        one.total_us,
+        one.address,
+    )
