@@ -35,6 +35,7 @@ from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.attempts import Attempts
+from keyturn.services.attention import Attention
 from keyturn.services.audit import Audit
 from keyturn.services.bodies import Bodies
 from keyturn.services.claims import Claims
@@ -194,6 +195,7 @@ async def _management(
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
     passwords = Passwords()
+    hygiene = Hygiene(store)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -216,7 +218,7 @@ async def _management(
             idle_minutes=brief.settings.people.session_idle_minutes,
             days=brief.settings.people.session_days,
         ),
-        hygiene=Hygiene(store),
+        hygiene=hygiene,
         policies=Policies(store, bus),
         keys=keys,
         limits=Limits(store, bus, counting),
@@ -227,6 +229,7 @@ async def _management(
         alarms=Alarms(anomalies.noticed),
         alerts=Alerts(store, events, thresholds),
         anomalies=anomalies,
+        attention=Attention(store, hygiene, rules, counting),
         audit=Audit(store, data, entries_in=entries_in),
         leaks=Leaks(
             store,

@@ -1,0 +1,156 @@
+"""Charts as pages show them: a table, which a script draws (``static/charts.js``)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+
+import msgspec
+
+from keyturn.control.dashboard import figures
+from keyturn.domain.money import format_usd
+from keyturn.domain.periods import Interval
+from keyturn.services.usage_reports import Line, Plan
+from keyturn.store.usage_reports import UsageRow
+
+MOST_SERIES = 8
+_TO_MS = 1_000
+
+
+class Unit(StrEnum):
+    """What the numbers of a chart are."""
+
+    COUNT = "count"
+    USD = "usd"
+    MS = "ms"
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A value of a series."""
+
+    value: str
+    """The plain number; empty: nothing is known."""
+    text: str
+    """As people read it."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One moment, with a value of each series."""
+
+    at: str
+    """RFC 3339."""
+    label: str
+    """Short, below the chart."""
+    full: str
+    cells: list[Cell]
+
+
+class Chart(msgspec.Struct, frozen=True):
+    """A chart."""
+
+    title: str
+    kind: str
+    """``line`` or ``bars``."""
+    unit: Unit
+    heads: list[str]
+    """The names of the series."""
+    rows: list[Row]
+
+
+def cell(number: float | None, unit: Unit) -> Cell:
+    """Return a value: a count, nano-dollars or microseconds, as the unit says."""
+    if number is None:
+        return Cell("", "\N{EN DASH}")
+    if unit is Unit.USD:
+        return Cell(format_usd(int(number)), figures.usd(int(number)))
+    if unit is Unit.MS:
+        return Cell(f"{number / _TO_MS:.3f}".rstrip("0").rstrip("."), figures.took(int(number)))
+    return Cell(str(int(number)), figures.count(int(number)))
+
+
+def course(
+    plan: Plan,
+    lines: Iterable[Line],
+    *,
+    title: str,
+    unit: Unit,
+    series: Mapping[str, Callable[[Line], float | None]],
+    kind: str = "bars",
+) -> Chart:
+    """Return the course of some figures over the steps of a plan without a dimension.
+
+    Args:
+        plan: What was asked; has an interval.
+        lines: Of its report; a step in which nothing happened has none.
+        title: Of the chart.
+        unit: Of all its figures.
+        series: The name of each series, and what it takes from a line.
+        kind: ``bars`` or ``line``.
+    """
+    found = {line.since_s: line for line in lines}
+    rows = []
+    for since_s in _steps(plan):
+        line = found.get(since_s, Line(since_s, "", UsageRow(), (None, None), (None, None)))
+        rows.append(row(plan, since_s, [cell(figure(line), unit) for figure in series.values()]))
+    return Chart(title, kind, unit, list(series), rows)
+
+
+def grouped(
+    plan: Plan,
+    lines: Sequence[Line],
+    totals: Sequence[Line],
+    *,
+    title: str,
+    unit: Unit,
+    figure: Callable[[Line], float | None],
+    name_of: Callable[[Line], str],
+) -> Chart:
+    """Return the course of one figure for each group of a report, and for all others together.
+
+    Args:
+        plan: What was asked; has an interval and a dimension.
+        lines: Of the groups that have a series of their own, the first ones first within each step.
+        totals: The same time without groups; empty: there is no telling what all others come to.
+        title: Of the chart.
+        unit: Of the figure.
+        figure: What it takes from a line.
+        name_of: What a group is called.
+    """
+    groups: dict[str, str] = {}
+    values: dict[tuple[int, str], float | None] = {}
+    for line in lines:
+        groups.setdefault(line.usage.group, name_of(line))
+        values[line.since_s, line.usage.group] = figure(line)
+    whole = {line.since_s: figure(line) or 0 for line in totals}
+    steps = list(_steps(plan))
+    nothing = None if unit is Unit.MS else 0
+    others = {
+        since_s: whole.get(since_s, 0) - sum(values.get((since_s, group)) or 0 for group in groups)
+        for since_s in (steps if totals else ())
+    }
+    with_others = any(others.values())
+    rows = []
+    for since_s in steps:
+        cells = [cell(values.get((since_s, group), nothing), unit) for group in groups]
+        rows.append(row(plan, since_s, cells + ([cell(others[since_s], unit)] if with_others else [])))
+    heads = list(groups.values()) + (["All others"] if with_others else [])
+    return Chart(title, "line" if unit is Unit.MS else "bars", unit, heads, rows)
+
+
+def row(plan: Plan, since_s: int, cells: list[Cell]) -> Row:
+    """Return a row of a chart, its time in the zone of the plan."""
+    at = datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Row(at, *written(plan, since_s), cells)
+
+
+def written(plan: Plan, since_s: int) -> tuple[str, str]:
+    """Return when a step begins, briefly and in full."""
+    local = datetime.fromtimestamp(since_s, plan.zone)
+    day = f"{local:%b} {local.day}"
+    if plan.interval is Interval.DAY:
+        return day, f"{local:%a}, {day} {local.year}"
+    longer_than_a_day = plan.until_s - plan.since_s > 90_000
+    return f"{day} {local:%H:%M}" if longer_than_a_day else f"{local:%H:%M}", f"{day}, {local:%H:%M %Z}"
+
+
+def _steps(plan: Plan) -> Iterator[int]:
+    return (step.since_s for step in plan.steps())
