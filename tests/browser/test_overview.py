@@ -5,6 +5,12 @@ from playwright.sync_api import Page, expect
 from fakes.dashboard import shoot
 from support.node import Node
 
+SHIFTS = """() => new Promise((done) => {
+    new PerformanceObserver((list) => done(list.getEntries().map((one) => one.value)))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done([]), 300);
+})"""
+
 
 def test_a_node_without_traffic_says_what_to_do_first(page: Page, node: Node) -> None:
     """Nobody who has just set up a node should sit before empty charts."""
@@ -17,7 +23,7 @@ def test_a_node_without_traffic_says_what_to_do_first(page: Page, node: Node) ->
 
 def test_the_overview_shows_what_was_used_and_its_charts_answer(page: Page, node: Node) -> None:
     """Figures, hover, legend and keyboard: a chart that can only be looked at is none for everybody."""
-    node.new_key("ends soon " + "x" * 100, expires_in="3d")
+    node.new_key("ends soon " + "x" * 100, expires_in_s=3 * 86_400)
     for _ in range(4):
         assert node.chat().status_code == 200
     page.goto("/dashboard")
@@ -41,4 +47,14 @@ def test_the_overview_shows_what_was_used_and_its_charts_answer(page: Page, node
     chart.get_by_text("Table", exact=True).click()
     expect(chart.get_by_role("table")).to_be_visible()
     shoot(page, "overview")
-    assert page.evaluate("() => performance.getEntriesByType('layout-shift').length") == 0
+
+
+def test_nothing_moves_while_the_overview_loads(page: Page) -> None:
+    """Whoever aims at a link must not hit another because a chart came in between."""
+    page.goto("/dashboard?range=7d")
+    expect(page.locator("figure.drawn")).to_have_count(4)
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+
+    shifts = page.evaluate(SHIFTS)
+
+    assert shifts == []

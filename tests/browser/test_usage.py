@@ -1,11 +1,8 @@
 """Usage: any dimension, any time, the same figures as everywhere."""
 
-import csv
-import io
-
 from playwright.sync_api import Page, expect
 
-from fakes.dashboard import Visit, shoot
+from fakes.dashboard import shoot
 from support.node import Node
 
 

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -134,7 +135,8 @@ async def _serve(brief: Brief) -> None:
         # Providers from the environment, and those that did not answer when they were added.
         bare = [one.stored.name for one in await management.upstreams.everything() if not one.models]
         tasks.spawn(management.upstreams.fill_each(bare), name="models of upstreams")
-        servers = _servers(create_app(management), data, drain_s=brief.settings.server.drain_s)
+        app = create_app(management)
+        servers = _servers(app, data, drain_s=brief.settings.server.drain_s)
         for server in servers:
             server.listen()
         gc.freeze()  # what stands now stands to the end: no collection need walk it
@@ -147,7 +149,7 @@ async def _serve(brief: Brief) -> None:
                 setup_token=setup.reveal() if setup else "",
             ),
         )
-        await _serve_until(stop, servers)
+        await _serve_until(stop, servers, app.state["live"].close)
         await management.ingest.flush()
         await management.verification.flush()
         await management.body_intake.flush()
@@ -309,12 +311,15 @@ def _servers(app: Litestar, data: DataDirectory, *, drain_s: float) -> list[Http
     ]
 
 
-async def _serve_until(stop: asyncio.Event, servers: list[HttpServer]) -> None:
-    """Serve both sockets until ``stop``, then let the requests under way end."""
+async def _serve_until(
+    stop: asyncio.Event, servers: list[HttpServer], end_streams: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve both sockets until ``stop``, then let the requests under way end; streams would not by themselves."""
     async with asyncio.TaskGroup() as serving:
         for server in servers:
             serving.create_task(server.serve())
         await stop.wait()
+        await end_streams()
         for server in servers:
             server.stop()
 

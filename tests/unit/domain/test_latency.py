@@ -35,9 +35,7 @@ def test_added_in_any_order_they_say_the_same() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 255), st.integers(1, 40_000_000)), max_size=300
-    ),
+    st.lists(st.tuples(st.integers(0, 255), st.integers(1, 40_000_000)), max_size=300),
     st.lists(st.floats(0, 1), min_size=1, max_size=4),
 )
 def test_read_off_at_once_they_say_the_same_as_counted_first(

@@ -7,6 +7,7 @@ import { start as startTheme } from "./theme.js";
 import { start as startTimes } from "./times.js";
 import { start as startSetup } from "./setup.js";
 import { start as startCharts } from "./charts.js";
+import { start as startLive } from "./live.js";
 
 startNavigation();
 startKeyboard();
@@ -16,3 +17,4 @@ startTheme();
 startTimes();
 onPage(startSetup);
 onPage(startCharts);
+startLive();
