@@ -6,7 +6,7 @@ last of it becomes one frame per reach, however many pages are open. A page that
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,7 +17,7 @@ from keyturn import system
 from keyturn.control.dashboard import figures
 from keyturn.control.dashboard.request_rows import RequestRow, row
 from keyturn.control.management import Management
-from keyturn.domain.journal import Refused as RefusedRequest, Served
+from keyturn.domain.journal import Served
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
@@ -75,11 +75,9 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """Requests that have ended since the last frame, the oldest first."""
+    """The last requests that have ended since the frame before, the oldest first."""
 
     rows: list[RequestRow]
-    more: int
-    """How many more there were."""
 
 
 class Listener:
@@ -217,11 +215,12 @@ class Live:
         """Return the requests that have been stored since the last tick, the newest first; only where they are wanted."""
         blocks, found = list(self._held), []
         self._held.clear()
-        if not any(one.rows or not one.reach.everything for one in self._listeners):
+        wanted = max((_wants(one) for one in self._listeners), default=0)
+        if not wanted:
             return []
         for _, _, block in reversed(blocks):
             found += decode_block(block)
-            if len(found) >= MOST_DECODED:
+            if len(found) >= wanted:
                 break
         found.sort(key=lambda one: one.request_id, reverse=True)
         unknown = {one.key_id for one in found} - self._owners.keys() - {""}
@@ -278,10 +277,8 @@ class Live:
         return Counters(_rate(rates[0]), _rate(rates[1]), spend, figures.count(int(streams)))
 
     def _rows(self, reach: Reach, own: Sequence[Ended]) -> Rows:
-        shown = list(reversed(own[:ROWS]))
         with figures.zone(ZoneInfo(reach.zone)):
-            rows = [row(one, self._name(one.key_id)) for one in shown]
-        return Rows(rows, len(own) - len(shown))
+            return Rows([row(one, self._name(one.key_id)) for one in reversed(own[:ROWS])])
 
     def _name(self, key_id: str) -> str:
         owner = self._owners.get(key_id)
@@ -307,6 +304,13 @@ def reach_of(visitor: Visitor) -> Reach:
 def frame(event: str, data: object) -> bytes:
     """Return an event as it goes over the line; JSON has no line breaks."""
     return b"event: %b\ndata: %b\n\n" % (event.encode(), msgspec.json.encode(data))
+
+
+def _wants(listener: Listener) -> int:
+    """Return how many of the last requests a page needs: for figures of less than the node, all that there are."""
+    if not listener.reach.everything:
+        return MOST_DECODED
+    return ROWS if listener.rows else 0
 
 
 def _tokens(one: Ended) -> int:
