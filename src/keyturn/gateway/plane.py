@@ -129,9 +129,8 @@ class Plane:
         self.refusals = Refusals(journal)
         self.sessions: set[Session] = set()
         """WebSockets that stand."""
-        self.open_streams = 0
-        self.watches: set[Watch] = set()
-        """Streams of the control process: they end with it or with this worker, not by themselves."""
+        # ``watches`` are streams of the control process: they end with it or with this worker, not by themselves.
+        self.open_streams, self.watches = 0, set[Watch]()
         self.ready = False
         self._settings = settings.relay
         self.tasks = tasks

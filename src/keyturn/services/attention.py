@@ -20,7 +20,7 @@ SOON_DAYS = 14
 ALARMING_PERCENT = 80
 _SHOWN, _LOOKED_AT = 6, 200
 _DAY_MS = 86_400_000
-_REMEMBERED_S = 60.0
+_REMEMBERED_S = 300.0
 """Tidiness changes by the day, and to look through 10,000 keys takes a while."""
 _MOST_REMEMBERED = 1_000
 
@@ -74,6 +74,11 @@ class Attention:
                 limit=_SHOWN,
             )
 
+    async def ever_used(self, *, by: Principal) -> bool:
+        """Say whether any key within reach was ever used."""
+        async with self._store.reading() as connection:
+            return await attention.ever_used(connection, whose(by))
+
     async def suspended(self, *, by: Principal) -> Suspended:
         """Return how many accounts, users and keys are suspended."""
         async with self._store.reading() as connection:
@@ -103,7 +108,7 @@ class Attention:
         return shown[:_SHOWN]
 
     async def untidy(self, *, by: Principal) -> int:
-        """Return how many findings the hygiene report has, as of the last minute."""
+        """Return how many findings the hygiene report has, as of the last five minutes."""
         reach, now = whose(by), system.monotonic()
         at, count = self._untidy.get(reach, (-_REMEMBERED_S, 0))
         if now - at < _REMEMBERED_S:

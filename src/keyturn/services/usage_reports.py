@@ -164,9 +164,10 @@ class UsageReports:
                 if len(found) > most:
                     left_out, only = len(found) - most, ranked
             rows = await usage_reports.report(connection, steps, by, plan.wanted, only)
-            totals = await usage_reports.report(
-                connection, [Step(plan.since_s, plan.until_s, whole)], None, plan.wanted
-            )
+            totals = rows
+            if by is not None or plan.interval is not None:
+                step = Step(plan.since_s, plan.until_s, whole)
+                totals = await usage_reports.report(connection, [step], None, plan.wanted)
             names = {} if by is None else await usage_reports.names(connection, by, ranked)
         places = {group: place for place, group in enumerate(ranked)}
         rows.sort(key=lambda row: (row.step, places.get(row.group, 0)))
@@ -174,6 +175,18 @@ class UsageReports:
         lines = await asyncio.to_thread(self._lines, rows, steps, names)
         total = self._line(totals[0] if totals else UsageRow(), plan.since_s, "")
         return UsageReport(lines, total, left_out)
+
+    async def course(self, plan: Plan, groups: Sequence[str]) -> list[Line]:
+        """Return the lines of these groups alone, in order of time, then as they are named here."""
+        if plan.by is None or not groups:
+            return []
+        steps = list(plan.steps())
+        async with self._store.reading() as connection:
+            rows = await usage_reports.report(connection, steps, plan.by, plan.wanted, groups)
+            names = await usage_reports.names(connection, plan.by, groups)
+        places = {group: place for place, group in enumerate(groups)}
+        rows.sort(key=lambda row: (row.step, places[row.group]))
+        return await asyncio.to_thread(self._lines, rows, steps, names)
 
     async def top(self, plan: Plan, most: int) -> list[Top]:
         """Return the first groups of a plan that has a dimension, by its rank; how long they took is not looked for."""

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.store.tables import accounts, keys, projects, users
+from keyturn.store.tables import accounts, key_usage, keys, projects, users
 
 
 class Expiring(msgspec.Struct, frozen=True):
@@ -49,6 +49,13 @@ async def expiring(
     columns = select(keys.c.id, keys.c.name, keys.c.expires_at)
     query = columns.where(*meant).order_by(keys.c.expires_at, keys.c.id).limit(limit)
     return count, [Expiring(*row) for row in await connection.execute(query)] if count else []
+
+
+async def ever_used(connection: AsyncConnection, whose: Whose) -> bool:
+    """Say whether any of these keys was ever used."""
+    query = select(keys.c.id).join(key_usage, key_usage.c.key_id == keys.c.id)
+    found = query.where(key_usage.c.last_used_at.is_not(None), *_of(whose)).limit(1)
+    return await connection.scalar(found) is not None
 
 
 async def quarantined(connection: AsyncConnection, whose: Whose) -> int:

@@ -102,37 +102,33 @@ def grouped(
     title: str,
     unit: Unit,
     figure: Callable[[Line], float | None],
-    name_of: Callable[[Line], str],
+    names: Mapping[str, str],
 ) -> Chart:
     """Return the course of one figure for each group of a report, and for all others together.
 
     Args:
         plan: What was asked; has an interval and a dimension.
-        lines: Of the groups that have a series of their own, the first ones first within each step.
+        lines: Of the groups that have a series of their own.
         totals: The same time without groups; empty: there is no telling what all others come to.
         title: Of the chart.
         unit: Of the figure.
         figure: What it takes from a line.
-        name_of: What a group is called.
+        names: What each of these groups is called, in their order.
     """
-    groups: dict[str, str] = {}
-    values: dict[tuple[int, str], float | None] = {}
-    for line in lines:
-        groups.setdefault(line.usage.group, name_of(line))
-        values[line.since_s, line.usage.group] = figure(line)
+    values = {(line.since_s, line.usage.group): figure(line) for line in lines}
     whole = {line.since_s: figure(line) or 0 for line in totals}
     steps = list(_steps(plan))
     nothing = None if unit is Unit.MS else 0
     others = {
-        since_s: whole.get(since_s, 0) - sum(values.get((since_s, group)) or 0 for group in groups)
+        since_s: whole.get(since_s, 0) - sum(values.get((since_s, group)) or 0 for group in names)
         for since_s in (steps if totals else ())
     }
     with_others = any(others.values())
     rows = []
     for since_s in steps:
-        cells = [cell(values.get((since_s, group), nothing), unit) for group in groups]
+        cells = [cell(values.get((since_s, group), nothing), unit) for group in names]
         rows.append(row(plan, since_s, cells + ([cell(others[since_s], unit)] if with_others else [])))
-    heads = list(groups.values()) + (["All others"] if with_others else [])
+    heads = list(names.values()) + (["All others"] if with_others else [])
     return Chart(title, "line" if unit is Unit.MS else "bars", unit, heads, rows)
 
 

@@ -5,13 +5,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from keyturn.domain.periods import DAY_S, HOUR_S, MINUTE_S, Interval, day_start
+from keyturn.domain.periods import DAY_S, HOUR_S, MINUTE_S, Interval, day_start, end_of
 from keyturn.domain.refusals import Reason, Refused
 
 PRESETS = {"1h": "Hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 CUSTOM = "custom"
 _BY_MINUTE_S, _BY_HOUR_S = 2 * HOUR_S, 8 * DAY_S
-_LENGTHS = {"1h": HOUR_S, "24h": DAY_S, "7d": 7 * DAY_S}
+_LENGTHS = {"1h": HOUR_S, "24h": DAY_S, "7d": 7 * DAY_S, "30d": 30 * DAY_S, "90d": 90 * DAY_S}
 
 
 class Range(msgspec.Struct, frozen=True):
@@ -24,6 +24,8 @@ class Range(msgspec.Struct, frozen=True):
     first: str = ""
     """The days, as they stand in the form; empty for a preset."""
     last: str = ""
+    over_s: int = 0
+    """How much of it has passed, if it is not over."""
 
     @property
     def interval(self) -> Interval:
@@ -42,8 +44,10 @@ class Range(msgspec.Struct, frozen=True):
 
     @property
     def before(self) -> "Range":
-        """As much time just before it."""
-        return Range(CUSTOM, max(0, 2 * self.since_s - self.until_s), self.since_s)
+        """The same hours of the range before: of a day that is not over yet, as much of the day before."""
+        length_s = _LENGTHS.get(self.name, self.until_s - self.since_s)
+        until_s = self.over_s or self.until_s
+        return Range(CUSTOM, max(0, self.since_s - length_s), max(MINUTE_S, until_s - length_s))
 
     @property
     def query(self) -> dict[str, str]:
@@ -54,14 +58,14 @@ class Range(msgspec.Struct, frozen=True):
 
 
 def preset(name: str, now_s: float, zone: ZoneInfo) -> Range:
-    """Return a preset that ends now; an unknown one is the day."""
-    until_s = int(now_s // MINUTE_S + 1) * MINUTE_S
+    """Return a preset that ends with the current minute, hour or day; an unknown one is the day."""
+    over_s = int(now_s // MINUTE_S + 1) * MINUTE_S
     if name in {"30d", "90d"}:
-        return Range(name, max(0, day_start(now_s, zone, days=1 - int(name[:-1]))), until_s)
-    length_s = _LENGTHS.get(name, DAY_S)
-    step_s = MINUTE_S if length_s == HOUR_S else HOUR_S
-    since_s = (until_s - length_s + step_s - 1) // step_s * step_s
-    return Range(name if name in _LENGTHS else "24h", max(0, since_s), until_s)
+        since_s, until_s = (day_start(now_s, zone, days=days) for days in (1 - int(name[:-1]), 1))
+        return Range(name, max(0, since_s), until_s, over_s=over_s)
+    name = name if name in {"1h", "7d"} else "24h"
+    until_s = end_of(Interval.MINUTE if name == "1h" else Interval.HOUR, now_s, zone)
+    return Range(name, max(0, until_s - _LENGTHS[name]), until_s, over_s=over_s)
 
 
 def read(query: dict[str, str], now_s: float, zone: ZoneInfo, default: str = "24h") -> Range | Refused:

@@ -1,5 +1,6 @@
 """The first page: how the account is doing."""
 
+import asyncio
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
 from keyturn.services.attention import Filling, Suspended
-from keyturn.services.usage_reports import Line, Top, UsageQuery, UsageReport
+from keyturn.services.usage_reports import Line, Top, UsageQuery
 from keyturn.store.attention import Expiring
 from keyturn.store.events import EventFilter, StoredEvent
 from keyturn.store.usage_reports import Dimension, Rank, UsageRow
@@ -148,15 +149,19 @@ def sample(origin: str) -> str:
 
 async def _usage(management: Management, by: Principal, chosen: Range) -> dict[str, Any]:
     reports = management.reports.usage
-    query = UsageQuery(since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000)
-    plan = granted(await reports.plan(msgspec.structs.replace(query, interval=chosen.interval), by=by))
-    report = granted(await reports.report(plan))
-    before = await _before(management, by, chosen)
-    tops: dict[str, list[Top]] = {}
-    for name, dimension in (("top_keys", Dimension.KEY), ("top_models", Dimension.MODEL)):
-        wanted = msgspec.structs.replace(query, by=dimension, rank=Rank.COST)
-        tops[name] = await reports.top(granted(await reports.plan(wanted, by=by)), TOP)
-    nothing_yet = not report.total.usage.requests and not (before and before.usage.requests)
+    query = UsageQuery(
+        since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
+    )
+    plan = granted(await reports.plan(query, by=by))
+    ranked = msgspec.structs.replace(plan, interval=None, rank=Rank.COST)
+    found, before, top_keys, top_models = await asyncio.gather(
+        reports.report(plan),
+        _before(management, by, chosen),
+        reports.top(msgspec.structs.replace(ranked, by=Dimension.KEY), TOP),
+        reports.top(msgspec.structs.replace(ranked, by=Dimension.MODEL), TOP),
+    )
+    report = granted(found)
+    nothing = not report.total.usage.requests and not (before and before.usage.requests)
     return {
         "total": report.total,
         "compared": _compare(report.total, before),
@@ -164,8 +169,9 @@ async def _usage(management: Management, by: Principal, chosen: Range) -> dict[s
             charts.course(plan, report.lines, title=title, unit=unit, series=series, kind=kind)
             for title, unit, kind, series in _COURSES
         ],
-        "nothing_yet": nothing_yet and not await _ever_used(management, by),
-        **tops,
+        "nothing_yet": nothing and not await management.attention.ever_used(by=by),
+        "top_keys": top_keys,
+        "top_models": top_models,
     }
 
 
@@ -176,15 +182,8 @@ async def _before(management: Management, by: Principal, chosen: Range) -> Line 
     plan = await reports.plan(query, by=by)
     if isinstance(plan, Refused):
         return None
-    report: UsageReport | Refused = await reports.report(plan)
+    report = await reports.report(plan)
     return None if isinstance(report, Refused) else report.total
-
-
-async def _ever_used(management: Management, by: Principal) -> bool:
-    reports = management.reports.usage
-    plan = await reports.plan(UsageQuery(since_ms=0), by=by)
-    report = plan if isinstance(plan, Refused) else await reports.report(plan)
-    return isinstance(report, Refused) or bool(report.total.usage.requests)
 
 
 def _compare(now: Line, before: Line | None) -> dict[str, Comparison]:

@@ -23,11 +23,11 @@ from keyturn.control.usage_query import statuses_of
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, may
-from keyturn.services.usage_reports import Line, UsageQuery, UsageReport
+from keyturn.services.usage_reports import Line, Plan, UsageQuery, UsageReport
 from keyturn.store.usage_reports import Dimension, Rank
 
 DEFAULT_RANGE = "7d"
-MOST_ROWS = 100
+MOST_ROWS = 50
 DIMENSIONS = {
     "key": "API key",
     "model": "Model",
@@ -197,29 +197,28 @@ async def _look(management: Management, asked: Asked, by: Principal) -> dict[str
     whole = granted(await reports.plan(msgspec.structs.replace(query, groups=MOST_ROWS), by=by))
     report = granted(await reports.report(whole))
     return {
-        "chart": await _chart(management, asked, by, totals),
+        "chart": await _chart(management, asked, whole, report, totals),
         "lines": [_row(asked, one) for one in report.lines],
         "total": report.total,
         "left_out": report.left_out,
     }
 
 
-async def _chart(management: Management, asked: Asked, by: Principal, totals: UsageReport) -> Chart:
-    reports = management.reports.usage
+async def _chart(
+    management: Management, asked: Asked, whole: Plan, report: UsageReport, totals: UsageReport
+) -> Chart:
+    """Return the course of the first groups of the table, and of all others."""
     title, unit, _, figure = METRICS[asked.metric]
-    wanted = msgspec.structs.replace(
-        asked.query(), interval=asked.span.interval, groups=charts.MOST_SERIES - 1
-    )
-    plan = granted(await reports.plan(wanted, by=by))
-    report = granted(await reports.report(plan))
+    plan = msgspec.structs.replace(whole, interval=asked.span.interval, groups=None)
+    first = [line.usage.group for line in report.lines[: charts.MOST_SERIES - 1]]
     return charts.grouped(
         plan,
-        report.lines,
+        await management.reports.usage.course(plan, first),
         () if unit is Unit.MS else totals.lines,
         title=title,
         unit=unit,
         figure=figure,
-        name_of=lambda line: name_of(asked.dimension, line),
+        names={line.usage.group: name_of(asked.dimension, line) for line in report.lines[: len(first)]},
     )
 
 
