@@ -1,18 +1,21 @@
 """Charts as pages show them: a table, which a script draws (``static/charts.js``)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
 
 from keyturn.control.dashboard import figures
+from keyturn.domain import latency
 from keyturn.domain.money import format_usd
 from keyturn.domain.periods import Interval
-from keyturn.services.usage_reports import Line, Plan
+from keyturn.services.usage_reports import QUANTILES, Line, Plan
 from keyturn.store.usage_reports import UsageRow
 
 MOST_SERIES = 8
+MOST_POINTS = 62
+"""Of more, several are drawn as one: nobody sees them, and each is a row of a table that is sent."""
 _TO_MS = 1_000
 
 
@@ -86,11 +89,12 @@ def course(
         series: The name of each series, and what it takes from a line.
         kind: ``bars`` or ``line``.
     """
-    found = {line.since_s: line for line in lines}
+    steps = _steps(plan)
+    found = _merged(steps, lines)
     rows = []
-    for since_s in _steps(plan):
-        line = found.get(since_s, Line(since_s, "", UsageRow(), (None, None), (None, None)))
-        rows.append(row(plan, since_s, [cell(figure(line), unit) for figure in series.values()]))
+    for since_s in steps.starts:
+        line = found.get((since_s, ""), Line(since_s, "", UsageRow(), (None, None), (None, None)))
+        rows.append(_row(plan, steps, since_s, [cell(figure(line), unit) for figure in series.values()]))
     return Chart(title, kind, unit, list(series), rows)
 
 
@@ -115,27 +119,65 @@ def grouped(
         figure: What it takes from a line.
         names: What each of these groups is called, in their order.
     """
-    values = {(line.since_s, line.usage.group): figure(line) for line in lines}
-    whole = {line.since_s: figure(line) or 0 for line in totals}
-    steps = list(_steps(plan))
+    steps = _steps(plan)
+    values = {place: figure(line) for place, line in _merged(steps, lines).items()}
+    whole = {since_s: figure(line) or 0 for (since_s, _), line in _merged(steps, totals).items()}
     nothing = None if unit is Unit.MS else 0
     others = {
         since_s: whole.get(since_s, 0) - sum(values.get((since_s, group)) or 0 for group in names)
-        for since_s in (steps if totals else ())
+        for since_s in (steps.starts if totals else ())
     }
     with_others = any(others.values())
     rows = []
-    for since_s in steps:
+    for since_s in steps.starts:
         cells = [cell(values.get((since_s, group), nothing), unit) for group in names]
-        rows.append(row(plan, since_s, cells + ([cell(others[since_s], unit)] if with_others else [])))
+        rows.append(
+            _row(plan, steps, since_s, cells + ([cell(others[since_s], unit)] if with_others else []))
+        )
     heads = list(names.values()) + (["All others"] if with_others else [])
     return Chart(title, "line" if unit is Unit.MS else "bars", unit, heads, rows)
 
 
-def row(plan: Plan, since_s: int, cells: list[Cell]) -> Row:
+class _Steps(msgspec.Struct, frozen=True):
+    """The steps of a chart: of a plan with very many, some together are one."""
+
+    starts: list[int]
+    start_of: dict[int, int]
+    """Of each of the plan's own."""
+    size: int
+    """How many are one."""
+
+
+def _steps(plan: Plan) -> _Steps:
+    own = [step.since_s for step in plan.steps()]
+    size = max(1, -(-len(own) // MOST_POINTS))
+    return _Steps(own[::size], {since_s: own[n // size * size] for n, since_s in enumerate(own)}, size)
+
+
+def _merged(steps: _Steps, lines: Iterable[Line]) -> dict[tuple[int, str], Line]:
+    """Return what lines come to in each step of a chart, by when it begins and group."""
+    found: dict[tuple[int, str], list[Line]] = {}
+    for line in lines:
+        found.setdefault((steps.start_of[line.since_s], line.usage.group), []).append(line)
+    return {place: some[0] if len(some) == 1 else _sum(place[0], some) for place, some in found.items()}
+
+
+def _sum(since_s: int, lines: Sequence[Line]) -> Line:
+    rows = [msgspec.structs.astuple(line.usage) for line in lines]
+    counts = [sum(column) for column in zip(*(values[2:-2] for values in rows), strict=True)]
+    durations, first_bytes = (b"".join(values[n] for values in rows) for n in (-2, -1))
+    usage = UsageRow(*rows[0][:2], *counts, durations, first_bytes)
+    took, first = (latency.quantiles_of(one, QUANTILES) for one in (durations, first_bytes))
+    return Line(since_s, lines[0].name, usage, took, first)
+
+
+def _row(plan: Plan, steps: _Steps, since_s: int, cells: list[Cell]) -> Row:
     """Return a row of a chart, its time in the zone of the plan."""
     at = datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Row(at, *written(plan, since_s), cells)
+    label, full = written(plan, since_s)
+    if steps.size > 1 and plan.interval is not None:
+        full = f"{full}, {steps.size} {plan.interval.value}s from then"
+    return Row(at, label, full, cells)
 
 
 def written(plan: Plan, since_s: int) -> tuple[str, str]:
@@ -146,7 +188,3 @@ def written(plan: Plan, since_s: int) -> tuple[str, str]:
         return day, f"{local:%a}, {day} {local.year}"
     longer_than_a_day = plan.until_s - plan.since_s > 90_000
     return f"{day} {local:%H:%M}" if longer_than_a_day else f"{local:%H:%M}", f"{day}, {local:%H:%M %Z}"
-
-
-def _steps(plan: Plan) -> Iterator[int]:
-    return (step.since_s for step in plan.steps())
