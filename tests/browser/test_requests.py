@@ -113,7 +113,7 @@ def test_bodies_are_shown_to_who_asks_for_them_and_that_is_written_down(owner: V
     project = node.manage(
         "POST", "/api/v1/projects", body={"name": "kept", "policy": {"store_bodies": True}}
     )["data"]
-    _, secret = node.new_key("kept", project=project["id"])
+    _, secret = node.new_key("kept", project_id=project["id"])
     kept, other = (node.chat(XSS, key=key).headers["x-request-id"] for key in (secret, None))
 
     shown = owner.post(f"/dashboard/requests/{kept}/bodies", page="/dashboard/requests")
@@ -131,10 +131,10 @@ def test_bodies_are_shown_to_who_asks_for_them_and_that_is_written_down(owner: V
 def test_a_member_is_told_of_nothing_but_their_own(owner: Visit, node: Node) -> None:
     """The stream is made once for all who may see the same, and for nobody else."""
     member = member_of(node, "mo@example.com")
-    own_id, own = node.new_key("mo's own", user="mo@example.com")
+    own_id, own = node.new_key("mo's own", user_id="mo@example.com")
 
     with stream(member, "?rows=1") as frames:
-        assert next(frames)[0] == "counters"
+        assert next(frames)[0] in {"alerts", "counters"}
         node.chat()
         mine = node.chat(key=own).headers["x-request-id"]
         rows = next(data["rows"] for event, data in frames if event == "requests")
@@ -148,7 +148,7 @@ def test_a_stream_ends_with_its_session(owner: Visit, node: Node) -> None:
     other.sign_in()
 
     with stream(other, "") as frames:
-        assert next(frames)[0] == "counters"
+        assert next(frames)[0] in {"alerts", "counters"}
         other.post("/dashboard/sign-out", page="/dashboard")
         ends = [data["why"] for event, data in frames if event == "end"]
 
@@ -160,7 +160,7 @@ def test_a_node_with_open_pages_stops_at_once(tmp_path: Path) -> None:
     with running(Node(tmp_path, workers=1)) as node:
         visit = set_up(node)
         with stream(visit, "") as frames:
-            assert next(frames)[0] == "counters"
+            assert next(frames)[0] in {"alerts", "counters"}
             begun = time.monotonic()
             assert node.stop() == 0
             took = time.monotonic() - begun
@@ -177,6 +177,8 @@ def member_of(node: Node, email: str) -> Visit:
             "SELECT ?, 'member', password_hash, created_at FROM logins WHERE role = 'owner'",
             (user["id"],),
         )
+    project = node.manage("GET", "/api/v1/projects")["data"][0]["id"]
+    node.manage("POST", f"/api/v1/projects/{project}/members", body={"user_id": user["id"]})
     visit = Visit(node.url)
     assert visit.sign_in(email).status_code == 303
     return visit

@@ -11,7 +11,7 @@ from keyturn.domain import latency
 from keyturn.domain.money import format_usd
 from keyturn.domain.periods import Interval
 from keyturn.services.usage_reports import QUANTILES, Line, Plan
-from keyturn.store.usage_reports import UsageRow
+from keyturn.store.usage_reports import COUNTS, UsageRow
 
 MOST_SERIES = 8
 MOST_POINTS = 62
@@ -163,10 +163,10 @@ def _merged(steps: _Steps, lines: Iterable[Line]) -> dict[tuple[int, str], Line]
 
 
 def _sum(since_s: int, lines: Sequence[Line]) -> Line:
-    rows = [msgspec.structs.astuple(line.usage) for line in lines]
-    counts = [sum(column) for column in zip(*(values[2:-2] for values in rows), strict=True)]
-    durations, first_bytes = (b"".join(values[n] for values in rows) for n in (-2, -1))
-    usage = UsageRow(*rows[0][:2], *counts, durations, first_bytes)
+    rows = [msgspec.structs.asdict(line.usage) for line in lines]
+    counts = {name: sum(row[name] for row in rows) for name in COUNTS}
+    durations, first_bytes = (b"".join(row[name] for row in rows) for name in ("durations", "first_bytes"))
+    usage = UsageRow(group=lines[0].usage.group, **counts, durations=durations, first_bytes=first_bytes)
     took, first = (latency.quantiles_of(one, QUANTILES) for one in (durations, first_bytes))
     return Line(since_s, lines[0].name, usage, took, first)
 
