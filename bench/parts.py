@@ -9,7 +9,16 @@ from pathlib import Path
 
 import msgspec
 
-from bench import key_check, limits as limited, load, processes, subjects, translated, usage
+from bench import (
+    dashboards as dashboard_pages,
+    key_check,
+    limits as limited,
+    load,
+    processes,
+    subjects,
+    translated,
+    usage,
+)
 from bench.results import Idle, Latency, Memory, Plain, Results, Streams
 from bench.subjects import Setting, Subject
 
@@ -57,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True):
             "memory": 1,
             "keys": 1,
             "limits": 1,
+            "dashboards": 1,
             "translated": 1,
             "usage": 1,
         }[part]
@@ -211,6 +221,15 @@ def limits(plan: Plan, results: Results) -> None:
     plan.step()
 
 
+def dashboards(plan: Plan, results: Results) -> None:
+    """Measure what open dashboards cost on one node."""
+    with started(plan, ["keyturn"], streams=False) as (subject,):
+        results.dashboards = dashboard_pages.measure(
+            subject, rounds=plan.rounds, seconds=plan.plain_s, note=plan.note
+        )
+    plan.step()
+
+
 def translation(plan: Plan, results: Results) -> None:
     """Measure what translating costs on one node."""
     with started(plan, ["keyturn"], streams=True) as (subject,):
@@ -232,6 +251,7 @@ ALL: dict[str, Callable[[Plan, Results], None]] = {
     "memory": memory,
     "keys": keys,
     "limits": limits,
+    "dashboards": dashboards,
     "translated": translation,
     "usage": usage_cost,
 }

@@ -16,7 +16,7 @@ from bench.parts import (
     RATE,
     WORDS,
 )
-from bench.results import KeyCheck, Limits, Results, UsageCost, difference, median, ratio
+from bench.results import Dashboards, KeyCheck, Limits, Results, UsageCost, difference, median, ratio
 from bench.translated import PASSED
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
@@ -76,6 +76,8 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _key_check(results.key_check)
     if results.limits is not None:
         yield _limits(results.limits)
+    if results.dashboards is not None:
+        yield _dashboards(results.dashboards)
     if results.translated:
         yield _translated(results)
     if results.usage is not None:
@@ -210,6 +212,20 @@ def _limits(taken: Limits) -> Sheet:
     return sheet
 
 
+def _dashboards(taken: Dashboards) -> Sheet:
+    sheet = Sheet("Open dashboards", "", "none open", f"{taken.pages} open", "more")
+    for name, alone, watched in (
+        ("CPU of a request", taken.alone_us, taken.watched_us),
+        ("in the workers alone", taken.workers_alone_us, taken.workers_watched_us),
+    ):
+        more = statistics.median(above / below - 1 for above, below in zip(watched, alone, strict=True))
+        sheet.add(
+            name, f"{statistics.median(alone):.1f} µs", f"{statistics.median(watched):.1f} µs", f"{more:+.1%}"
+        )
+    sheet.add("of one core, without requests", "", f"{taken.at_rest_share:.1%}", "")
+    return sheet
+
+
 def _translated(results: Results) -> Sheet:
     title = "Translated from OpenAI's dialect"
     sheet = Sheet(title, "upstream", "CPU/request", "to passed", "CPU/chunk")
@@ -299,6 +315,8 @@ _METHOD = f"""## Method
 - **Limits**: plain requests with a key without limits and with one that has four and a budget, too high to be reached, in
   turns on one node. Asking for one request at a time is what `Server-Timing` says that limits of 10 a minute took; between
   two of them a byte goes to another process and back, which nothing on that machine can beat.
+- **Open dashboards**: plain requests with no page open and with 50 in turns, on one node; half of the pages show requests
+  as they come in, half only figures. At rest: the 50 open, and no requests.
 - **Usage**: 300,000 requests of 1,000 keys are taken into a database that holds a month of 10,000 keys, while reports are asked
   for; the overview is that month by the hour, its ten dearest keys and its models.
 - **Translated**: one node, one upstream under three names, one for each dialect it speaks; a client of OpenAI's dialect

@@ -114,6 +114,23 @@ class Limits(msgspec.Struct, frozen=True):
     bare_p99_us: float
 
 
+class Dashboards(msgspec.Struct, frozen=True):
+    """What open dashboards cost, by round; microseconds of CPU per plain request."""
+
+    pages: int
+    alone_us: list[float]
+    """In all processes, with no page open."""
+    watched_us: list[float]
+    """The same with ``pages`` open, in the same rounds."""
+    workers_alone_us: list[float]
+    """In the workers alone."""
+    workers_watched_us: list[float]
+    events: int
+    """That the pages were told meanwhile."""
+    at_rest_share: float
+    """Of one core, that all processes use with the pages open and no requests."""
+
+
 class Translated(msgspec.Struct, frozen=True):
     """What requests cost whose upstream speaks one dialect, by round; the client's is OpenAI's."""
 
@@ -157,6 +174,7 @@ class Results(msgspec.Struct):
     memory: dict[str, list[Memory]] = {}
     key_check: KeyCheck | None = None
     limits: Limits | None = None
+    dashboards: Dashboards | None = None
     usage: UsageCost | None = None
     translated: dict[str, Translated] = {}
     """By dialect of the upstream; ``openai`` is passed through."""

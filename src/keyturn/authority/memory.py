@@ -165,6 +165,21 @@ class MemoryAuthority:
         counter = self._counters[bound.counter]
         return counter.used(now), counter.allowed(bound, now), counter.frees(now)
 
+    def filling(self, percent: int) -> list[tuple[Bound, int, int]]:
+        """Return the limits of which at least so much is used or leased: each with how much, and what is allowed.
+
+        Of those that somebody asked for lately. Rates and concurrency are left out: they fill and empty by the second.
+        """
+        now, found = self._clock(), []
+        for name, bound in self._bounds.items():
+            counter = self._counters.get(name)
+            if counter is None or bound.is_rate or bound.limit.metric is Metric.CONCURRENCY:
+                continue
+            used, allowed = counter.used(now), counter.allowed(bound, now)
+            if used * FULL >= allowed * percent:
+                found.append((bound, used, allowed))
+        return found
+
     def sweep(self) -> None:
         """Forget what nobody would miss."""
         self._swept_at = now = self._clock()

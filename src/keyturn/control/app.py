@@ -14,6 +14,7 @@ from keyturn.control import claim_page
 from keyturn.control.admission import Admission
 from keyturn.control.bodies import StrictRequest
 from keyturn.control.dashboard import routes as dashboard
+from keyturn.control.dashboard.live import Live
 from keyturn.control.dashboard.shell import Pages
 from keyturn.control.documentation import pages
 from keyturn.control.documentation.description import Description
@@ -103,6 +104,7 @@ def create_app(management: Management) -> Litestar:
                 "management": management,
                 "description": description,
                 "pages": Pages(),
+                "live": Live(management),
                 "support": Help(management.settings.support.contact, management.settings.support.upgrade_url),
             }
         ),

@@ -293,6 +293,10 @@ class Counting:
             stands.append(Stand(used, None if end == FOREVER else end))
         return stands
 
+    def filling(self, percent: int) -> list[tuple[Bound, int, int]]:
+        """Return limits that are nearly used up; see ``MemoryAuthority.filling``."""
+        return self.authority.filling(percent)
+
     async def reload(self, owner_id: str) -> None:
         """Count anew for an owner; see ``services.counters.Counters``."""
         await self._recount([owner_id])

@@ -64,6 +64,8 @@ class Ingest:
         self._store = store
         self._folder = folder
         self._tried = tried
+        self.heard: Callable[[Sequence[tuple[str, str, bytes]]], None] | None = None
+        """Is given the requests that were stored: first and last identifier, and the records as the store has them."""
         self._positions: dict[str, tuple[int, bool]] = {}
         self._unreadable: set[str] = set()
         self._lock = asyncio.Lock()
@@ -203,6 +205,8 @@ class Ingest:
         async with self._store.writing() as connection:
             await journals.write(connection, batch, self._series)
         self._positions[name] = position, finished
+        if self.heard is not None:
+            self.heard(batch.blocks)
         if tally.tried and self._tried is not None:
             self._tried(tally.tried)
 

@@ -13,6 +13,7 @@ from keyturn.services.accounts import Accounts
 from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import Anomalies
+from keyturn.services.attention import Attention
 from keyturn.services.audit import Audit
 from keyturn.services.bodies import Bodies
 from keyturn.services.claims import Claims
@@ -87,6 +88,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     alarms: Alarms
     alerts: Alerts
     anomalies: Anomalies
+    attention: Attention
     audit: Audit
     leaks: Leaks
     report_keys: ReportKeys | None = None

@@ -157,7 +157,7 @@ def asked(
         account=account,
         user=user,
         models=_patterns(model or ()),
-        statuses=_statuses(status),
+        statuses=statuses_of(status),
         operation=operation,
         upstream=upstream,
         rank=order,
@@ -182,7 +182,8 @@ def _patterns(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(one for one in given if one)
 
 
-def _statuses(text: str) -> tuple[int, int] | None:
+def statuses_of(text: str) -> tuple[int, int] | None:
+    """Return the least and the greatest of a status such as ``429``, or a class such as ``5xx``; ``None``: all."""
     if not text:
         return None
     if not _STATUS.fullmatch(text.lower()):

@@ -78,6 +78,8 @@ class Forward:
             lines.append(b"transfer-encoding: chunked\r\n")
         lines.append(b"\r\n" if request.keep_alive else b"connection: close\r\n\r\n")
         self._started = True
+        if upstream.event_stream:
+            self._plane.watches.add(self)
         request.client.write(b"".join(lines))
 
     def answer_pieces(self, pieces: list[bytes]) -> None:
@@ -88,6 +90,7 @@ class Forward:
     def answer_end(self, pieces: list[bytes]) -> None:
         """Hand the last bytes on."""
         request = self._request
+        self._plane.watches.discard(self)
         self._upstream = None  # it serves others from here on, whatever this client does
         if pieces:
             self.answer_pieces(pieces)
@@ -98,6 +101,7 @@ class Forward:
     def answer_failed(self, _reason: Reason, _detail: str) -> None:
         """Say that management is not there, or cut what has begun."""
         request = self._request
+        self._plane.watches.discard(self)
         self._upstream = None
         if self._started:
             request.client.abort()
@@ -117,8 +121,16 @@ class Forward:
 
     def client_left(self) -> None:
         """Cancel."""
+        self._plane.watches.discard(self)
         if self._upstream is not None:
             self._upstream.cancel()
+
+    def end(self) -> None:
+        """End a stream that would not end by itself; the client comes again, to another worker."""
+        if self._upstream is not None:
+            upstream, self._upstream = self._upstream, None
+            upstream.cancel()
+            self.answer_end([])
 
     def answering(self) -> bool:
         """Say whether the head has gone out."""

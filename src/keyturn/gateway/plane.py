@@ -59,6 +59,14 @@ MATCHED = 2_000
 NAME_LENGTH = 200
 
 
+class Watch(Protocol):
+    """A stream of the control process that goes on until somebody ends it."""
+
+    def end(self) -> None:
+        """End it."""
+        ...
+
+
 class Session(Protocol):
     """A WebSocket with two ends, as the plane sees it."""
 
@@ -121,7 +129,8 @@ class Plane:
         self.refusals = Refusals(journal)
         self.sessions: set[Session] = set()
         """WebSockets that stand."""
-        self.open_streams = 0
+        # ``watches`` are streams of the control process: they end with it or with this worker, not by themselves.
+        self.open_streams, self.watches = 0, set[Watch]()
         self.ready = False
         self._settings = settings.relay
         self.tasks = tasks
@@ -253,6 +262,11 @@ class Plane:
             session.sweep()
         for pool in self._pools.values():
             pool.sweep(now)
+
+    def end_watches(self) -> None:
+        """End what the control process streams: it would hold up the end of this worker."""
+        for watch in list(self.watches):
+            watch.end()
 
     def end_sessions(self) -> None:
         """Tell those who have a WebSocket that this worker goes."""

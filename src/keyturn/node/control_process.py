@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -35,6 +36,7 @@ from keyturn.services.alarms import Alarms
 from keyturn.services.alerts import Alerts
 from keyturn.services.anomalies import NANO_USD_PER_CENT, Anomalies
 from keyturn.services.attempts import Attempts
+from keyturn.services.attention import Attention
 from keyturn.services.audit import Audit
 from keyturn.services.bodies import Bodies
 from keyturn.services.claims import Claims
@@ -134,7 +136,8 @@ async def _serve(brief: Brief) -> None:
         # Providers from the environment, and those that did not answer when they were added.
         bare = [one.stored.name for one in await management.upstreams.everything() if not one.models]
         tasks.spawn(management.upstreams.fill_each(bare), name="models of upstreams")
-        servers = _servers(create_app(management), data, drain_s=brief.settings.server.drain_s)
+        app = create_app(management)
+        servers = _servers(app, data, drain_s=brief.settings.server.drain_s)
         for server in servers:
             server.listen()
         gc.freeze()  # what stands now stands to the end: no collection need walk it
@@ -147,7 +150,7 @@ async def _serve(brief: Brief) -> None:
                 setup_token=setup.reveal() if setup else "",
             ),
         )
-        await _serve_until(stop, servers)
+        await _serve_until(stop, servers, app.state["live"].close)
         await management.ingest.flush()
         await management.verification.flush()
         await management.body_intake.flush()
@@ -195,6 +198,7 @@ async def _management(
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
     passwords = Passwords()
+    hygiene = Hygiene(store)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -218,7 +222,7 @@ async def _management(
             days=brief.settings.people.session_days,
         ),
         holder_sessions=HolderSessions(store, secrets.of_key),
-        hygiene=Hygiene(store),
+        hygiene=hygiene,
         policies=Policies(store, bus),
         keys=keys,
         limits=Limits(store, bus, counting),
@@ -229,6 +233,7 @@ async def _management(
         alarms=Alarms(anomalies.noticed),
         alerts=Alerts(store, events, thresholds),
         anomalies=anomalies,
+        attention=Attention(store, hygiene, rules, counting),
         audit=Audit(store, data, entries_in=entries_in),
         leaks=Leaks(
             store,
@@ -308,12 +313,15 @@ def _servers(app: Litestar, data: DataDirectory, *, drain_s: float) -> list[Http
     ]
 
 
-async def _serve_until(stop: asyncio.Event, servers: list[HttpServer]) -> None:
-    """Serve both sockets until ``stop``, then let the requests under way end."""
+async def _serve_until(
+    stop: asyncio.Event, servers: list[HttpServer], end_streams: Callable[[], Awaitable[None]]
+) -> None:
+    """Serve both sockets until ``stop``, then let the requests under way end; streams would not by themselves."""
     async with asyncio.TaskGroup() as serving:
         for server in servers:
             serving.create_task(server.serve())
         await stop.wait()
+        await end_streams()
         for server in servers:
             server.stop()
 

@@ -78,6 +78,7 @@ class Worker:
         await self._stop.wait()
         server.close()
         edge.drain(loop.time())
+        plane.end_watches()
         await self._drained(edge, plane)
         plane.attempts.close()
         plane.end_sessions()

@@ -5,6 +5,7 @@ session comes to mean more than before, so that one that was put there by somebo
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -102,6 +103,20 @@ class Sessions:
             proved_until_ms=session.proved_at + PROOF_MS,
         )
         return Visitor(found, person, Principal(person.id, address, request_id, person=person))
+
+    async def still(self, tokens: Iterable[str]) -> dict[str, tuple[str, str, Role]]:
+        """Return who has these sessions now, of those that are not over: user, account and role by token.
+
+        It is no use of them: a page that is open does not keep a session from running out.
+        """
+        by_hash, now_ms = {token_hash(token): token for token in tokens}, system.now_ms()
+        async with self._store.reading() as connection:
+            found = await sessions.with_tokens(connection, list(by_hash))
+        return {
+            by_hash[kept]: (one.session.user_id, one.account_id, Role(one.role))
+            for kept, one in found.items()
+            if one.active and not self._over(one.session, now_ms)
+        }
 
     async def renew(self, visitor: Visitor, *, second_factor: bool | None = None) -> Secret:
         """Note that somebody has shown again that it is them; return the new token of their session."""

@@ -1,8 +1,9 @@
 """What was used: by whom, of what, when. Reads what is in the store: ask ingest to flush first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from heapq import nsmallest
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,7 +19,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services import accounts as accounts_service, key_access, projects as projects_service, users
 from keyturn.store import accounts, key_sums, retention, usage_reports
 from keyturn.store.engine import Store
-from keyturn.store.key_sums import KeySums
+from keyturn.store.key_sums import Figures, KeySums
 from keyturn.store.usage_reports import Dimension, Rank, Step, UsageFilter, UsageRow
 
 DEFAULT_DAYS = 30
@@ -29,6 +30,8 @@ DEFAULT_GROUPS, DEFAULT_GROUPS_OVER_TIME = 1_000, 20
 STEPS_AT_ONCE = 24
 """Steps of an export that are summed up with one query: a day by the hour."""
 QUANTILES = (0.5, 0.95)
+REMEMBERED, LONGEST_REMEMBERED = 4_096, 1_024
+"""Histograms whose quantiles are remembered, and their bytes at most: those of hours and days that are over come again."""
 LATEST_S = 253_370_764_800
 """The last year that a calendar knows, in seconds since 1970 UTC: no day of it is asked for, so that each has a next one."""
 
@@ -94,6 +97,19 @@ class Line(msgspec.Struct, frozen=True):
     first_byte_us: tuple[int | None, ...]
 
 
+class Top(msgspec.Struct, frozen=True):
+    """One of the first groups of a ranking."""
+
+    group: str
+    name: str
+    """Of the key, project, account or user; empty for what is its own name."""
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int
+    errors: int
+
+
 class UsageReport(msgspec.Struct, frozen=True):
     """Usage, grouped."""
 
@@ -105,12 +121,16 @@ class UsageReport(msgspec.Struct, frozen=True):
     """Groups that did not fit."""
 
 
+Quantiles = Callable[[bytes], tuple[int | None, ...]]
+
+
 class UsageReports:
     """The use cases."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._key_sums = KeySums()
+        self._remembered: Quantiles = lru_cache(REMEMBERED)(_quantiles)
 
     async def plan(self, query: UsageQuery, *, by: Principal, most_steps: int = MOST_STEPS) -> Plan | Refused:
         """Make a question answerable: find what it names, and cut the time into what is kept."""
@@ -140,21 +160,44 @@ class UsageReports:
                 if isinstance(most, Refused):
                     return most
                 found = await usage_reports.ranking(connection, whole, by, plan.wanted, self._key_sums)
-                figure = plan.rank.figure
-                order = ((-figure(figures), -figures[0], name) for name, figures in found.items())
-                ranked = [name for _, _, name in nsmallest(most, order)]
+                ranked = _first(found, plan.rank, most)
                 if len(found) > most:
                     left_out, only = len(found) - most, ranked
             rows = await usage_reports.report(connection, steps, by, plan.wanted, only)
-            totals = await usage_reports.report(
-                connection, [Step(plan.since_s, plan.until_s, whole)], None, plan.wanted
-            )
+            totals = rows
+            if by is not None or plan.interval is not None:
+                step = Step(plan.since_s, plan.until_s, whole)
+                totals = await usage_reports.report(connection, [step], None, plan.wanted)
             names = {} if by is None else await usage_reports.names(connection, by, ranked)
         places = {group: place for place, group in enumerate(ranked)}
         rows.sort(key=lambda row: (row.step, places.get(row.group, 0)))
         # In a thread: many histograms take a while, and the loop has others to serve.
-        lines = await asyncio.to_thread(_lines, rows, steps, names)
-        return UsageReport(lines, _line(totals[0] if totals else UsageRow(), plan.since_s, ""), left_out)
+        lines = await asyncio.to_thread(self._lines, rows, steps, names)
+        total = self._line(totals[0] if totals else UsageRow(), plan.since_s, "")
+        return UsageReport(lines, total, left_out)
+
+    async def course(self, plan: Plan, groups: Sequence[str]) -> list[Line]:
+        """Return the lines of these groups alone, in order of time, then as they are named here."""
+        if plan.by is None or not groups:
+            return []
+        steps = list(plan.steps())
+        async with self._store.reading() as connection:
+            rows = await usage_reports.report(connection, steps, plan.by, plan.wanted, groups)
+            names = await usage_reports.names(connection, plan.by, groups)
+        places = {group: place for place, group in enumerate(groups)}
+        rows.sort(key=lambda row: (row.step, places[row.group]))
+        return await asyncio.to_thread(self._lines, rows, steps, names)
+
+    async def top(self, plan: Plan, most: int) -> list[Top]:
+        """Return the first groups of a plan that has a dimension, by its rank; how long they took is not looked for."""
+        if plan.by is None:
+            return []
+        whole = periods.cover(plan.since_s, plan.until_s)
+        async with self._store.reading() as connection:
+            found = await usage_reports.ranking(connection, whole, plan.by, plan.wanted, self._key_sums)
+            first = _first(found, plan.rank, most)
+            names = await usage_reports.names(connection, plan.by, first)
+        return [Top(group, names.get(group, ""), *found[group]) for group in first]
 
     async def days_of_keys(self, key_ids: Sequence[str], *, days: int) -> dict[str, list[int]]:
         """Return how many requests each key made on each of the last days (UTC), today included, oldest first.
@@ -187,17 +230,27 @@ class UsageReports:
                     names = await usage_reports.names(connection, plan.by, {row.group for row in rows})
             rows.sort(key=lambda row: (row.step, row.group))
             if rows:
-                yield await asyncio.to_thread(_lines, rows, chunk, names)
+                yield await asyncio.to_thread(self._lines, rows, chunk, names)
+
+    def _lines(self, rows: Sequence[UsageRow], steps: Sequence[Step], names: dict[str, str]) -> list[Line]:
+        return [self._line(row, steps[row.step].since_s, names.get(row.group, "")) for row in rows]
+
+    def _line(self, usage: UsageRow, since_s: int, name: str) -> Line:
+        took, first_byte = (
+            (self._remembered if len(one) <= LONGEST_REMEMBERED else _quantiles)(one)
+            for one in (usage.durations, usage.first_bytes)
+        )
+        return Line(since_s, name, usage, took, first_byte)
 
 
-def _lines(rows: Sequence[UsageRow], steps: Sequence[Step], names: dict[str, str]) -> list[Line]:
-    return [_line(row, steps[row.step].since_s, names.get(row.group, "")) for row in rows]
+def _quantiles(histogram: bytes) -> tuple[int | None, ...]:
+    return latency.quantiles_of(histogram, QUANTILES)
 
 
-def _line(usage: UsageRow, since_s: int, name: str) -> Line:
-    took = latency.quantiles(latency.counts([usage.durations]), QUANTILES)
-    first_byte = latency.quantiles(latency.counts([usage.first_bytes]), QUANTILES)
-    return Line(since_s, name, usage, took, first_byte)
+def _first(found: Mapping[str, Figures], rank: Rank, most: int) -> list[str]:
+    figure = rank.figure
+    order = ((-figure(figures), -figures[0], name) for name, figures in found.items())
+    return [name for _, _, name in nsmallest(most, order)]
 
 
 async def _filter(connection: AsyncConnection, query: UsageQuery, by: Principal) -> UsageFilter | Refused:

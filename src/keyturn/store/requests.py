@@ -47,6 +47,10 @@ class RequestFilter(msgspec.Struct, frozen=True):
     """Milliseconds since 1970 UTC: only those before."""
     user_id: str = ""
     """Only those of this user's personal keys."""
+    model: str = ""
+    """The name that the client used."""
+    statuses: tuple[int, int] | None = None
+    """The least and the greatest."""
 
 
 decode_block = _ended.decode
@@ -204,6 +208,7 @@ class _Walk:
         return (
             wanted.key_id.encode() in block
             and wanted.reason.encode() in block
+            and wanted.model.encode() in block
             and (not wanted.refused or _REFUSED_BEGINS in block)
         )
 
@@ -226,6 +231,8 @@ def _is_wanted(record: Ended, wanted: RequestFilter) -> bool:
     return (
         (not wanted.key_id or record.key_id == wanted.key_id)
         and (wanted.status is None or record.status == wanted.status)
+        and (wanted.statuses is None or wanted.statuses[0] <= record.status <= wanted.statuses[1])
+        and (not wanted.model or record.model == wanted.model)
         and (not wanted.reason or reason == wanted.reason)
         and (refused or not wanted.refused)
         and (wanted.since_ms is None or at_us >= wanted.since_ms * 1000)

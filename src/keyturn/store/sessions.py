@@ -1,5 +1,7 @@
 """Queries for the sessions of people who have signed in."""
 
+from collections.abc import Sequence
+
 import msgspec
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -47,6 +49,11 @@ async def add(connection: AsyncConnection, session: StoredSession) -> None:
 
 async def with_token(connection: AsyncConnection, token_hash: bytes) -> SignedIn | None:
     """Return the session that has this token."""
+    return (await with_tokens(connection, [token_hash])).get(token_hash)
+
+
+async def with_tokens(connection: AsyncConnection, token_hashes: Sequence[bytes]) -> dict[bytes, SignedIn]:
+    """Return the sessions that have these tokens, by what is kept of the token."""
     query = (
         select(
             sessions,
@@ -64,14 +71,14 @@ async def with_token(connection: AsyncConnection, token_hash: bytes) -> SignedIn
         .join(users, users.c.id == sessions.c.user_id)
         .join(logins, logins.c.user_id == users.c.id)
         .join(accounts, accounts.c.id == users.c.account_id)
-        .where(sessions.c.token_hash == token_hash)
+        .where(sessions.c.token_hash.in_(token_hashes))
     )
-    row = (await connection.execute(query)).first()
-    if row is None:
-        return None
-    values = tuple(row)
-    split = len(sessions.c)
-    return SignedIn(StoredSession(*values[:split]), *values[split:])
+    split, found = len(sessions.c), {}
+    for row in await connection.execute(query):
+        values = tuple(row)
+        session = StoredSession(*values[:split])
+        found[session.token_hash] = SignedIn(session, *values[split:])
+    return found
 
 
 async def of_user(connection: AsyncConnection, user_id: str) -> list[StoredSession]:

@@ -95,7 +95,8 @@ class UsageRow(msgspec.Struct, frozen=True):
     first_bytes: bytes = b""
 
 
-_COUNTS = UsageRow.__struct_fields__[2:-2]
+COUNTS = UsageRow.__struct_fields__[2:-2]
+"""What is added up."""
 _OWNERS = {Dimension.KEY, Dimension.PROJECT, Dimension.ACCOUNT, Dimension.USER}
 _GROUPS = {
     Dimension.KEY: "s.key_id",
@@ -268,7 +269,7 @@ def _asks_what(wanted: UsageFilter) -> bool:
 
 
 def _counts(table: str) -> str:
-    return ", ".join(f"sum({table}.{name}) AS {name}" for name in _COUNTS)
+    return ", ".join(f"sum({table}.{name}) AS {name}" for name in COUNTS)
 
 
 def _sums(table: str) -> str:

@@ -4,6 +4,7 @@ import math
 import random
 
 import pytest
+from hypothesis import given, strategies as st
 
 from keyturn.domain import latency
 
@@ -31,6 +32,23 @@ def test_added_in_any_order_they_say_the_same() -> None:
 
     assert latency.combine(latency.combine(*parts[:2]), parts[2]) == latency.combine(*reversed(parts))
     assert latency.counts(parts) == latency.counts([b"".join(parts)])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 255), st.integers(1, 40_000_000)), max_size=300),
+    st.lists(st.floats(0, 1), min_size=1, max_size=4),
+)
+def test_read_off_at_once_they_say_the_same_as_counted_first(
+    entries: list[tuple[int, int]], shares: list[float]
+) -> None:
+    """The fast way must be as right as the plain one, of histograms in order and in none."""
+    ordered = latency._write(dict(entries))
+    mixed = b"".join(latency._write({number: count}) for number, count in entries)
+
+    for histogram in (ordered, mixed):
+        assert latency.quantiles_of(histogram, shares) == latency.quantiles(
+            latency.counts([histogram]), shares
+        )
 
 
 def test_nothing_has_no_quantiles() -> None:

@@ -20,29 +20,35 @@ from keyturn.control.dashboard.pages import (
     key_secrets,
     key_simulate,
     keys,
+    live,
     overview,
     projects,
+    requests,
     team,
+    usage,
 )
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError
 from keyturn.domain.refusals import Reason, Refused
 
 PAGES = (
-    entrance,
-    overview,
-    invitation,
-    team,
     accounts,
-    projects,
-    keys,
-    key_create,
-    key_page,
+    entrance,
+    holder,
+    invitation,
     key_changes,
+    key_create,
+    key_hygiene,
+    key_page,
     key_secrets,
     key_simulate,
-    key_hygiene,
-    holder,
+    keys,
+    live,
+    overview,
+    projects,
+    requests,
+    team,
+    usage,
 )
 
 

@@ -103,6 +103,11 @@ async def show_node(management: Managed) -> Answer[NodeObject]:
 router = Router("/node", tags=["Node"], route_handlers=[show_node])
 
 
+def problems_of(management: Management) -> list[str]:
+    """Return what is wrong with the node, for people; empty when nothing is."""
+    return _problems(management, _workers(management))
+
+
 def _workers(management: Management) -> list[WorkerObject]:
     links = {link.worker: link for link in management.bus.links}
     alive = living_workers(DataDirectory(management.settings.data).journals)

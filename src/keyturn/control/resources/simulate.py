@@ -12,7 +12,7 @@ from keyturn import system
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed
-from keyturn.control.resources.requests import CheckObject, show_checks
+from keyturn.control.resources.request_objects import CheckObject, show_checks
 from keyturn.control.wire import Answer, Moment, milliseconds, refusals
 from keyturn.domain.refusals import Reason
 from keyturn.domain.restrictions import address_of, origin_of

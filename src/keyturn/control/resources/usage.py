@@ -137,17 +137,7 @@ async def export_usage(
 
     In CSV, text that a spreadsheet would take for a formula has an apostrophe before it.
     """
-    plan = granted(
-        await management.reports.usage.plan(wanted, by=principal_of(request), most_steps=MOST_STEPS_EXPORTED)
-    )
-    await management.ingest.flush()
-    columns = [*_heads(plan.by, plan.interval), *FIGURES]
-
-    def show(line: Line) -> Row:
-        members: Row = msgspec.to_builtins(_figures(line, plan.by, plan.interval, plan))
-        return {column: members.get(column) for column in columns}
-
-    return exports.stream(management.reports.usage.export(plan), show, columns, form=form, name="usage")
+    return await export(management, wanted, form, by=principal_of(request))
 
 
 @get(
@@ -185,6 +175,19 @@ router = Router(
         Router("/keys", route_handlers=[report_usage_of_key]),
     ],
 )
+
+
+async def export(management: Management, wanted: UsageQuery, form: Format, *, by: Principal) -> Stream:
+    """Answer with the rows of a report, all of them, written while they are read."""
+    plan = granted(await management.reports.usage.plan(wanted, by=by, most_steps=MOST_STEPS_EXPORTED))
+    await management.ingest.flush()
+    columns = [*_heads(plan.by, plan.interval), *FIGURES]
+
+    def show(line: Line) -> Row:
+        members: Row = msgspec.to_builtins(_figures(line, plan.by, plan.interval, plan))
+        return {column: members.get(column) for column in columns}
+
+    return exports.stream(management.reports.usage.export(plan), show, columns, form=form, name="usage")
 
 
 async def _report(management: Management, wanted: UsageQuery, by: Principal) -> Answer[UsageReportObject]:

@@ -1,15 +1,275 @@
 """The first page: how the account is doing."""
 
-from litestar import get
+import asyncio
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
-from keyturn.control.dashboard.guard import SIGNED_IN, for_
+import msgspec
+from litestar import get
+from litestar.params import QueryParameter
+
+from keyturn import system
+from keyturn.control.dashboard import charts, ranges
+from keyturn.control.dashboard.charts import Unit
+from keyturn.control.dashboard.guard import SIGNED_IN, for_, own_origin, visitor_of
+from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.errors import granted
+from keyturn.control.management import Managed, Management
+from keyturn.control.resources.node import problems_of
+from keyturn.domain.periods import MINUTE_S
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Refused
+from keyturn.domain.roles import Person, may
+from keyturn.services.attention import Filling, Suspended
+from keyturn.services.usage_reports import Line, Top, UsageQuery
+from keyturn.store.attention import Expiring
+from keyturn.store.events import EventFilter, StoredEvent
+from keyturn.store.usage_reports import Dimension, Rank, UsageRow
+
+PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
+TOP = 6
+_ALERTS = 5
+HEALTH_S = 15 * MINUTE_S
+_SHAKY, _FAILING = 0.02, 0.2
+"""Shares of requests that failed, from which on an upstream is not well, and is ill."""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A figure of a range, and how it compares with as much time before."""
+
+    now: float | None
+    before: float | None
+
+    @property
+    def note(self) -> str:
+        """What is said below it."""
+        if self.now is None or not self.before:
+            return "nothing before" if self.before == 0 and self.now else ""
+        change = (self.now - self.before) / self.before
+        if abs(change) < 0.005:
+            return "as before"
+        shown = f"{abs(change) * 100:.0f} %" if abs(change) < 10 else "far"
+        return f"{shown} {'more' if change > 0 else 'less'} than before"
+
+
+class UpstreamHealth(msgspec.Struct, frozen=True):
+    """How the last requests to an upstream went."""
+
+    name: str
+    requests: int
+    errors: int
+
+    @property
+    def kind(self) -> str:
+        """The colour of its dot."""
+        share = self.errors / self.requests if self.requests else 0
+        if not self.requests:
+            return "idle"
+        return "bad" if share >= _FAILING else "warn" if share >= _SHAKY else "good"
+
+    @property
+    def text(self) -> str:
+        """What stands beside the dot."""
+        if not self.requests:
+            return "no requests lately"
+        return (
+            f"{self.errors:,} of {self.requests:,} failed" if self.errors else f"{self.requests:,} answered"
+        )
+
+
+class Attention(msgspec.Struct, frozen=True):
+    """What somebody should see to, as far as the visitor may know of it."""
+
+    alerts: list[StoredEvent] = []
+    expiring: list[Expiring] = []
+    expiring_count: int = 0
+    untidy: int = 0
+    suspended: Suspended = Suspended(0, 0, 0)
+    unpriced: list[str] = []
+    problems: list[str] = []
+
+    @property
+    def anything(self) -> bool:
+        """Say whether there is something."""
+        return bool(
+            self.alerts
+            or self.expiring
+            or self.untidy
+            or self.unpriced
+            or self.problems
+            or self.suspended != Suspended(0, 0, 0)
+        )
 
 
 @get("/", include_in_schema=False, opt=for_(SIGNED_IN))
-async def overview(request: AnyRequest) -> Page:
+async def overview(
+    request: AnyRequest,
+    management: Managed,
+    span: Annotated[str, QueryParameter(name="range")] = "24h",
+) -> Page:
     """Show it."""
-    return render(request, "overview.html", title="Overview", section="overview")
+    visitor = visitor_of(request)
+    zone = ZoneInfo(visitor.signed_in.time_zone)
+    chosen = ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
+    person, by = visitor.person, visitor.principal
+    await management.ingest.flush()
+    shows_usage = may(person, "GET", "/api/v1/usage")
+    usage = await _usage(management, by, chosen) if shows_usage else {}
+    return render(
+        request,
+        "overview.html",
+        title="Overview",
+        section="overview",
+        presets=PRESETS,
+        chosen=chosen,
+        shows_usage=shows_usage,
+        attention=await _attention(management, person, by),
+        filling=await _filling(management, person, by),
+        upstreams=await _upstreams(management, by) if may(person, "GET", "/api/v1/upstreams") else None,
+        may_create=may(person, "POST", "/api/v1/keys"),
+        may_models=may(person, "GET", "/api/v1/models"),
+        curl=sample(own_origin(request.headers)),
+        **usage,
+    )
 
 
 HANDLERS = [overview]
+
+
+def sample(origin: str) -> str:
+    """Return a first call to try out, at the address that the browser came to."""
+    return (
+        f"curl {origin}/v1/chat/completions \\\n"
+        '  -H "Authorization: Bearer $KEYTURN_KEY" \\\n'
+        '  -H "Content-Type: application/json" \\\n'
+        """  -d '{"model": "MODEL", "messages": [{"role": "user", "content": "Hello"}]}'"""
+    )
+
+
+async def _usage(management: Management, by: Principal, chosen: Range) -> dict[str, Any]:
+    reports = management.reports.usage
+    query = UsageQuery(
+        since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
+    )
+    plan = granted(await reports.plan(query, by=by))
+    ranked = msgspec.structs.replace(plan, interval=None, rank=Rank.COST)
+    found, before, top_keys, top_models = await asyncio.gather(
+        reports.report(plan),
+        _before(management, by, chosen),
+        reports.top(msgspec.structs.replace(ranked, by=Dimension.KEY), TOP),
+        reports.top(msgspec.structs.replace(ranked, by=Dimension.MODEL), TOP),
+    )
+    report = granted(found)
+    nothing = not report.total.usage.requests and not (before and before.usage.requests)
+    return {
+        "total": report.total,
+        "compared": _compare(report.total, before),
+        "courses": [
+            charts.course(plan, report.lines, title=title, unit=unit, series=series, kind=kind)
+            for title, unit, kind, series in _COURSES
+        ],
+        "nothing_yet": nothing and not await management.attention.ever_used(by=by),
+        "top_keys": top_keys,
+        "top_models": top_models,
+    }
+
+
+async def _before(management: Management, by: Principal, chosen: Range) -> Line | None:
+    """Return the total of as much time before; ``None`` where not everything is kept any more."""
+    reports, before = management.reports.usage, chosen.before
+    query = UsageQuery(since_ms=before.since_s * 1000, until_ms=before.until_s * 1000)
+    plan = await reports.plan(query, by=by)
+    if isinstance(plan, Refused):
+        return None
+    report = await reports.report(plan)
+    return None if isinstance(report, Refused) else report.total
+
+
+def _compare(now: Line, before: Line | None) -> dict[str, Comparison]:
+    earlier = Line(0, "", UsageRow(), (None, None), (None, None)) if before is None else before
+    known = before is not None
+
+    def pair(one: float | None, other: float | None) -> Comparison:
+        return Comparison(one, other if known else None)
+
+    return {
+        "requests": pair(now.usage.requests, earlier.usage.requests),
+        "tokens": pair(_tokens(now), _tokens(earlier)),
+        "cost": pair(now.usage.cost_nano_usd, earlier.usage.cost_nano_usd),
+        "errors": pair(now.usage.errors, earlier.usage.errors),
+        "p50": pair(now.took_us[0], earlier.took_us[0]),
+        "p95": pair(now.took_us[1], earlier.took_us[1]),
+    }
+
+
+def _tokens(line: Line) -> int:
+    return line.usage.input_tokens + line.usage.output_tokens
+
+
+_COURSES = (
+    (
+        "Requests",
+        Unit.COUNT,
+        "bars",
+        {
+            "Answered": lambda line: line.usage.requests - line.usage.errors,
+            "Failed": lambda line: line.usage.errors,
+        },
+    ),
+    (
+        "Tokens",
+        Unit.COUNT,
+        "bars",
+        {"Input": lambda line: line.usage.input_tokens, "Output": lambda line: line.usage.output_tokens},
+    ),
+    ("Spend", Unit.USD, "bars", {"Spend": lambda line: line.usage.cost_nano_usd}),
+    (
+        "Latency",
+        Unit.MS,
+        "line",
+        {"Half of the requests": lambda line: line.took_us[0], "95 % of them": lambda line: line.took_us[1]},
+    ),
+)
+
+
+async def _attention(management: Management, person: Person, by: Principal) -> Attention:
+    look = management.attention
+    found: dict[str, object] = {}
+    if may(person, "GET", "/api/v1/alerts"):
+        found["alerts"], _ = await management.alerts.page(
+            EventFilter(acknowledged=False), reach=by, cursor=None, limit=_ALERTS
+        )
+    if may(person, "GET", "/api/v1/keys"):
+        found["expiring_count"], found["expiring"] = await look.expiring(by=by)
+    if may(person, "GET", "/api/v1/hygiene"):
+        found["untidy"] = await look.untidy(by=by)
+    if may(person, "GET", "/api/v1/users"):
+        found["suspended"] = await look.suspended(by=by)
+    if may(person, "GET", "/api/v1/models"):
+        found["unpriced"] = await look.unpriced()
+    if may(person, "GET", "/api/v1/node"):
+        found["problems"] = problems_of(management)
+    return msgspec.convert(found, Attention, from_attributes=True)
+
+
+async def _filling(management: Management, person: Person, by: Principal) -> list[Filling]:
+    return (
+        await management.attention.filling(by=by)
+        if may(person, "GET", "/api/v1/keys/{key_id}/limits")
+        else []
+    )
+
+
+async def _upstreams(management: Management, by: Principal) -> list[UpstreamHealth]:
+    reports, now_ms = management.reports.usage, system.now_ms()
+    query = UsageQuery(by=Dimension.UPSTREAM, since_ms=now_ms - HEALTH_S * 1000)
+    lately = {one.group: one for one in await reports.top(granted(await reports.plan(query, by=by)), 1_000)}
+    return [
+        UpstreamHealth(one.stored.name, *_counts(lately.get(one.stored.name)))
+        for one in await management.upstreams.everything()
+    ]
+
+
+def _counts(top: Top | None) -> tuple[int, int]:
+    return (0, 0) if top is None else (top.requests, top.errors)

@@ -6,6 +6,8 @@ import { start as startCopy } from "./copy.js";
 import { start as startTheme } from "./theme.js";
 import { start as startTimes } from "./times.js";
 import { start as startSetup } from "./setup.js";
+import { start as startCharts } from "./charts.js";
+import { start as startLive } from "./live.js";
 
 startNavigation();
 startKeyboard();
@@ -14,3 +16,5 @@ startCopy();
 startTheme();
 startTimes();
 onPage(startSetup);
+onPage(startCharts);
+startLive();

@@ -1,0 +1,60 @@
+"""The first page: figures, charts and what needs attention."""
+
+from playwright.sync_api import Page, expect
+
+from fakes.dashboard import shoot
+from support.node import Node
+
+SHIFTS = """() => new Promise((done) => {
+    new PerformanceObserver((list) => done(list.getEntries().map((one) => [one.value, ...one.sources.map((source) => `${source.node?.nodeName} ${source.node?.className} ${JSON.stringify(source.previousRect)} ${JSON.stringify(source.currentRect)}`)])))
+        .observe({ type: "layout-shift", buffered: true });
+    setTimeout(() => done([]), 300);
+})"""
+
+
+def test_a_node_without_traffic_says_what_to_do_first(page: Page, node: Node) -> None:
+    """Nobody who has just set up a node should sit before empty charts."""
+    page.goto("/dashboard")
+
+    expect(page.get_by_role("heading", name="First steps")).to_be_visible()
+    expect(page.get_by_text(f"curl {node.url}/v1/chat/completions")).to_be_visible()
+    shoot(page, "overview-empty")
+
+
+def test_the_overview_shows_what_was_used_and_its_charts_answer(page: Page, node: Node) -> None:
+    """Figures, hover, legend and keyboard: a chart that can only be looked at is none for everybody."""
+    node.new_key("ends soon " + "x" * 100, expires_in_s=3 * 86_400)
+    for _ in range(4):
+        assert node.chat().status_code == 200
+    page.goto("/dashboard")
+
+    expect(page.locator(".stat", has_text="Requests").first.locator(".stat-value")).to_have_text("4")
+    expect(page.get_by_role("link", name="ends soon")).to_be_visible()
+    expect(page.locator("figure.drawn")).to_have_count(4)
+    chart = page.locator("figure", has_text="Tokens").first
+    plot = chart.locator(".chart-plot")
+    chart.get_by_role("button", name="Input").click()
+    expect(chart.get_by_role("button", name="Input")).to_have_attribute("aria-pressed", "false")
+    plot.focus()
+    page.keyboard.press("End")
+    expect(plot.locator("[aria-live]")).to_contain_text("Output")
+    assert "Input" not in plot.locator("[aria-live]").inner_text()
+    chart.get_by_role("button", name="Input").click()
+    box = plot.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] - 14, box["y"] + 40)
+    expect(plot.locator(".chart-tip")).to_contain_text("Input")
+    chart.get_by_text("Table", exact=True).click()
+    expect(chart.get_by_role("table")).to_be_visible()
+    shoot(page, "overview")
+
+
+def test_nothing_moves_while_the_overview_loads(page: Page) -> None:
+    """Whoever aims at a link must not hit another because a chart came in between."""
+    page.goto("/dashboard?range=7d")
+    expect(page.locator("figure.drawn")).to_have_count(4)
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+
+    shifts = page.evaluate(SHIFTS)
+
+    assert not shifts, "\n".join(map(str, shifts))
