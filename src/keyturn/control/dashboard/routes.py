@@ -8,12 +8,32 @@ from litestar.types import ExceptionHandlersMap
 
 from keyturn.control.dashboard import assets
 from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for_, known_visitor
-from keyturn.control.dashboard.pages import accounts, entrance, invitation, overview, projects, team
+from keyturn.control.dashboard.pages import (
+    accounts,
+    entrance,
+    invitation,
+    models,
+    overview,
+    prices,
+    projects,
+    team,
+    upstreams,
+)
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError
 from keyturn.domain.refusals import Reason, Refused
 
-PAGES = (entrance, overview, invitation, team, accounts, projects)
+PAGES = (
+    entrance,
+    overview,
+    invitation,
+    team,
+    accounts,
+    projects,
+    models,
+    upstreams,
+    prices,
+)
 
 
 @get("/{rest:path}", include_in_schema=False, opt=for_(SIGNED_IN))
