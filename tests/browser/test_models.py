@@ -1,6 +1,8 @@
 """Models, upstreams and prices in the dashboard."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -287,6 +289,24 @@ def test_credentials_are_not_replaced_by_nothing_by_mistake(owner: Visit) -> Non
     assert refused.status_code == 400
     assert "say that it needs none" in refused.text
     assert done.status_code == 303
+
+
+def test_who_has_not_shown_lately_that_it_is_them_changes_no_credential(owner: Visit, node: Node) -> None:
+    """A dashboard that was left open opens no way to somebody else's provider."""
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as store, store:
+        store.execute("UPDATE sessions SET proved_at = 0")
+    path = "/dashboard/models/upstreams/demo"
+
+    answers = [
+        owner.get(f"{path}/credentials"),
+        owner.post(f"{path}/credentials", {"none": "on"}, page=path),
+        owner.post(f"{path}/remove", page=path),
+    ]
+
+    assert [answer.status_code for answer in answers] == [303] * 3
+    assert all(answer.headers["location"].startswith("/dashboard/prove") for answer in answers)
+    assert owner.get(path).status_code == 200
+    owner.sign_in()
 
 
 def test_an_upstream_that_fails_says_so(owner: Visit, node: Node) -> None:

@@ -14,6 +14,7 @@ from keyturn.control.dashboard.pages import (
     invitation,
     models,
     overview,
+    playground,
     prices,
     projects,
     team,
@@ -33,6 +34,7 @@ PAGES = (
     models,
     upstreams,
     prices,
+    playground,
 )
 
 
