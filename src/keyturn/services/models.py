@@ -61,6 +61,19 @@ class Models:
             known = await pricing.read(connection, self._rules)
             return [_priced(one, known) for one in await models.everything(connection)]
 
+    async def page(self, search: str, *, after: str, limit: int) -> tuple[list[Model], int]:
+        """Return up to ``limit`` models by name that come later than ``after``, and how many there are in all.
+
+        Args:
+            search: Part of the name, in capitals or not; empty: all.
+            after: The last name of the page before.
+            limit: How many at most.
+        """
+        async with self._store.reading() as connection:
+            known = await pricing.read(connection, self._rules)
+            found, total = await models.page(connection, search, after=after, limit=limit)
+        return [_priced(one, known) for one in found], total
+
     async def show(self, name: str) -> Model | Refused:
         """Return the model of this name."""
         async with self._store.reading() as connection:

@@ -70,6 +70,13 @@ class Prices:
             stored = await models.everything(connection)
         return [ModelPrices(one.name, known.steps_for(one)) for one in stored]
 
+    async def page(self, search: str, *, after: str, limit: int) -> tuple[list[ModelPrices], int]:
+        """Return what up to ``limit`` models cost, by name, and how many models there are; as ``Models.page`` does."""
+        async with self._store.reading() as connection:
+            known = await pricing.read(connection, self._rules)
+            found, total = await models.page(connection, search, after=after, limit=limit)
+        return [ModelPrices(one.name, known.steps_for(one)) for one in found], total
+
     async def of(self, model: str) -> ModelPrices | Refused:
         """Return what a model costs."""
         async with self._store.reading() as connection:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import Row, delete, select
+from sqlalchemy import Row, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,6 +82,25 @@ async def get(connection: AsyncConnection, name: str) -> StoredModel | None:
 async def everything(connection: AsyncConnection) -> list[StoredModel]:
     """Return all models by name."""
     return [_model(row) for row in await connection.execute(select(models).order_by(models.c.name))]
+
+
+async def page(
+    connection: AsyncConnection, search: str, *, after: str, limit: int
+) -> tuple[list[StoredModel], int]:
+    """Return models by name, and how many there are in all.
+
+    Args:
+        connection: Where.
+        search: Only those whose name holds it, in capitals or not; empty: all.
+        after: Only those that come later.
+        limit: How many at most.
+    """
+    wanted = select(models).where(models.c.name > after)
+    if search:
+        wanted = wanted.where(func.instr(func.lower(models.c.name), search.lower()) > 0)
+    rows = await connection.execute(wanted.order_by(models.c.name).limit(limit))
+    total = await connection.scalar(select(func.count()).select_from(models))
+    return [_model(row) for row in rows], total or 0
 
 
 async def remove(connection: AsyncConnection, name: str) -> None:

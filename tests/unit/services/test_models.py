@@ -32,6 +32,21 @@ async def test_without_a_name_there_the_name_is_the_same(models: Models) -> None
     assert (added.stored.upstream_model, added.price) == ("fast", None)
 
 
+async def test_models_come_a_page_at_a_time_and_are_found_by_a_part_of_their_name(models: Models) -> None:
+    """Ten thousand of them are looked through without reading all."""
+    for name in ("page/b", "page/A", "page/c"):
+        await models.add(name, PRICED, by=BY)
+
+    first, total = await models.page("PAGE/", after="", limit=2)
+    second, _ = await models.page("PAGE/", after=first[-1].stored.name, limit=2)
+    everything = await models.everything()
+
+    assert [one.stored.name for one in (*first, *second)] == ["page/A", "page/b", "page/c"]
+    assert first[0].price == Price(150, 600)
+    assert total == len(everything)
+    assert (await models.page("", after="", limit=1000))[0] == everything
+
+
 async def test_a_price_is_changed_and_taken_away(models: Models) -> None:
     """An edit that names no upstream leaves it."""
     await models.add("fast", PRICED, by=BY)

@@ -121,6 +121,19 @@ async def test_a_price_of_nothing_is_refused(prices: Prices, wanted: NewPrice, p
     assert isinstance(await prices.of("nobody"), Refused)
 
 
+async def test_prices_come_a_page_at_a_time(prices: Prices) -> None:
+    """As the models do, and the same for each as when all are asked for."""
+    everything = await prices.everything()
+
+    first, total = await prices.page("", after="", limit=1)
+    rest, _ = await prices.page("", after=first[0].model, limit=1000)
+    sought, _ = await prices.page("GPT-4O", after="", limit=10)
+
+    assert first + rest == everything
+    assert total == len(everything)
+    assert "gpt-4o" in {one.model for one in sought}
+
+
 async def test_a_price_of_zero_is_a_price(prices: Prices) -> None:
     """A model of one's own costs nothing, and that is known."""
     version = await prices.add(NewPrice("gpt-4o", {"image_nano_usd": 0}), by=BY)

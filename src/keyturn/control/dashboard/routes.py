@@ -21,10 +21,14 @@ from keyturn.control.dashboard.pages import (
     key_simulate,
     keys,
     live,
+    models,
     overview,
+    playground,
+    prices,
     projects,
     requests,
     team,
+    upstreams,
     usage,
 )
 from keyturn.control.dashboard.shell import PATH, render, see
@@ -44,10 +48,14 @@ PAGES = (
     key_simulate,
     keys,
     live,
+    models,
     overview,
+    playground,
+    prices,
     projects,
     requests,
     team,
+    upstreams,
     usage,
 )
 

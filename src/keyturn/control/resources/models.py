@@ -147,7 +147,7 @@ async def add_model(
     ],
 ) -> Answer[ModelObject]:
     """Clients can use the name when the call returns."""
-    added = await management.models.add(data.name, _change(data), by=principal_of(request))
+    added = await management.models.add(data.name, change_of(data), by=principal_of(request))
     return Answer(data=_show(granted(added)))
 
 
@@ -182,7 +182,7 @@ async def change_model(
     ],
 ) -> Answer[ModelObject]:
     """In force when the call returns; usage so far keeps the price it was counted at."""
-    changed = await management.models.edit(_bare(name), _change(data), by=principal_of(request))
+    changed = await management.models.edit(_bare(name), change_of(data), by=principal_of(request))
     return Answer(data=_show(granted(changed)))
 
 
@@ -213,7 +213,12 @@ def _bare(name: str) -> str:
     return name.removeprefix("/")
 
 
-def _change(data: ChangeModel) -> ModelChange:
+def change_of(data: ChangeModel) -> ModelChange:
+    """Return what is asked for, as the use case takes it.
+
+    Raises:
+        RefusedError: An amount is none.
+    """
     return ModelChange(
         data.upstream,
         data.upstream_model,

@@ -108,12 +108,12 @@ async def list_prices(
         found = await management.prices.everything()
     if at is not None:
         at_ms = milliseconds(at, "at")
-        data = [one for prices in found for one in _shown(prices, now_ms) if _holds(one, at_ms)]
+        data = [one for prices in found for one in shown_prices(prices, now_ms) if _holds(one, at_ms)]
     else:
         data = [
             one
             for prices in found
-            for one in _shown(prices, now_ms)
+            for one in shown_prices(prices, now_ms)
             if model or (one.id and (one.in_force or _is_to_come(one, now_ms)))
         ]
     return Page(data=data)
@@ -132,7 +132,7 @@ async def list_shipped_prices(management: Managed) -> Page[PriceObject]:
         data=[
             one
             for (_, model), steps in found.items()
-            for one in _shown(ModelPrices(model, tuple(steps)), now_ms)
+            for one in shown_prices(ModelPrices(model, tuple(steps)), now_ms)
         ]
     )
 
@@ -165,23 +165,9 @@ async def add_price(
     ],
 ) -> Answer[PriceObject]:
     """It stands before the shipped price from its moment on, on every worker, without a restart."""
-    at = data.effective_from
-    figures = {
-        "input_nano_usd": _nano(data.input_usd_per_million, "input_usd_per_million"),
-        "cached_input_nano_usd": _nano(data.cached_input_usd_per_million, "cached_input_usd_per_million"),
-        "cache_write_nano_usd": _nano(data.cache_write_usd_per_million, "cache_write_usd_per_million"),
-        "output_nano_usd": _nano(data.output_usd_per_million, "output_usd_per_million"),
-        "reasoning_nano_usd": _nano(data.reasoning_usd_per_million, "reasoning_usd_per_million"),
-        "image_nano_usd": _nano(data.image_usd, "image_usd"),
-        "second_nano_usd": _nano(data.second_usd, "second_usd"),
-        "million_characters_nano_usd": _nano(data.characters_usd_per_million, "characters_usd_per_million"),
-    }
-    wanted = NewPrice(
-        data.model, figures, None if at is None else milliseconds(at, "effective_from"), data.note
-    )
-    version = granted(await management.prices.add(wanted, by=principal_of(request)))
+    version = granted(await management.prices.add(wanted_of(data), by=principal_of(request)))
     steps = (PriceStep(version.effective_from, version),)
-    return Answer(data=_shown(ModelPrices(version.model, steps), system.now_ms())[0])
+    return Answer(data=shown_prices(ModelPrices(version.model, steps), system.now_ms())[0])
 
 
 @delete(
@@ -196,7 +182,7 @@ async def remove_price(
     """Only one whose time has not come: requests name the price that they were charged at."""
     version = granted(await management.prices.remove(price_id, by=principal_of(request)))
     steps = (PriceStep(version.effective_from, version),)
-    return Answer(data=_shown(ModelPrices(version.model, steps), system.now_ms())[0])
+    return Answer(data=shown_prices(ModelPrices(version.model, steps), system.now_ms())[0])
 
 
 router = Router(
@@ -204,6 +190,27 @@ router = Router(
     tags=["Prices"],
     route_handlers=[list_prices, list_shipped_prices, add_price, remove_price],
 )
+
+
+def wanted_of(data: CreatePrice) -> NewPrice:
+    """Return what is asked for, as the use case takes it.
+
+    Raises:
+        RefusedError: An amount or the time is none.
+    """
+    at = data.effective_from
+    figures = {
+        "input_nano_usd": _nano(data.input_usd_per_million, "input_usd_per_million"),
+        "cached_input_nano_usd": _nano(data.cached_input_usd_per_million, "cached_input_usd_per_million"),
+        "cache_write_nano_usd": _nano(data.cache_write_usd_per_million, "cache_write_usd_per_million"),
+        "output_nano_usd": _nano(data.output_usd_per_million, "output_usd_per_million"),
+        "reasoning_nano_usd": _nano(data.reasoning_usd_per_million, "reasoning_usd_per_million"),
+        "image_nano_usd": _nano(data.image_usd, "image_usd"),
+        "second_nano_usd": _nano(data.second_usd, "second_usd"),
+        "million_characters_nano_usd": _nano(data.characters_usd_per_million, "characters_usd_per_million"),
+    }
+    from_ms = None if at is None else milliseconds(at, "effective_from")
+    return NewPrice(data.model, figures, from_ms, data.note)
 
 
 def _nano(amount: Decimal | None, member: str) -> int | None:
@@ -228,7 +235,8 @@ def _holds(one: PriceObject, at_ms: int) -> bool:
     return (since is None or _ms(since) <= at_ms) and (until is None or at_ms < _ms(until))
 
 
-def _shown(prices: ModelPrices, now_ms: int) -> list[PriceObject]:
+def shown_prices(prices: ModelPrices, now_ms: int) -> list[PriceObject]:
+    """Return what a model costs, from when to when, in order of time."""
     current = version_at(prices.steps, now_ms)
     shown = []
     for step in prices.steps:

@@ -101,7 +101,7 @@ async def rerate(
         milliseconds(data.since, "from"),
         data.model,
         data.apply,
-        _place(data.cursor),
+        place_of(data.cursor),
     )
     portion = await management.rerate.run(order, by=principal_of(request))
     if data.apply:
@@ -113,7 +113,12 @@ async def rerate(
 router = Router("/prices", tags=["Prices"], route_handlers=[rerate])
 
 
-def _place(cursor: str | None) -> tuple[str, str] | None:
+def place_of(cursor: str | None) -> tuple[str, str] | None:
+    """Return where to go on; ``None``: at the beginning.
+
+    Raises:
+        RefusedError: It is not a cursor that a portion has given.
+    """
     if cursor is None:
         return None
     last_id, _, first_id = cursor.partition(".")

@@ -156,10 +156,7 @@ async def add_upstream(
 
     A name that another upstream has already is added as `UPSTREAM/model`.
     """
-    credential = Secret(data.api_key.strip()) if data.api_key else None
-    further = [Secret(one.strip()) for one in data.api_keys]
-    wanted = NewUpstream(data.name, data.base_url, credential, data.models, data.provider, further)
-    added = granted(await management.upstreams.add(wanted, by=principal_of(request)))
+    added = granted(await management.upstreams.add(wanted_of(data), by=principal_of(request)))
     shown = _show(added.upstream)
     shown.note = added.problem or None
     return Answer(data=shown)
@@ -190,13 +187,7 @@ async def change_upstream(
     ],
 ) -> Answer[UpstreamObject]:
     """In force when the call returns; requests that are under way go on."""
-    keys = data.api_keys
-    change = UpstreamChange(
-        data.max_concurrency,
-        data.requests_per_minute,
-        keys if keys is msgspec.UNSET else [Secret(one.strip()) for one in keys],
-    )
-    edited = await management.upstreams.edit(name, change, by=principal_of(request))
+    edited = await management.upstreams.edit(name, change_of(data), by=principal_of(request))
     return Answer(data=_show(granted(edited)))
 
 
@@ -232,6 +223,23 @@ router = Router(
     tags=["Upstreams"],
     route_handlers=[list_upstreams, add_upstream, change_upstream, remove_upstream, test_upstream],
 )
+
+
+def wanted_of(data: CreateUpstream) -> NewUpstream:
+    """Return what is asked for, as the use case takes it."""
+    credential = Secret(data.api_key.strip()) if data.api_key else None
+    further = [Secret(one.strip()) for one in data.api_keys]
+    return NewUpstream(data.name, data.base_url, credential, data.models, data.provider, further)
+
+
+def change_of(data: ChangeUpstream) -> UpstreamChange:
+    """Return what is to be different, as the use case takes it."""
+    keys = data.api_keys
+    return UpstreamChange(
+        data.max_concurrency,
+        data.requests_per_minute,
+        keys if keys is msgspec.UNSET else [Secret(one.strip()) for one in keys],
+    )
 
 
 def _show(upstream: Upstream) -> UpstreamObject:

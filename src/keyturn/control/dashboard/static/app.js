@@ -8,6 +8,7 @@ import { start as startTimes } from "./times.js";
 import { start as startSetup } from "./setup.js";
 import { start as startCharts } from "./charts.js";
 import { start as startLive } from "./live.js";
+import { start as startPlayground } from "./playground.js";
 
 startNavigation();
 startKeyboard();
@@ -18,3 +19,4 @@ startTimes();
 onPage(startSetup);
 onPage(startCharts);
 startLive();
+onPage(startPlayground);
