@@ -54,6 +54,7 @@ from keyturn.control.resources import (
     statements,
     upstreams,
     usage,
+    user_links,
     users,
     verify,
 )
@@ -121,6 +122,7 @@ def _routes() -> list[ControllerRouterHandler]:
         members,
         users,
         invitations,
+        user_links,
         hygiene,
         leaks,
         upstreams,

@@ -188,7 +188,9 @@ class Reservation(Booking):
 
     def settle(self, status: int, usage: Usage, source: str, outcome: str) -> int:
         """Note how it ended and give back what was not used; returns the cost in nano-dollars."""
-        cost = Booking.settle(self, status, usage, source, outcome)  # by name: ``super()`` takes half a microsecond
+        cost = Booking.settle(
+            self, status, usage, source, outcome
+        )  # by name: ``super()`` takes half a microsecond
         if self._taken:
             _, both, read, made, money, _ = self.amounts
             has_read, has_made = usage.input_tokens, usage.output_tokens

@@ -48,15 +48,13 @@ from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
-from keyturn.services.invitations import Invitations
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
-from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
-from keyturn.services.passwords import Passwords
+from keyturn.services.people import people_of
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
@@ -71,7 +69,6 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.sessions import Sessions
-from keyturn.services.sign_in import SignIn
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
 from keyturn.services.thresholds import Thresholds
@@ -193,7 +190,7 @@ async def _management(
     body_intake = BodyIntake(bodies)
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
-    passwords = Passwords()
+    people = people_of(store, vault, tasks, brief.settings)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -209,8 +206,10 @@ async def _management(
         statements=Statements(store),
         projects=Projects(store, bus),
         users=Users(store, bus),
-        sign_in=SignIn(store, passwords),
-        invitations=Invitations(store, passwords, Letters()),
+        sign_in=people.sign_in,
+        invitations=people.invitations,
+        people=people,
+        letters=people.letters,
         sessions=Sessions(
             store,
             idle_minutes=brief.settings.people.session_idle_minutes,

@@ -8,6 +8,8 @@ import msgspec
 from litestar.datastructures import Cookie, Headers
 
 SESSION, VISIT, TOAST, THEME = "keyturn_session", "keyturn_visit", "keyturn_toast", "keyturn_theme"
+PENDING, LED = "keyturn_pending", "keyturn_led"
+"""Tickets: half signed in; led to an OpenID provider."""
 _SECURE = "__Host-"
 _LONGEST_TOAST = 1_500
 

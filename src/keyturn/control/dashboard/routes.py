@@ -8,12 +8,40 @@ from litestar.types import ExceptionHandlersMap
 
 from keyturn.control.dashboard import assets
 from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for_, known_visitor
-from keyturn.control.dashboard.pages import accounts, entrance, invitation, overview, projects, team
+from keyturn.control.dashboard.pages import (
+    account,
+    accounts,
+    entrance,
+    invitation,
+    oidc,
+    overview,
+    passkeys,
+    projects,
+    proof,
+    recovery,
+    sign_up,
+    team,
+    two_factor,
+)
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError
 from keyturn.domain.refusals import Reason, Refused
 
-PAGES = (entrance, overview, invitation, team, accounts, projects)
+PAGES = (
+    entrance,
+    account,
+    two_factor,
+    passkeys,
+    proof,
+    recovery,
+    sign_up,
+    oidc,
+    overview,
+    invitation,
+    team,
+    accounts,
+    projects,
+)
 
 
 @get("/{rest:path}", include_in_schema=False, opt=for_(SIGNED_IN))

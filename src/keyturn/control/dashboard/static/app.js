@@ -6,6 +6,7 @@ import { start as startCopy } from "./copy.js";
 import { start as startTheme } from "./theme.js";
 import { start as startTimes } from "./times.js";
 import { start as startSetup } from "./setup.js";
+import { start as startPasskeys } from "./passkeys.js";
 
 startNavigation();
 startKeyboard();
@@ -14,3 +15,4 @@ startCopy();
 startTheme();
 startTimes();
 onPage(startSetup);
+onPage(startPasskeys);
