@@ -56,10 +56,10 @@ async def sign_in(request: AnyRequest, management: Managed) -> Page:
 
 @get("/sign-in/code", include_in_schema=False, opt=for_(ANYONE))
 async def code_page(request: AnyRequest, management: Managed) -> Page:
-    """Ask for the second factor."""
+    """Ask for the second factor; who has given no password is led to the beginning."""
     ticket = _pending(request, management)
     if ticket is None:
-        return see(request, SIGN_IN_PATH)
+        return see(request, PATH)
     return _code_page(request, ticket.facts["then"])
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from litestar import get
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
 from keyturn.control.dashboard import cookies
@@ -49,7 +49,11 @@ async def lead(request: AnyRequest, management: Managed, then: Next = "") -> Pag
 
 @get("/oidc/callback", include_in_schema=False, opt=for_(ANYONE))
 async def arrive(
-    request: AnyRequest, management: Managed, came_back: State = "", code: str = "", error: str = ""
+    request: AnyRequest,
+    management: Managed,
+    came_back: State = "",
+    code: FromQuery[str] = "",
+    error: FromQuery[str] = "",
 ) -> Page:
     """Take somebody in who comes back from the provider."""
     if error:
