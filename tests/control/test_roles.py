@@ -128,8 +128,10 @@ GET    r /api/v1/users/{user_id}
 PATCH  a /api/v1/users/{user_id}
 DELETE a /api/v1/users/{user_id}/invite
 POST   a /api/v1/users/{user_id}/invite
+POST   - /api/v1/users/{user_id}/reset-link
 POST   a /api/v1/users/{user_id}/resume
 POST   a /api/v1/users/{user_id}/suspend
+POST   - /api/v1/users/{user_id}/verify-link
 """
 WHO = {(line.split()[0], line.split()[2]): line.split()[1] for line in TABLE.strip().splitlines()}
 FIRST = {f"first {role}" for role in ("owner", "admin", "member", "viewer")}

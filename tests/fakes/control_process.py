@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class ControlProcess:
     Attributes:
         data: Its data directory.
         first_key: The key it made, empty at a later start.
+        setup_token: Of the link that makes the first owner, while there is none.
         operator: HTTP through the control socket.
         relayed: HTTP through the relay socket, as a worker passes it on.
     """
@@ -41,6 +42,7 @@ class ControlProcess:
         self.process = process
         self.data = data
         self.first_key = ready.first_key
+        self.setup_token = ready.setup_token
         self.log = log
         self.operator = _client(data.control_socket)
         self.relayed = _client(data.relay_socket)
@@ -75,12 +77,17 @@ class ControlProcess:
 
 
 def launch(
-    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None, traced: bool = True
+    data: Path,
+    *,
+    demo_port: int = 0,
+    provider_keys: dict[str, str] | None = None,
+    traced: bool = True,
+    sections: Mapping[str, msgspec.Struct] | None = None,
 ) -> tuple[subprocess.Popen[bytes], bytes, Path]:
     """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log.
 
     With ``traced=False`` it runs as users run it, though coverage measures the tests: a bound on the time it takes is
-    to judge the program and not the tracer, which makes it take twice as long.
+    to judge the program and not the tracer, which makes it take twice as long. ``sections`` are settings.
     """
     empty_database.give(DataDirectory(data))
     read_end, write_end = os.pipe()
@@ -91,6 +98,7 @@ def launch(
         auth=Auth(headers=(KEY_HEADER,)),
         rotation=Rotation(sinks=frozenset({str(data.parent)})),
     )
+    settings = msgspec.structs.replace(settings, **(sections or {}))
     brief = Brief(settings, "control", write_end, demo_port=demo_port, provider_keys=provider_keys or {})
     with log.open("ab") as errors:
         process = subprocess.Popen(
@@ -111,10 +119,17 @@ def launch(
 
 @contextmanager
 def control_process(
-    data: Path, *, demo_port: int = 0, provider_keys: dict[str, str] | None = None, traced: bool = True
+    data: Path,
+    *,
+    demo_port: int = 0,
+    provider_keys: dict[str, str] | None = None,
+    traced: bool = True,
+    sections: Mapping[str, msgspec.Struct] | None = None,
 ) -> Iterator[ControlProcess]:
-    """Run a control process until the block ends; ``traced`` as ``launch`` takes it."""
-    process, said, log = launch(data, demo_port=demo_port, provider_keys=provider_keys, traced=traced)
+    """Run a control process until the block ends; ``traced`` and ``sections`` as ``launch`` takes them."""
+    process, said, log = launch(
+        data, demo_port=demo_port, provider_keys=provider_keys, traced=traced, sections=sections
+    )
     try:
         ready = msgspec.json.decode(said, type=Ready)
         found = ControlProcess(process, DataDirectory(data), ready, log)

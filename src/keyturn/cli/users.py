@@ -14,6 +14,7 @@ from keyturn.cli.failure import CommandFailed
 from keyturn.cli.key_options import AsJson, Yes
 from keyturn.cli.key_terms import metadata_in
 from keyturn.cli.owners import USERS, AccountOption, Invitation, MetadataOption, Search, User
+from keyturn.cli.user_links import reset_link, verify_link
 from keyturn.domain.roles import Role
 from keyturn.system import now
 
@@ -215,6 +216,10 @@ def delete(node: Node, user: Named, *, yes: Yes = False, as_json: AsJson = False
         return
     gone = answer.read(User)
     screen.out().print(Text("Deleted"), screen.clean(gone.email), Text(f"({gone.id})"))
+
+
+app.command()(reset_link)
+app.command()(verify_link)
 
 
 def _act(node: Node, path: str, done: str, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from ipaddress import ip_network
+from urllib.parse import urlsplit
 
 from keyturn.config.sections import Prices, Settings
 from keyturn.domain.money import parse_usd
@@ -108,7 +109,39 @@ def contradiction(settings: Settings) -> tuple[str, str] | None:
         return "server.proxy_protocol", "server.proxy_protocol needs server.trusted_proxies: who may use it"
     if not settings.data:
         return "data", "data: the data directory needs a name"
-    return _contradicting_prices(settings.prices)
+    return _contradicting_prices(settings.prices) or _contradicting_people(settings)
+
+
+def _contradicting_people(settings: Settings) -> tuple[str, str] | None:
+    people, smtp, oidc = settings.people, settings.smtp, settings.oidc
+    if people.url and not _is_base(people.url):
+        return "people.url", "people.url is no address such as https://ai.example.com"
+    if smtp.host and not smtp.sender:
+        return "smtp.host", "smtp.host needs smtp.sender: the address that letters come from"
+    if smtp.host and not people.url:
+        return "smtp.host", "smtp.host needs people.url: links in e-mails begin with it"
+    if oidc.issuer and not _is_base(oidc.issuer):
+        return "oidc.issuer", "oidc.issuer is no address such as https://accounts.example.com"
+    if oidc.issuer and urlsplit(oidc.issuer).scheme != "https" and not _is_loopback(oidc.issuer):
+        return "oidc.issuer", "oidc.issuer begins with https:// unless it is on this machine"
+    if oidc.issuer and not oidc.client_id:
+        return "oidc.issuer", "oidc.issuer needs oidc.client_id"
+    if people.terms_required and not people.terms_url:
+        return "people.terms_required", "people.terms_required needs people.terms_url: where the terms stand"
+    return None
+
+
+def _is_base(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    plain = not parts.query and not parts.fragment and url.isprintable() and " " not in url
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and plain
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
 def _contradicting_prices(prices: Prices) -> tuple[str, str] | None:

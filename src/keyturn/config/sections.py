@@ -215,6 +215,52 @@ class People(Struct, frozen=True, forbid_unknown_fields=True):
     """After how many minutes without a request somebody has to sign in again."""
     session_days: Annotated[int, Meta(ge=1, le=90)] = 14
     """After how many days somebody has to sign in again anyway."""
+    url: Annotated[str, Meta(max_length=500)] = ""
+    """Where people reach the node, such as ``https://ai.example.com``: links in e-mails begin with it."""
+    sign_up: Literal["closed", "invite", "open"] = "invite"
+    """Who may become a user: ``open``: everybody, with an account of their own; ``invite``: who is invited; ``closed``: nobody."""
+    sign_up_plan: Annotated[str, Meta(max_length=200)] = ""
+    """Plan of the accounts of those who sign up, by name or id; empty for none."""
+    terms_url: Annotated[str, Meta(max_length=500)] = ""
+    """Where your terms of use stand; the page for signing up links there."""
+    terms_required: bool = False
+    """Whether nobody signs up without accepting the terms."""
+
+
+class Smtp(Struct, frozen=True, forbid_unknown_fields=True):
+    """The mail server for letters to people; without one the operator hands links over."""
+
+    host: str = ""
+    """Its name; empty: no e-mail is sent."""
+    port: Port = 587
+    """TCP port: 587 with ``starttls``, 465 with ``tls``."""
+    user: str = ""
+    """Whom to sign in as; empty: nobody."""
+    password: Hidden = ""
+    """Their password."""
+    sender: Annotated[str, Meta(max_length=254)] = ""
+    """The address that letters come from."""
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted: ``starttls``, ``tls`` from the first byte, or ``none``."""
+
+
+class Oidc(Struct, frozen=True, forbid_unknown_fields=True):
+    """Signing in with an OpenID provider; its redirect address is ``/dashboard/oidc/callback`` on this node."""
+
+    issuer: str = ""
+    """The provider, such as ``https://accounts.example.com``; empty: none."""
+    client_id: str = ""
+    """What the provider calls this node."""
+    client_secret: Hidden = ""
+    """What the provider gave with it; empty for a public client."""
+    name: Annotated[str, Meta(max_length=60)] = "single sign-on"
+    """What the button calls it, behind "Sign in with"."""
+    allowed_domains: frozenset[str] = frozenset()
+    """Domains of e-mail addresses that may sign in, such as ``example.com``; empty: all that the provider knows."""
+    provision: bool = False
+    """Whether people whom nobody has added become users of the operator's account by signing in."""
+    role: Literal["admin", "member", "viewer"] = "member"
+    """The role of those who become users so."""
 
 
 class Log(Struct, frozen=True, forbid_unknown_fields=True):
@@ -261,6 +307,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     events: Events = Events()
     prices: Prices = Prices()
     people: People = People()
+    smtp: Smtp = Smtp()
+    oidc: Oidc = Oidc()
     log: Log = Log()
     metrics: Metrics = Metrics()
     support: Support = Support()

@@ -55,6 +55,7 @@ from keyturn.control.resources import (
     statements,
     upstreams,
     usage,
+    user_links,
     users,
     verify,
 )
@@ -123,6 +124,7 @@ def _routes() -> list[ControllerRouterHandler]:
         members,
         users,
         invitations,
+        user_links,
         hygiene,
         leaks,
         upstreams,

@@ -29,9 +29,11 @@ from keyturn.services.invitations import Invitations
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
+from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.people import People
 from keyturn.services.peppers import Peppers
 from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
@@ -74,6 +76,8 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     projects: Projects
     users: Users
     sign_in: SignIn
+    people: People
+    letters: Letters
     sessions: Sessions
     invitations: Invitations
     holder_sessions: HolderSessions

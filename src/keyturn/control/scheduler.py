@@ -89,6 +89,9 @@ def jobs_of(management: Management) -> list[Job]:
         Job("rotation watch", management.rotation_policy.watch, QUARTER_S),
         Job("old sessions", lambda: management.sessions.end_old(system.now_ms()), HOUR_S),
         Job("old holder sessions", lambda: management.holder_sessions.end_old(system.now_ms()), HOUR_S),
+        Job(
+            "old failures to sign in", lambda: management.people.throttle.forget_old(system.now_ms()), HOUR_S
+        ),
         Job("old answers", lambda: management.idempotency.forget_old(system.now_ms()), HOUR_S),
         Job("attempts", management.once_only.tend),
         Job("retention", lambda: management.retention.prune(system.now_ms()), HOUR_S),

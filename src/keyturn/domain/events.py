@@ -17,6 +17,10 @@ class EventKind(StrEnum):
     DECOY_USED = "key.decoy_used"
     GUESSING = "keys.guessing"
     """One address presented many keys that nobody holds."""
+    SIGN_IN_GUESSING = "sign_in.guessing"
+    """Somebody failed so often to show who they are that they have to wait."""
+    SIGN_UP_WAITS = "sign_up.waiting"
+    """Somebody has signed up, and there is no mail server to send them the link that confirms their address."""
     EXPIRY_NEAR = "key.expiry.near"
     EXPIRED_UNUSED = "key.disabled.unused"
     ROTATION_NEAR = "key.rotation.near"
@@ -62,6 +66,8 @@ SEVERITIES: dict[EventKind, Severity] = {
     EventKind.DEAD_KEY_USED: Severity.WARNING,
     EventKind.DECOY_USED: Severity.CRITICAL,
     EventKind.GUESSING: Severity.WARNING,
+    EventKind.SIGN_IN_GUESSING: Severity.WARNING,
+    EventKind.SIGN_UP_WAITS: Severity.WARNING,
     EventKind.EXPIRY_NEAR: Severity.INFO,
     EventKind.EXPIRED_UNUSED: Severity.INFO,
     EventKind.ROTATION_NEAR: Severity.INFO,

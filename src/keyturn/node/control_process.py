@@ -51,15 +51,13 @@ from keyturn.services.holder_sessions import HolderSessions
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
-from keyturn.services.invitations import Invitations
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
-from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
-from keyturn.services.passwords import Passwords
+from keyturn.services.people import people_of
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
@@ -74,7 +72,6 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.sessions import Sessions
-from keyturn.services.sign_in import SignIn
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
 from keyturn.services.thresholds import Thresholds
@@ -197,8 +194,8 @@ async def _management(
     body_intake = BodyIntake(bodies)
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
-    passwords = Passwords()
     hygiene = Hygiene(store)
+    people = people_of(store, vault, tasks, brief.settings)
     return Management(
         settings=brief.settings,
         origins=brief.origins,
@@ -214,8 +211,10 @@ async def _management(
         statements=Statements(store),
         projects=Projects(store, bus),
         users=Users(store, bus),
-        sign_in=SignIn(store, passwords),
-        invitations=Invitations(store, passwords, Letters()),
+        sign_in=people.sign_in,
+        invitations=people.invitations,
+        people=people,
+        letters=people.letters,
         sessions=Sessions(
             store,
             idle_minutes=brief.settings.people.session_idle_minutes,

@@ -14,7 +14,7 @@ from keyturn.domain import ids
 from keyturn.domain.principal import Principal
 from keyturn.domain.roles import Person, Role
 from keyturn.domain.secret import Secret
-from keyturn.services.audit import note
+from keyturn.services.audit import Facts, note
 from keyturn.store import accounts, sessions
 from keyturn.store.engine import Store
 from keyturn.store.sessions import SignedIn, StoredSession
@@ -134,6 +134,30 @@ class Sessions:
         async with self._store.writing() as connection:
             await sessions.end(connection, visitor.signed_in.session.id)
             await note(connection, visitor.principal, "session.end", visitor.person.id)
+
+    async def each(self, visitor: Visitor) -> list[StoredSession]:
+        """Return the visitor's sessions that are not over, the one that was seen last first."""
+        now_ms = system.now_ms()
+        async with self._store.reading() as connection:
+            found = await sessions.of_user(connection, visitor.person.id)
+        return [one for one in found if not self._over(one, now_ms)]
+
+    async def end_one(self, visitor: Visitor, session_id: str) -> bool:
+        """End one of the visitor's sessions; say whether there was such a one."""
+        async with self._store.writing() as connection:
+            own = await sessions.of_user(connection, visitor.person.id)
+            if session_id not in {one.id for one in own}:
+                return False
+            await sessions.end(connection, session_id)
+            told: Facts = {"session": session_id}
+            await note(connection, visitor.principal, "session.end", visitor.person.id, before=told)
+        return True
+
+    async def end_others(self, visitor: Visitor) -> None:
+        """End all of the visitor's sessions but this one."""
+        async with self._store.writing() as connection:
+            await sessions.end_all(connection, visitor.person.id, but=visitor.signed_in.session.id)
+            await note(connection, visitor.principal, "session.end_others", visitor.person.id)
 
     async def end_old(self, now_ms: int) -> None:
         """Take away what is over; to be called now and then."""

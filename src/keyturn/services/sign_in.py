@@ -1,17 +1,20 @@
 """How people come in: the first one by a link that the node prints, everybody by address and password."""
 
+import hashlib
+
 import msgspec
 
 from keyturn import system
-from keyturn.domain import ids
+from keyturn.domain import ids, labels
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Role
 from keyturn.domain.secret import Secret
 from keyturn.services.audit import note
-from keyturn.services.passwords import Passwords, problem_with
+from keyturn.services.passwords import LONGEST, Passwords, problem_with
 from keyturn.services.sessions import token_hash
-from keyturn.services.users import problem_with_person
+from keyturn.services.throttle import Throttle
+from keyturn.services.users import EMAIL_LENGTH, problem_with_person
 from keyturn.store import accounts, logins, users
 from keyturn.store.engine import Store
 from keyturn.store.logins import StoredLink, StoredLogin
@@ -26,6 +29,8 @@ MOST_OF_ONE_ADDRESS = 4
 """Accounts in which one address may have a password: each costs 50 ms to try."""
 WRONG = "The address or the password is wrong"
 """Also where nobody has the address: whoever tries addresses is told nothing."""
+UNVERIFIED = "Open the link that was sent to this address first; it shows that the address is yours"
+"""Only to who knows the password."""
 
 
 class Newcomer(msgspec.Struct, frozen=True):
@@ -36,12 +41,24 @@ class Newcomer(msgspec.Struct, frozen=True):
     password: Secret
 
 
+class Known(msgspec.Struct, frozen=True):
+    """Somebody who has shown who they are; that may not be enough yet."""
+
+    user_id: str
+    email: str
+    needs_code: bool
+    """A second factor is asked for."""
+    stamp: str
+    """Another one as soon as the password or the second factor is another."""
+
+
 class SignIn:
     """The use cases."""
 
-    def __init__(self, store: Store, passwords: Passwords) -> None:
+    def __init__(self, store: Store, passwords: Passwords, throttle: Throttle) -> None:
         self._store = store
         self._passwords = passwords
+        self._throttle = throttle
 
     async def setup_link(self) -> Secret | None:
         """Return the token of a new setup link, while the node has no owner; the one before works no more."""
@@ -66,8 +83,10 @@ class SignIn:
             address: From where.
         """
         email = newcomer.email.strip().lower()
-        name = newcomer.name.strip() or email
+        name = newcomer.name.strip() or email[: labels.NAME_LENGTH]
         refused = problem_with_person(email, name) or problem_with(newcomer.password, email, name)
+        if refused is None:
+            refused = await self._throttle.attempt("", address)
         if refused is not None:
             return refused
         kept = await self._passwords.hash(newcomer.password)
@@ -90,25 +109,65 @@ class SignIn:
             await logins.use_link(connection, link.token_hash, now_ms=now_ms)
             told: dict[str, object] = {"email": email, "role": Role.OWNER.value}
             await note(connection, Principal(user.id, address), "user.set_up", user.id, after=told)
+        await self._throttle.right("", address)
         return user.id
 
-    async def with_password(self, email: str, password: Secret) -> str | Refused:
+    async def with_password(self, email: str, password: Secret, *, address: str) -> Known | Refused:
         """Return who signs in with this address and this password.
 
         Who is suspended, or was never given a password, is told the same as who mistypes it.
+
+        Args:
+            email: Whom they say they are.
+            password: As it was typed.
+            address: Where they come from.
         """
+        email = email.strip().lower()
+        refused = await self._throttle.attempt(email[:EMAIL_LENGTH], address)
+        if refused is not None:
+            return refused
+        login = None
+        if len(email) <= EMAIL_LENGTH and len(password.reveal()) <= LONGEST:
+            login = await self._matching(email, password)
+        if login is None:
+            return Refused(Reason.INVALID_MEMBER, WRONG, "password")
+        await self._throttle.right(email, address)
+        if login.email_verified_at is None:
+            return Refused(Reason.INVALID_MEMBER, UNVERIFIED, "email")
+        changed: dict[str, object] = {"last_sign_in_at": system.now_ms()}
+        if self._passwords.outdated(login.password_hash):
+            changed["password_hash"] = await self._passwords.hash(password)
+        async with self._store.writing() as connection:
+            await logins.change(connection, login.user_id, changed)
+        return known(email, msgspec.structs.replace(login, **changed))
+
+    async def again(self, user_id: str) -> Known | None:
+        """Return somebody who has shown who they are before, as they are now; ``None``: they are not welcome any more."""
         async with self._store.reading() as connection:
-            found = await users.with_email(connection, email.strip().lower())
+            user, login = await users.get(connection, user_id), await logins.get(connection, user_id)
+        if user is None or login is None or user.suspended_at is not None:
+            return None
+        return known(user.email, login)
+
+    async def _matching(self, email: str, password: Secret) -> StoredLogin | None:
+        async with self._store.reading() as connection:
+            found = await users.with_email(connection, email)
             held = [(user, await logins.get(connection, user.id)) for user in found]
         able = [
-            (user.id, login.password_hash)
+            login
             for user, login in held
             if login is not None and login.password_hash and user.suspended_at is None
         ]
         # One address may stand for people in several accounts; each has a password of their own.
-        for user_id, kept in able[:MOST_OF_ONE_ADDRESS] or [("", "")]:
-            if await self._passwords.matches(kept, password):
-                async with self._store.writing() as connection:
-                    await logins.change(connection, user_id, {"last_sign_in_at": system.now_ms()})
-                return user_id
-        return Refused(Reason.INVALID_MEMBER, WRONG, "password")
+        for login in able[:MOST_OF_ONE_ADDRESS]:
+            if await self._passwords.matches(login.password_hash, password):
+                return login
+        if not able:
+            await self._passwords.matches("", password)
+        return None
+
+
+def known(email: str, login: StoredLogin) -> Known:
+    """Return who somebody is, from how they sign in."""
+    stamp = hashlib.sha256(f"{login.password_hash} {login.totp_confirmed_at}".encode()).hexdigest()
+    return Known(login.user_id, email, login.totp_confirmed_at is not None, stamp)

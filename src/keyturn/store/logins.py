@@ -153,3 +153,8 @@ async def use_link(connection: AsyncConnection, token_hash: bytes, *, now_ms: in
 async def drop_links(connection: AsyncConnection, purpose: str, user_id: str) -> None:
     """Take away the links of a kind that a user has: the newest one is to be the only one."""
     await connection.execute(delete(links).where(links.c.purpose == purpose, links.c.user_id == user_id))
+
+
+async def drop_old_links(connection: AsyncConnection, *, expired_before_ms: int) -> None:
+    """Take away links whose time has been over for long."""
+    await connection.execute(delete(links).where(links.c.expires_at < expired_before_ms))

@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from keyturn.store.people_tables import logins
 from keyturn.store.tables import claims, idempotency, secrets
 
 
@@ -35,9 +36,9 @@ async def renew(connection: AsyncConnection, renewed: Sequence[Renewed]) -> None
 
 
 async def heads(connection: AsyncConnection) -> set[bytes]:
-    """Return the beginnings of sealed values, up to the name of the master key, of secrets, claims and answers."""
+    """Return the beginnings of sealed values, up to the name of the master key, of secrets, claims, answers and seeds."""
     found: set[bytes] = set()
-    for column in (secrets.c.sealed, claims.c.sealed, idempotency.c.sealed):
+    for column in (secrets.c.sealed, claims.c.sealed, idempotency.c.sealed, logins.c.totp_sealed):
         lengths = select(func.hex(func.substr(column, 2, 1))).where(column.is_not(None)).distinct()
         for length in filter(None, list(await connection.scalars(lengths))):
             whole = func.substr(column, 1, 2 + int(length, 16))

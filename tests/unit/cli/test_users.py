@@ -149,3 +149,18 @@ def test_a_setup_link_is_made_while_nobody_owns_the_node(keyturn: Run, node: Man
     node.data("POST", "/api/v1/setup-link", {"link": link})
 
     assert keyturn("users", "setup-link").out == f"{link}\n"
+
+
+@pytest.mark.parametrize(("what", "does"), [("reset-link", "new password"), ("verify-link", "Confirms")])
+def test_a_link_is_printed_alone(keyturn: Run, node: ManagementApi, what: str, does: str) -> None:
+    """So that it can be piped to where it is handed over; what it does stands on stderr."""
+    url = "https://ai.example.com/dashboard/reset#secret"
+    link = {"user_id": "user_1", "email": "kim@example.com", "url": url, "expires_at": "2026-01-01T01:00:00Z"}
+    node.data("POST", f"{AT}/{what}", link)
+
+    ran = keyturn("users", what, "kim@example.com")
+    as_json = keyturn("users", what, "kim@example.com", "--json")
+
+    assert ran.out == f"{url}\n"
+    assert does in ran.err
+    assert msgspec.json.decode(as_json.out)["url"] == url

@@ -45,4 +45,11 @@ def test_what_holds_credentials_is_marked() -> None:
     """`keyturn doctor` goes by these marks."""
     marked = {path for path, entry in entries().items() if entry.secret}
 
-    assert marked == {"metrics.token", "relay.proxy", "vault.master_key", "vault.pepper"}
+    assert marked == {
+        "metrics.token",
+        "oidc.client_secret",
+        "relay.proxy",
+        "smtp.password",
+        "vault.master_key",
+        "vault.pepper",
+    }

@@ -207,3 +207,29 @@ def test_a_default_price_that_makes_no_sense_is_refused(
     environment = {f"prices__{name}": text for name, text in figures.items()}
 
     assert message in refusal(tmp_path, **environment)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"people__url": "ai.example.com"}, "people.url"),
+        ({"people__url": "https://ai.example.com/?a=b"}, "people.url"),
+        ({"people__url": "https://[ai"}, "people.url"),
+        ({"smtp__host": "mail.example.com", "people__url": "https://ai.example.com"}, "needs smtp.sender"),
+        ({"smtp__host": "mail.example.com", "smtp__sender": "k@example.com"}, "needs people.url"),
+        ({"oidc__issuer": "accounts.example.com"}, "oidc.issuer"),
+        ({"oidc__issuer": "http://accounts.example.com", "oidc__client_id": "k"}, "https://"),
+        ({"oidc__issuer": "https://accounts.example.com"}, "needs oidc.client_id"),
+        ({"people__terms_required": "true"}, "needs people.terms_url"),
+    ],
+)
+def test_how_people_come_in_is_set_as_a_whole(tmp_path: Path, given: dict[str, str], said: str) -> None:
+    """Found out at the start, not when somebody waits for a letter."""
+    assert said in refusal(tmp_path, **given)
+
+
+def test_a_provider_on_this_machine_needs_no_tls(tmp_path: Path) -> None:
+    """For those who try it out."""
+    found = settings(tmp_path, oidc__issuer="http://localhost:9000", oidc__client_id="k")
+
+    assert found.oidc.issuer == "http://localhost:9000"

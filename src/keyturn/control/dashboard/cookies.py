@@ -9,6 +9,8 @@ from litestar.datastructures import Cookie, Headers
 
 SESSION, VISIT, TOAST, THEME = "keyturn_session", "keyturn_visit", "keyturn_toast", "keyturn_theme"
 HOLDER = "keyturn_holder"
+PENDING, LED = "keyturn_pending", "keyturn_led"
+"""Tickets: half signed in; led to an OpenID provider."""
 _SECURE = "__Host-"
 _LONGEST_TOAST = 1_500
 

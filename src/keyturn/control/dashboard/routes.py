@@ -9,6 +9,7 @@ from litestar.types import ExceptionHandlersMap
 from keyturn.control.dashboard import assets
 from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for_, known_visitor
 from keyturn.control.dashboard.pages import (
+    account,
     accounts,
     entrance,
     holder,
@@ -22,12 +23,18 @@ from keyturn.control.dashboard.pages import (
     keys,
     live,
     models,
+    oidc,
     overview,
+    passkeys,
     playground,
     prices,
     projects,
+    proof,
+    recovery,
     requests,
+    sign_up,
     team,
+    two_factor,
     upstreams,
     usage,
 )
@@ -36,6 +43,7 @@ from keyturn.control.errors import RefusedError
 from keyturn.domain.refusals import Reason, Refused
 
 PAGES = (
+    account,
     accounts,
     entrance,
     holder,
@@ -49,12 +57,18 @@ PAGES = (
     keys,
     live,
     models,
+    oidc,
     overview,
+    passkeys,
     playground,
     prices,
     projects,
+    proof,
+    recovery,
     requests,
+    sign_up,
     team,
+    two_factor,
     upstreams,
     usage,
 )

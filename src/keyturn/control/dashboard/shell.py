@@ -111,7 +111,10 @@ def render(
                 **values,
             },
         )
-    answer = Response(page, media_type="text/html", status_code=status, headers=dict(HEADERS))
+    headers = dict(HEADERS)
+    if refused is not None and refused.wait_s is not None:
+        headers["retry-after"] = str(refused.wait_s)
+    answer = Response(page, media_type="text/html", status_code=status, headers=headers)
     if said is not None:
         answer.cookies.append(cookies.write(request.headers, cookies.TOAST, "", max_age_s=0))
     if (

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from keyturn.control.dashboard import charts
 from keyturn.control.dashboard.charts import Unit
 from keyturn.domain import latency
@@ -20,7 +22,13 @@ def plan(interval: Interval, steps_s: int, by: Dimension | None = None, *, zone:
 
 def line(since_s: int, group: str = "", **figures: int) -> Line:
     """Return a row of a report."""
-    return Line(since_s, "", UsageRow(group=group, **figures), (1_500, 2_000_000), (None, None))
+    return Line(
+        since_s,
+        "",
+        msgspec.structs.replace(UsageRow(group=group), **figures),
+        (1_500, 2_000_000),
+        (None, None),
+    )
 
 
 def test_a_step_without_requests_has_zeros_and_no_latency() -> None:

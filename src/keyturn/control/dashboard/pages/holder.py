@@ -72,7 +72,7 @@ async def holder_sign_in(request: AnyRequest, management: Managed) -> Page:
     if not text:
         return _ask(request, Refused(Reason.MISSING_API_KEY, param="key"))
     try:
-        key = await holder_of(management, text, visit(request.headers))
+        key = await holder_of(management, text, visit, own_origin(request.headers))
     except RefusedError as error:
         failures.failed(visit.address, now)
         return _ask(request, msgspec.structs.replace(error.refused, param="key", message=error.refused.text))
@@ -173,7 +173,7 @@ async def _holder(request: AnyRequest, management: Management) -> Held | Refused
     key = management.holder_sessions.key_of(held.session)
     if key is None:
         return OVER
-    refused = refused_for_holder(key, visit(request.headers))
+    refused = refused_for_holder(key, visit, own_origin(request.headers))
     if refused is not None:
         await management.holder_sessions.end(held.session)
         return refused

@@ -11,12 +11,13 @@ from litestar.params import QueryParameter
 from keyturn import system
 from keyturn.control.dashboard import charts, ranges
 from keyturn.control.dashboard.charts import Unit
-from keyturn.control.dashboard.guard import SIGNED_IN, for_, own_origin, visitor_of
+from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
+from keyturn.control.visitors import own_origin
 from keyturn.domain.periods import MINUTE_S
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused

@@ -6,10 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.origins import base_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
-from keyturn.control.visitors import own_origin
 from keyturn.domain import ids
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
@@ -109,7 +109,9 @@ async def invite(request: AnyRequest, management: Managed) -> Page:
         made = Refused(Reason.INVALID_MEMBER, "Choose one of the roles", "role")
     else:
         wanted = Invitation(typed["email"], role, typed["name"], typed["account"])
-        made = await management.invitations.invite(wanted, base=own_origin(request.headers), by=by)
+        made = await management.invitations.invite(
+            wanted, base=base_of(request.headers, management.settings), by=by
+        )
     if isinstance(made, Refused):
         return await _invite_page(request, management, typed["account"], typed, made)
     return _invited(request, made)
@@ -196,7 +198,7 @@ async def delete(request: AnyRequest, management: Managed, user_id: FromPath[str
 )
 async def invite_again(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Make a new link for somebody who has not come in yet."""
-    base, by = own_origin(request.headers), visitor_of(request).principal
+    base, by = base_of(request.headers, management.settings), visitor_of(request).principal
     return _invited(request, granted(await management.invitations.again(user_id, base=base, by=by)))
 
 

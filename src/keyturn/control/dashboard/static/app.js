@@ -9,6 +9,7 @@ import { start as startSetup } from "./setup.js";
 import { start as startCharts } from "./charts.js";
 import { start as startLive } from "./live.js";
 import { start as startPlayground } from "./playground.js";
+import { start as startPasskeys } from "./passkeys.js";
 
 startNavigation();
 startKeyboard();
@@ -20,3 +21,4 @@ onPage(startSetup);
 onPage(startCharts);
 startLive();
 onPage(startPlayground);
+onPage(startPasskeys);

@@ -1,0 +1,207 @@
+"""Signing in with an OpenID provider: who somebody is there, and which user that is here."""
+
+import hmac
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn import system
+from keyturn.config.sections import Oidc as OidcSettings
+from keyturn.domain import ids, labels
+from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.secret import Secret
+from keyturn.services.audit import Facts, note
+from keyturn.services.oidc_provider import Claims, Provider, ProviderError
+from keyturn.services.tickets import Tickets
+from keyturn.services.users import problem_with_person
+from keyturn.store import accounts, identities, logins, users
+from keyturn.store.engine import Store
+from keyturn.store.identities import StoredIdentity
+from keyturn.store.logins import StoredLogin
+from keyturn.store.users import StoredUser
+
+TICKET, TICKET_MS = "sign in at a provider", 10 * 60_000
+NOT_REACHED = "The provider could not be asked who you are; try again, or sign in another way"
+STALE = "Signing in took too long, or began in another browser; begin again"
+NO_USER = "Nobody with your address is a user here; ask for an invitation"
+NO_ADDRESS = "The provider does not say that your e-mail address is yours; sign in another way"
+NOT_ALLOWED = "People with addresses of this domain can't sign in here"
+_FRESH_S = 600
+
+
+class Led(msgspec.Struct, frozen=True):
+    """Where a browser is led, and what it brings back."""
+
+    address: str
+    ticket: Secret
+
+
+class Arrived(msgspec.Struct, frozen=True):
+    """Somebody who came back from the provider."""
+
+    user_id: str
+    then: str
+    """The page they wanted."""
+    proves: str
+    """The session that is to be proved by it; empty: a new one begins."""
+
+
+class Oidc:
+    """The use cases."""
+
+    def __init__(self, store: Store, tickets: Tickets, settings: OidcSettings) -> None:
+        self._store = store
+        self._tickets = tickets
+        self._settings = settings
+        self._provider = Provider(settings)
+
+    @property
+    def name(self) -> str:
+        """What the provider is called; empty: there is none."""
+        return self._settings.name if self._settings.issuer else ""
+
+    async def each(self, user_id: str) -> list[StoredIdentity]:
+        """Return who a user is at providers."""
+        async with self._store.reading() as connection:
+            return await identities.of_user(connection, user_id)
+
+    async def forget(self, user_id: str, by: Principal) -> Refused | None:
+        """Let somebody sign in with the provider no more; they must have another way."""
+        async with self._store.writing() as connection:
+            login = await logins.get(connection, user_id)
+            if login is None or not login.password_hash:
+                return Refused(Reason.CONFLICT, "Set a password first: you could not sign in any more")
+            for one in await identities.of_user(connection, user_id):
+                await identities.remove(connection, user_id, one.issuer)
+            await note(connection, by, "user.forget_identity", user_id)
+        return None
+
+    async def lead(self, holder: str, *, redirect_uri: str, then: str, proves: str = "") -> Led | Refused:
+        """Return where to lead a browser.
+
+        Args:
+            holder: What the visitor's forms carry.
+            redirect_uri: Where the browser comes back to.
+            then: The page they want.
+            proves: The session that is to be proved; empty: they sign in.
+        """
+        if not self.name:
+            return Refused(Reason.PATH_NOT_FOUND, "There is no such page")
+        facts = {name: system.new_token().reveal() for name in ("state", "nonce")}
+        # RFC 7636 section 4.1: at least 43 characters.
+        facts["verifier"] = system.new_token().reveal() + system.new_token().reveal()
+        try:
+            address = await self._provider.address(redirect_uri=redirect_uri, fresh=bool(proves), **facts)
+        except ProviderError as error:
+            return _not_reached(error)
+        facts |= {"then": then, "proves": proves}
+        _, ticket = self._tickets.issue(TICKET, holder, facts, for_ms=TICKET_MS)
+        return Led(address, ticket)
+
+    async def arrive(
+        self, holder: str, ticket_text: str, *, state: str, code: str, redirect_uri: str, address: str
+    ) -> Arrived | Refused:
+        """Return who comes back from the provider.
+
+        Args:
+            holder: What the visitor's forms carry.
+            ticket_text: What ``lead`` gave them.
+            state: What came back.
+            code: What came back.
+            redirect_uri: The same as on the way there.
+            address: Where they come from.
+        """
+        ticket = self._tickets.read(ticket_text, TICKET, holder)
+        facts = ticket.facts if ticket else {}
+        if ticket is None or not hmac.compare_digest(
+            facts["state"].encode(), state.encode("utf-8", "replace")
+        ):
+            return Refused(Reason.INVALID_MEMBER, STALE)
+        if not code or not self._tickets.spend(ticket):
+            return Refused(Reason.INVALID_MEMBER, STALE)
+        try:
+            claims = await self._provider.claims(
+                code, redirect_uri=redirect_uri, nonce=facts["nonce"], verifier=facts["verifier"]
+            )
+        except ProviderError as error:
+            return _not_reached(error)
+        if facts["proves"] and (claims.auth_time or system.now()) < system.now() - _FRESH_S:
+            return Refused(Reason.INVALID_MEMBER, "The provider did not ask again who you are")
+        async with self._store.writing() as connection:
+            user = await self._user(connection, claims, address)
+            if isinstance(user, Refused):
+                return user
+            await logins.change(connection, user.id, {"last_sign_in_at": system.now_ms()})
+        return Arrived(user.id, facts["then"], facts["proves"])
+
+    async def _user(self, connection: AsyncConnection, claims: Claims, address: str) -> StoredUser | Refused:
+        refused = self._problem(claims)
+        if refused is not None:
+            return refused
+        identity = await identities.get(connection, claims.iss, claims.sub)
+        if identity is not None:
+            known = await users.get(connection, identity.user_id)
+            return known if known and known.suspended_at is None else Refused(Reason.INVALID_MEMBER, NO_USER)
+        email = claims.verified_email
+        if not email:
+            return Refused(Reason.INVALID_MEMBER, NO_ADDRESS)
+        user = await self._linked(connection, email) or await self._provisioned(connection, email, claims)
+        if isinstance(user, Refused):
+            return user
+        await identities.add(connection, StoredIdentity(claims.iss, claims.sub, user.id, system.now_ms()))
+        told: Facts = {"issuer": claims.iss, "subject": claims.sub}
+        await note(connection, Principal(user.id, address), "user.link_identity", user.id, after=told)
+        return user
+
+    def _problem(self, claims: Claims) -> Refused | None:
+        allowed = {one.strip().lower() for one in self._settings.allowed_domains}
+        if allowed and claims.verified_email.rpartition("@")[2] not in allowed:
+            return Refused(Reason.INVALID_MEMBER, NOT_ALLOWED)
+        return None
+
+    async def _linked(self, connection: AsyncConnection, email: str) -> StoredUser | Refused | None:
+        """Return the one user with an address who has shown that it is theirs."""
+        able = []
+        for user in await users.with_email(connection, email):
+            login = await logins.get(connection, user.id)
+            if login is not None and login.email_verified_at is not None:
+                able.append(user)
+        if len(able) > 1:
+            return Refused(
+                Reason.CONFLICT, "Several accounts have users with your address; sign in with a password"
+            )
+        if able and able[0].suspended_at is not None:
+            return Refused(Reason.INVALID_MEMBER, NO_USER)
+        return able[0] if able else None
+
+    async def _provisioned(
+        self, connection: AsyncConnection, email: str, claims: Claims
+    ) -> StoredUser | Refused:
+        """Make somebody a user of the operator's account."""
+        first = await accounts.first(connection)
+        name = claims.name.strip() or email[: labels.NAME_LENGTH]
+        if not self._settings.provision or first is None:
+            return Refused(Reason.INVALID_MEMBER, NO_USER)
+        if problem_with_person(email, name) is not None:
+            name = email[: labels.NAME_LENGTH]
+        there = await users.with_email(connection, email, first)
+        user = there[0] if there else StoredUser(system.new_id(ids.USER), first, email, name, system.now_ms())
+        refused = problem_with_person(email, name)
+        if refused is not None or user.suspended_at is not None:
+            return refused or Refused(Reason.INVALID_MEMBER, NO_USER)
+        if there and await logins.get(connection, user.id) is not None:
+            return Refused(Reason.INVALID_MEMBER, NO_USER)  # their address is not confirmed yet
+        if not there:
+            await users.add(connection, user)
+        now_ms, role = system.now_ms(), self._settings.role
+        await logins.add(connection, StoredLogin(user.id, role, email_verified_at=now_ms, created_at=now_ms))
+        told: Facts = {"email": email, "role": role}
+        await note(connection, Principal(user.id), "user.provision", user.id, after=told)
+        return user
+
+
+def _not_reached(error: ProviderError) -> Refused:
+    structlog.get_logger().warning("signing in at the OpenID provider failed", why=str(error))
+    return Refused(Reason.CONTROL_UNAVAILABLE, NOT_REACHED)
