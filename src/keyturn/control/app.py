@@ -51,6 +51,7 @@ from keyturn.control.resources import (
     rerate,
     reveal,
     rotation,
+    settings,
     simulate,
     statements,
     upstreams,
@@ -59,7 +60,6 @@ from keyturn.control.resources import (
     verify,
 )
 from keyturn.control.wire import REQUEST_ID_HEADER
-from keyturn.dialects.help import Help
 
 LARGEST_BODY = 1 << 20
 """Bytes; ten thousand names of models fit."""
@@ -105,7 +105,6 @@ def create_app(management: Management) -> Litestar:
                 "description": description,
                 "pages": Pages(),
                 "live": Live(management),
-                "support": Help(management.settings.support.contact, management.settings.support.upgrade_url),
             }
         ),
     )
@@ -133,6 +132,7 @@ def _routes() -> list[ControllerRouterHandler]:
         usage,
         requests,
         node,
+        settings,
         events,
         alerts,
         audit,
@@ -189,6 +189,7 @@ def _openapi() -> OpenAPIConfig:
             Tag("Alerts", "What waits for somebody to see to it."),
             Tag("Audit", "Who changed what, in a chain that shows when it was touched."),
             Tag("Node", "How this node is doing."),
+            Tag("Settings", "What can be changed while the node runs."),
             Tag("Probes", "For load balancers and Prometheus."),
         ],
         security=[{"bearer": []}, {"header": []}],

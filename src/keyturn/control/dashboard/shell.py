@@ -18,6 +18,7 @@ from keyturn.control.dashboard import cookies, figures
 from keyturn.control.dashboard.cookies import Toast
 from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor
 from keyturn.control.dashboard.navigation import sections_for
+from keyturn.control.errors import help_of
 from keyturn.control.visitors import own_origin
 from keyturn.domain.refusals import Refused
 
@@ -107,7 +108,7 @@ def render(
                 "query": request.url.query,
                 "now_ms": system.now_ms(),
                 "refused": refused,
-                "support": request.app.state["support"].contact,
+                "support": help_of(request).contact,
                 **values,
             },
         )

@@ -94,7 +94,7 @@ async def show_node(management: Managed) -> Answer[NodeObject]:
         workers=workers,
         upstreams=[NodeUpstream(one.stored.name, one.stored.base_url, len(one.models)) for one in upstreams],
         database=DatabaseObject(str(management.store.path), HEAD),
-        settings=[SettingObject(*row) for row in table(management.settings, management.origins)],
+        settings=[SettingObject(*row) for row in table(management.settings, management.live.origins)],
         problems=problems,
     )
     return Answer(data=node)
@@ -150,6 +150,7 @@ def _problems(management: Management, workers: list[WorkerObject]) -> list[str]:
         f"the journal {name} holds what this version can't read; start the version that wrote it"
         for name in management.ingest.unreadable
     ]
+    problems += management.live.problems
     secrets = DataDirectory(management.settings.data).secrets
     problems += [f"{path} can be read by others; run: chmod 600 {path}" for path in open_to_others(secrets)]
     return problems
