@@ -33,6 +33,7 @@ from keyturn.services.ledger import Ledger
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.names import Names
 from keyturn.services.peppers import Peppers
 from keyturn.services.plans import Plans
 from keyturn.services.policies import Policies
@@ -61,6 +62,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
 
     live: Live
     node_settings: NodeSettings
+    names: Names
     started_at: float
     """Seconds since 1970 UTC."""
     store: Store

@@ -60,6 +60,7 @@ from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.names import Names
 from keyturn.services.passwords import Passwords
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.plans import Plans
@@ -211,6 +212,7 @@ async def _management(
     return Management(
         live=live,
         node_settings=node_settings,
+        names=Names(store),
         started_at=system.now(),
         store=store,
         lookup=lookup,

@@ -90,10 +90,9 @@ async def change_settings(
     When the call has returned, every worker goes by it. That no key is needed is refused (409) where others than this
     machine reach the port, unless the node was started with `--allow-anonymous-on-network`.
     """
-    wanted = {name: value for name, value in msgspec.to_builtins(data).items() if value is not UNSET}
-    return Answer(
-        data=_show(granted(await management.node_settings.change(wanted, by=principal_of(request))))
-    )
+    wanted: dict[str, object] = msgspec.to_builtins(data)  # without what is unset
+    changed = await management.node_settings.change(wanted, by=principal_of(request))
+    return Page(data=_show(granted(changed)))
 
 
 router = Router("/settings", tags=["Settings"], route_handlers=[list_settings, change_settings])
