@@ -67,7 +67,7 @@ def test_a_frozen_key_is_seen_looked_into_and_let_in_again(node: Node, page: Pag
 def test_the_shares_that_are_told_are_changed_and_taken_back(node: Node, page: Page) -> None:
     """Of the own account; what is no share is said beside the field."""
     page.goto("/dashboard/alerts")
-    page.get_by_role("link", name="What is told").click()
+    page.get_by_role("link", name="What is told").first.click()
     page.locator("main").get_by_role("link").last.click()
     shares = page.get_by_label("Percent of the limits")
     shares.fill("25, ninety")

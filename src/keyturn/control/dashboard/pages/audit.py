@@ -20,6 +20,8 @@ from keyturn.store.audit import AuditFilter
 PATH = "/dashboard/audit"
 SHOWN = 50
 _LONGEST = 2_000
+_NOTHING = frozenset({"none", "empty", "{}"})
+"""Of something new these are not worth a line."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -124,10 +126,12 @@ def differences(before: str, after: str) -> list[Difference]:
         after: The same.
     """
     was, now = _members(before), _members(after)
+    if not was:
+        return [Difference(name, "", text) for name, text in now.items() if text not in _NOTHING]
     return [
         Difference(name, was.get(name, ""), now.get(name, ""))
         for name in dict.fromkeys([*was, *now])
-        if was.get(name) != now.get(name) or name not in was
+        if was.get(name) != now.get(name)
     ]
 
 
