@@ -195,7 +195,7 @@ def _facts(management: Management) -> dict[str, Any]:
         "version": __version__,
         "started_at": int(management.started_at * 1000),
         "database": str(path),
-        "database_bytes": path.stat().st_size,
+        "database_bytes": sum(one.stat().st_size for one in path.parent.glob(f"{path.name}*")),
         "revision": HEAD,
         "memory": system.resident_bytes(os.getpid()),
     }
