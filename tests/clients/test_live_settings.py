@@ -1,5 +1,6 @@
 """Settings that change under load: once a call that takes something away has returned, every worker refuses."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ class Callers:
     """Calls that go on in threads, each on connections of its own, so that both workers get some."""
 
     def __init__(self, node: Node, headers: dict[str, str], query: str = "") -> None:
-        self._node, self._headers, self._query = node, headers, query
+        self._node, self._headers, self._path = node, headers, f"/v1/models{query}"
         self._end = threading.Event()
         self.changed = threading.Event()
         """Set when the call that changes something has returned."""
@@ -45,12 +46,14 @@ class Callers:
 
     def _go_on(self) -> None:
         with httpx.Client(verify=NO_TLS, timeout=20) as kept:
-            while not self._end.is_set():
+            for turn in itertools.count():
+                if self._end.is_set():
+                    return
                 begun_after = self.changed.is_set()
-                one_off = httpx.get if len(self.before) % 2 else kept.get
-                options = {"verify": NO_TLS} if one_off is httpx.get else {}
-                address = f"{self._node.url}/v1/models{self._query}"
-                status = one_off(address, headers=self._headers, **options).status_code  # type: ignore[operator]
+                if turn % 2:
+                    status = self._node.send("GET", self._path, headers=self._headers).status_code
+                else:
+                    status = kept.get(f"{self._node.url}{self._path}", headers=self._headers).status_code
                 (self.after if begun_after else self.before).append(status)
 
 
