@@ -172,7 +172,6 @@ async def _misses(folder: Path, plane: Plane, count: int) -> list[float]:
     lookup = Lookup(looking.find, vault)
     server = BusServer(
         journals=folder / "journals",
-        locations=frozenset(),
         look=lookup.by_digest,
         configuration=_nothing_configured,
     )

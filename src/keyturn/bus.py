@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.domain.attempts import Answer, Fate
 from keyturn.domain.bodies import Exchanged
 from keyturn.domain.events import Notice
@@ -150,6 +151,16 @@ class Bodies(msgspec.Struct, frozen=True, array_like=True, tag=12):
     exchanged: Exchanged
 
 
+class Access(msgspec.Struct, frozen=True):
+    """What the node's settings say of those who come, as they are now."""
+
+    locations: frozenset[str] = frozenset({"header", "query", "body"})
+    """Where credentials are accepted."""
+    anonymous: bool = False
+    """Whether calls of models need no key."""
+    support: Help = NO_HELP
+
+
 class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """The whole configuration a worker needs; sent after ``Hello`` and after every change.
 
@@ -165,6 +176,9 @@ class Snapshot(msgspec.Struct, frozen=True, array_like=True, tag=16):
     """Prefix and length of imported secrets: such texts are looked up beside our own."""
     others: dict[str, tuple[Target, ...]] = {}
     """The further targets of models that have several."""
+    anonymous: bool = False
+    """Whether calls of models need no key."""
+    support: Help = NO_HELP
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True, tag=17):

@@ -38,7 +38,9 @@ def page(browser: Browser, owner: Visit) -> Iterator[Page]:
     complaints: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        # A form that is refused is answered with 400 and the like, and the browser says so.
+        refused = message.text.startswith("Failed to load resource: the server responded with a status of 4")
+        if message.type in {"error", "warning"} and not refused:
             complaints.append(message.text)
 
     window.on("console", listen)

@@ -61,6 +61,7 @@ CALLS = {
     "/api/v1/keys/{key_id}/simulate": {"post"},
     "/api/v1/keys/{key_id}/usage": {"get"},
     "/api/v1/node": {"get"},
+    "/api/v1/settings": {"get", "patch"},
     "/api/v1/events": {"get"},
     "/api/v1/alerts": {"get"},
     "/api/v1/alerts/rules": {"get", "put"},

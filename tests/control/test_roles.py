@@ -113,6 +113,8 @@ GET    e /api/v1/requests
 GET    e /api/v1/requests/export
 GET    e /api/v1/requests/{request_id}
 GET    a /api/v1/requests/{request_id}/bodies
+GET    n /api/v1/settings
+PATCH  n /api/v1/settings
 POST   - /api/v1/setup-link
 GET    n /api/v1/upstreams
 POST   n /api/v1/upstreams

@@ -59,7 +59,8 @@ class House:
         """Return what there is."""
         if self.broken:
             raise RuntimeError("no database")
-        return Known(dict(self.models), {"u": bus.Upstream("u", "http://h/v1")})
+        access = bus.Access(frozenset({"header"}))
+        return Known(dict(self.models), {"u": bus.Upstream("u", "http://h/v1")}, access=access)
 
     async def first_used(self, secret_id: str) -> None:
         """Hear of a pending secret that was used."""

@@ -11,12 +11,12 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import dotenv
 import msgspec
 
-from keyturn.config import rules
+from keyturn.config import rules, values
 from keyturn.config.reference import Entry, entries, section_names, table
 from keyturn.config.sections import Settings
 from keyturn.domain.secret import Secret
@@ -184,13 +184,13 @@ def _from_toml(folder: Path, config: str | None, known: Mapping[str, Entry]) -> 
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{shown}: is not TOML: {error}") from None
     lines = _line_numbers(text)
-    values = {}
+    read = {}
     for setting, raw in _flatten(tree, known):
         origin = f"{shown}:{lines[setting]}" if setting in lines else shown
         if setting not in known:
             raise SettingsError(_unknown(origin, setting, known))
-        values[setting] = _Value(raw, origin)
-    return values
+        read[setting] = _Value(raw, origin)
+    return read
 
 
 def _flatten(
@@ -230,7 +230,7 @@ def _from_standard_variables(variables: Mapping[str, str]) -> dict[str, _Value]:
 def _from_variables(
     variables: Mapping[str, str], place: str, known: Mapping[str, Entry]
 ) -> dict[str, _Value]:
-    values = {}
+    read = {}
     # The short form is what people write by hand: it comes last and wins over the long one.
     for name in sorted(variables, key=lambda name: (name in SHORT_NAMES, name)):
         text = variables[name]
@@ -241,8 +241,8 @@ def _from_variables(
         path = SHORT_NAMES.get(name, name.removeprefix(_PREFIX).lower().replace("__", "."))
         if path not in known:
             raise SettingsError(_unknown(place, name, [*SHORT_NAMES, *map(variable_name, known)]))
-        values[path] = _Value(text, f"{place}: {name}", is_text=True)
-    return values
+        read[path] = _Value(text, f"{place}: {name}", is_text=True)
+    return read
 
 
 def variable_name(path: str) -> str:
@@ -271,37 +271,10 @@ def _build(found: Mapping[str, _Value], known: Mapping[str, Entry]) -> Settings:
 
 
 def _convert(path: str, value: _Value, entry: Entry) -> object:
-    raw = value.raw
-    if value.is_text and isinstance(entry.default, frozenset | tuple):
-        raw = [part.strip() for part in raw.split(",") if part.strip()]
-    if path == "auth.locations":
-        raw = rules.locations(raw)
     try:
-        converted = msgspec.convert(raw, entry.type, strict=not value.is_text)
-        return rules.FORMS[path](converted) if path in rules.FORMS else converted
-    except msgspec.ValidationError as error:  # a ValueError, too
-        raise SettingsError(f"{value.origin}: {path}: {_reason(error, value, entry)}") from None
+        return values.read(value.raw, entry, is_text=value.is_text)
     except ValueError as error:
         raise SettingsError(f"{value.origin}: {path}: {error}") from None
-
-
-def _reason(error: msgspec.ValidationError, value: _Value, entry: Entry) -> str:
-    choices = [*_choices(entry.type)]
-    if choices:
-        return f"expected {'any' if isinstance(entry.default, frozenset) else 'one'} of {', '.join(choices)}"
-    reason = str(error).replace("Expected", "expected").replace("`", "")
-    if value.is_text and not entry.secret:
-        return reason.replace("got str", f"got {value.raw!r}")
-    return reason
-
-
-def _choices(annotation: Any) -> Iterator[str]:  # noqa: ANN401 -- any annotation
-    """Name the words that a ``Literal`` inside of ``annotation`` allows."""
-    for part in get_args(annotation):
-        if isinstance(part, str):
-            yield part
-        else:
-            yield from _choices(part)
 
 
 def _why(error: OSError | UnicodeDecodeError) -> str:

@@ -51,6 +51,7 @@ from keyturn.control.resources import (
     rerate,
     reveal,
     rotation,
+    settings,
     simulate,
     statements,
     upstreams,
@@ -60,7 +61,6 @@ from keyturn.control.resources import (
     verify,
 )
 from keyturn.control.wire import REQUEST_ID_HEADER
-from keyturn.dialects.help import Help
 
 LARGEST_BODY = 1 << 20
 """Bytes; ten thousand names of models fit."""
@@ -106,7 +106,6 @@ def create_app(management: Management) -> Litestar:
                 "description": description,
                 "pages": Pages(),
                 "live": Live(management),
-                "support": Help(management.settings.support.contact, management.settings.support.upgrade_url),
             }
         ),
     )
@@ -135,6 +134,7 @@ def _routes() -> list[ControllerRouterHandler]:
         usage,
         requests,
         node,
+        settings,
         events,
         alerts,
         audit,
@@ -191,6 +191,7 @@ def _openapi() -> OpenAPIConfig:
             Tag("Alerts", "What waits for somebody to see to it."),
             Tag("Audit", "Who changed what, in a chain that shows when it was touched."),
             Tag("Node", "How this node is doing."),
+            Tag("Settings", "What can be changed while the node runs."),
             Tag("Probes", "For load balancers and Prometheus."),
         ],
         security=[{"bearer": []}, {"header": []}],

@@ -119,7 +119,6 @@ class BusServer:
         self,
         *,
         journals: Path,
-        locations: frozenset[str],
         look: Callable[[bytes], Awaitable[KeyRecord | None]],
         configuration: Callable[[], Awaitable[Known]],
         patience: Patience | None = None,
@@ -128,13 +127,11 @@ class BusServer:
 
         Args:
             journals: Folder whose locked files say which workers live.
-            locations: Where workers accept credentials.
             look: Finds who holds the secret with a digest.
             configuration: Reads from the store what a snapshot tells.
             patience: How long workers are waited for.
         """
         self._journals = journals
-        self._locations = locations
         self._look = look
         self._configuration = configuration
         self._patience = patience or Patience()
@@ -238,9 +235,18 @@ class BusServer:
                 future.cancel()
         return None
 
-    def _snapshot(self, sequence: int, known: Known) -> bus.Snapshot:
+    @staticmethod
+    def _snapshot(sequence: int, known: Known) -> bus.Snapshot:
+        access = known.access
         return bus.Snapshot(
-            sequence, known.models, known.upstreams, self._locations, known.foreign_shapes, known.others
+            sequence,
+            known.models,
+            known.upstreams,
+            access.locations,
+            known.foreign_shapes,
+            known.others,
+            access.anonymous,
+            access.support,
         )
 
     def _send_to_ready(self, message: bus.FromControl) -> None:

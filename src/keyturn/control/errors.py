@@ -18,7 +18,7 @@ from keyturn.control.choices import explained
 from keyturn.control.door import visit_of
 from keyturn.dialects import errors, problem
 from keyturn.dialects.errors import Dialect
-from keyturn.dialects.help import NO_HELP
+from keyturn.dialects.help import NO_HELP, Help
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.telemetry.redact import redact
@@ -56,6 +56,15 @@ def granted(result: T | Refused) -> T:
     return result
 
 
+def help_of(request: AnyRequest) -> Help:
+    """Return whom to ask, as the settings say now."""
+    management = request.app.state.get("management")
+    if management is None:
+        return NO_HELP
+    support = management.settings.support
+    return Help(support.contact, support.upgrade_url)
+
+
 def respond(request: AnyRequest, refused: Refused, dialect: Dialect = Dialect.ENVELOPE) -> AnyResponse:
     """Return the answer for a refusal."""
     request_id = visit_of(request.scope).request_id
@@ -68,7 +77,7 @@ def respond(request: AnyRequest, refused: Refused, dialect: Dialect = Dialect.EN
         shown,
         request_id,
         problem=problem.wanted(request.headers.get("accept", "").encode("latin-1", "replace")),
-        support=request.app.state.get("support", NO_HELP),
+        support=help_of(request),
     )
     headers = dict(errors.headers(dialect, refused, request_id))
     return Response(body, status_code=status, headers=headers, media_type=media_type)

@@ -3,6 +3,7 @@
 import msgspec
 from litestar.di import NamedDependency
 
+from keyturn.config.live import Live
 from keyturn.config.sections import Settings
 from keyturn.control.body_intake import BodyIntake
 from keyturn.control.bus_server import BusServer
@@ -33,6 +34,7 @@ from keyturn.services.letters import Letters
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.names import Names
 from keyturn.services.people import People
 from keyturn.services.peppers import Peppers
 from keyturn.services.plans import Plans
@@ -47,6 +49,7 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.sessions import Sessions
+from keyturn.services.settings import NodeSettings
 from keyturn.services.sign_in import SignIn
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
@@ -59,9 +62,9 @@ from keyturn.store.engine import Store
 class Management(msgspec.Struct, frozen=True, kw_only=True):
     """The use cases, and the parts of this process that resources show."""
 
-    settings: Settings
-    origins: dict[str, str] = {}
-    """Where each setting came from, by its path."""
+    live: Live
+    node_settings: NodeSettings
+    names: Names
     started_at: float
     """Seconds since 1970 UTC."""
     store: Store
@@ -115,6 +118,11 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     bodies: Bodies
     body_intake: BodyIntake
     bus: BusServer
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        return self.live.now
 
 
 Managed = NamedDependency[Management]

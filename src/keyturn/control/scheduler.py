@@ -77,10 +77,13 @@ class Scheduler:
 
 def jobs_of(management: Management) -> list[Job]:
     """Return what this node's scheduler does."""
-    kept_days = management.settings.events.kept_days
+
+    def forget_events() -> Awaitable[object]:
+        return management.alerts.forget_old(management.settings.events.kept_days, system.now_ms())
+
     return [
         Job("anomalies", management.anomalies.evaluate),
-        Job("old events", lambda: management.alerts.forget_old(kept_days, system.now_ms()), HOUR_S),
+        Job("old events", forget_events, HOUR_S),
         Job("rotation", management.rotation_policy.run_due),
         Job("claims", management.claims.expire),
         Job("policies", lambda: management.policies.enforce(system.now_ms())),

@@ -112,6 +112,8 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("POST", "/api/v1/peppers/rotate"): _NODE,
     ("POST", "/api/v1/peppers/prune"): _NODE,
     ("GET", "/api/v1/node"): _NODE,
+    ("GET", "/api/v1/settings"): _NODE,
+    ("PATCH", "/api/v1/settings"): _NODE,
     ("GET", "/api/v1/events"): _WRITE,
     ("GET", "/api/v1/alerts"): _WRITE,
     ("GET", "/api/v1/alerts/rules"): _WRITE,

@@ -12,7 +12,7 @@ import structlog
 from keyturn import bus, system
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
-from keyturn.dialects.help import Help
+from keyturn.dialects.help import NO_HELP
 from keyturn.domain.base62 import encode
 from keyturn.domain.models import STAR, Starred, Target
 from keyturn.domain.refusals import Reason
@@ -113,8 +113,9 @@ class Plane:
         self.places = Places(frozenset())
         self.foreign_shapes: frozenset[tuple[str, int]] = frozenset()
         self.key_headers = tuple(name.lower().encode() for name in settings.auth.headers)
-        self.anonymous = not settings.auth.required
-        self.support = Help(settings.support.contact, settings.support.upgrade_url)
+        self.anonymous = False
+        """Calls of models need no key."""
+        self.support = NO_HELP
         self.refuses_unpriced = settings.prices.unknown == "refuse"
         """A model without a price is not served."""
         self.takes_headers = False
@@ -161,6 +162,7 @@ class Plane:
         """Take up a configuration; exchanges under way end with the one they began with."""
         self.keys.clear(snapshot.sequence)
         self.places = Places(snapshot.locations, self.key_headers)
+        self.anonymous, self.support = snapshot.anonymous, snapshot.support
         self.foreign_shapes = snapshot.foreign_shapes
         self.takes_headers = "header" in snapshot.locations and not self.key_headers
         upstreams = snapshot.upstreams

@@ -26,6 +26,8 @@ class Brief(msgspec.Struct, frozen=True):
     """Where the demo upstream listens on 127.0.0.1; 0 when there is none."""
     origins: dict[str, str] = {}
     """Where each setting came from, by its path; see ``config.load.Loaded``."""
+    anonymous_allowed: bool = False
+    """Control process only: nobody but this machine reaches the port, or everybody may call models without a key."""
     provider_keys: dict[str, str] = {}
     """Control process only: provider credentials found in the environment, ``openai`` → key."""
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.config.data_directory import DataDirectory
+from keyturn.config.live import Live
 from keyturn.config.proxies import proxy_for
 from keyturn.config.sections import Settings
 from keyturn.control.app import create_app
@@ -57,6 +58,7 @@ from keyturn.services.ledger import Ledger
 from keyturn.services.limits import Limits
 from keyturn.services.lookup import Lookup
 from keyturn.services.models import Models
+from keyturn.services.names import Names
 from keyturn.services.people import people_of
 from keyturn.services.peppers import Peppers, Renewal
 from keyturn.services.plans import Plans
@@ -72,6 +74,7 @@ from keyturn.services.reveal import Reveal
 from keyturn.services.rotation import Rotation
 from keyturn.services.rotation_policy import RotationPolicy
 from keyturn.services.sessions import Sessions
+from keyturn.services.settings import NodeSettings, access_of
 from keyturn.services.simulate import Simulation
 from keyturn.services.statements import Statements
 from keyturn.services.thresholds import Thresholds
@@ -158,19 +161,26 @@ async def _management(
 ) -> Management:
     data = DataDirectory(brief.settings.data)
     rules = rules_of(brief.settings.prices, shipped_prices.load())
+    live = Live(brief.settings, brief.origins, anonymous_allowed=brief.anonymous_allowed)
     configuration = Configuration(
-        store, vault, demo_port=brief.demo_port, rules=rules, relay=brief.settings.relay
+        store,
+        vault,
+        demo_port=brief.demo_port,
+        rules=rules,
+        relay=brief.settings.relay,
+        access=lambda: access_of(live.now),
     )
     secrets = KeyLookup(data.database)
     closing.callback(secrets.close)
     lookup = Lookup(secrets.find, vault, Renewal(store, vault, tasks).renew, version=secrets.version)
     bus = BusServer(
         journals=data.journals,
-        locations=brief.settings.auth.locations,
         look=lookup.by_digest,
         configuration=configuration.read,
     )
     closing.push_async_callback(bus.close)
+    node_settings = NodeSettings(store, bus, live)
+    await node_settings.load()
     sinks = Sinks(brief.settings.rotation.sinks)
     rotation = Rotation(store, vault, bus, sinks)
     events = Events(store)
@@ -197,8 +207,9 @@ async def _management(
     hygiene = Hygiene(store)
     people = people_of(store, vault, tasks, brief.settings)
     return Management(
-        settings=brief.settings,
-        origins=brief.origins,
+        live=live,
+        node_settings=node_settings,
+        names=Names(store),
         started_at=system.now(),
         store=store,
         lookup=lookup,
@@ -248,12 +259,11 @@ async def _management(
         prices=Prices(store, bus, rules),
         rerate=Rerate(store, rules, _charged_otherwise),
         reports=Reports(store),
-        retention=Retention(store, _kept(brief.settings)),
+        retention=Retention(store, lambda: _kept(live.now)),
         simulation=Simulation(
             store,
             secrets.of_key,
             configuration.read,
-            brief.settings.auth.locations,
             refuses_unpriced=rules.refuses_unpriced,
         ),
         verification=Verification(

@@ -64,21 +64,27 @@ def _why(error: OSError | ValueError) -> str:
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
+def is_exposed(listener: socket.socket | None) -> bool:
+    """Say whether others than this machine reach the port."""
+    if listener is None:
+        return False
+    address = address_of(str(listener.getsockname()[0]))
+    return address is None or not address.is_loopback
+
+
 def check_exposure(listener: socket.socket | None, auth: Auth, *, allowed: bool) -> None:
     """See that a node that asks for no key is reached from this machine only, unless that was asked for.
 
     Raises:
         CannotListen: Others could call models, at the operator's expense.
     """
-    if auth.required or allowed or listener is None:
+    if auth.required or allowed or listener is None or not is_exposed(listener):
         return
     host = str(listener.getsockname()[0])
-    address = address_of(host)
-    if address is None or not address.is_loopback:
-        raise CannotListen(
-            f"auth.required is false, and {host} is open to the network: anyone could call models at your expense; "
-            "set auth.required = true, listen on 127.0.0.1, or say --allow-anonymous-on-network"
-        )
+    raise CannotListen(
+        f"auth.required is false, and {host} is open to the network: anyone could call models at your expense; "
+        "set auth.required = true, listen on 127.0.0.1, or say --allow-anonymous-on-network"
+    )
 
 
 def check_certificate(certificate: str, key: str) -> None:

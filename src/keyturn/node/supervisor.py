@@ -34,6 +34,7 @@ from keyturn.node.listening import (
     CannotListen,
     check_certificate,
     check_exposure,
+    is_exposed,
     listen,
     raise_open_file_limit,
 )
@@ -239,6 +240,7 @@ class Supervisor:
                 listen_fd=descriptor,
                 demo_port=demo_port,
                 origins=self._origins if slot.role == CONTROL else {},
+                anonymous_allowed=self._allow_anonymous or not is_exposed(self._listener),
                 provider_keys=keys if slot.role == CONTROL else {},
             )
 

@@ -17,6 +17,7 @@ from keyturn.store.engine import Store
 from keyturn.store.events import EventFilter, StoredEvent
 
 DAY_MS = 86_400_000
+MOST_COUNTED = 100
 _KINDS = tuple(sorted(ALERTS))
 
 
@@ -42,6 +43,13 @@ class Alerts:
         """Return alerts within reach, newest first; see ``Events.page``."""
         only = msgspec.structs.replace(wanted, kinds=_KINDS)
         return await self._events.page(only, reach=reach, cursor=cursor, limit=limit)
+
+    async def open_count(self, reach: Principal, *, most: int = MOST_COUNTED) -> int:
+        """Return how many alerts within reach wait for somebody; beyond ``most`` it is not counted on."""
+        async with self._store.reading() as connection:
+            return await events.count_open(
+                connection, _KINDS, account_id=reach.account_id, project_id=reach.project_id, most=most
+            )
 
     async def show(self, alert_id: str, *, by: Principal) -> StoredEvent | Refused:
         """Return an alert."""

@@ -1,5 +1,6 @@
 """What workers need to know beside keys: where each model goes, and how to get there."""
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import msgspec
@@ -41,6 +42,7 @@ class Known(msgspec.Struct, frozen=True):
     foreign_shapes: frozenset[tuple[str, int]] = frozenset()
     others: dict[str, tuple[Target, ...]] = {}
     """The further targets of names that have several."""
+    access: bus.Access = bus.Access()
 
 
 class Configuration:
@@ -55,6 +57,7 @@ class Configuration:
         rules: PriceRules,
         relay: Relay = Relay(),  # noqa: B008 -- frozen
         tokens: AccessTokens | None = None,
+        access: Callable[[], bus.Access] = bus.Access,
     ) -> None:
         """Take in where things are.
 
@@ -65,6 +68,7 @@ class Configuration:
             rules: What models cost beside what the operator has said of them.
             relay: Which proxy leads to providers.
             tokens: What stands for credentials that are not sent themselves.
+            access: Says what the settings say now of those who come.
         """
         self.tokens = tokens or AccessTokens(relay)
         self._store = store
@@ -72,6 +76,7 @@ class Configuration:
         self._demo_port = demo_port
         self._rules = rules
         self._relay = relay
+        self._access = access
 
     async def read(self) -> Known:
         """Return models and upstreams by name; what goes to an upstream that can't be used now is left out."""
@@ -101,7 +106,7 @@ class Configuration:
                 first[model.name] = targets[0]
             if len(targets) > 1:
                 others[model.name] = tuple(targets[1:])
-        return Known(first, usable, shapes, others)
+        return Known(first, usable, shapes, others, self._access())
 
     def key_files(self, stored: StoredUpstream) -> list[str]:
         """Return the credentials that access tokens have to be got for, in the clear; none that don't open."""

@@ -1,6 +1,6 @@
 """Credit of accounts: granted, adjusted, taken back; in force when the call returns."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,6 +39,14 @@ class AccountCredit(msgspec.Struct, frozen=True):
         return self.prepaid and self.available <= 0
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How an account stands. Amounts are nano-dollars."""
+
+    available: int
+    balance: int
+    prepaid: bool
+
+
 class NewCredit(msgspec.Struct, frozen=True):
     """What is to be granted, or to be adjusted.
 
@@ -67,6 +75,18 @@ class Credit:
         async with self._store.reading() as connection:
             found = await account_of(connection, named, by)
             return found if isinstance(found, Refused) else await credit_of(connection, found)
+
+    async def standings(self, account_ids: Sequence[str], *, by: Principal) -> dict[str, Standing]:
+        """Return how accounts within reach stand, without their grants: for a page of a list."""
+        async with self._store.reading() as connection:
+            within = [one for one in account_ids if by.reaches(one)]
+            books = await ledger.books(connection, within)
+            is_prepaid = await credit.prepaid(connection, within)
+        now_ms = system.now_ms()
+        return {
+            one: Standing(books[one].available(now_ms), books[one].balance, one in is_prepaid)
+            for one in within
+        }
 
     async def grant(self, named: str | None, new: NewCredit, *, by: Principal) -> AccountCredit | Refused:
         """Give an account credit; it pays what is owed first. Under the reference of an earlier grant, nothing is done."""

@@ -23,16 +23,17 @@ class Kept(msgspec.Struct, frozen=True):
 class Retention:
     """The use cases."""
 
-    def __init__(self, store: Store, kept: Kept) -> None:
+    def __init__(self, store: Store, kept: Callable[[], Kept]) -> None:
         self._store = store
         self._kept = kept
 
     async def prune(self, now_ms: int) -> None:
         """Delete what has been kept long enough, in transactions between which others have their turn."""
+        kept = self._kept()
         horizon = Horizon(
-            requests_ms=now_ms - self._kept.requests_days * DAY_MS,
-            minutes_s=_hour(now_ms - self._kept.minutes_days * DAY_MS),
-            hours_s=_hour(now_ms - self._kept.hours_days * DAY_MS),
+            requests_ms=now_ms - kept.requests_days * DAY_MS,
+            minutes_s=_hour(now_ms - kept.minutes_days * DAY_MS),
+            hours_s=_hour(now_ms - kept.hours_days * DAY_MS),
         )
         async with self._store.writing() as connection:
             await retention.announce(connection, horizon)

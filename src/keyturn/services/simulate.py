@@ -78,7 +78,6 @@ class Simulation:
         store: Store,
         holders: Callable[[str], list[Holder]],
         configuration: Callable[[], Awaitable[Known]],
-        locations: frozenset[str],
         *,
         refuses_unpriced: bool = False,
     ) -> None:
@@ -87,14 +86,12 @@ class Simulation:
         Args:
             store: Finds keys.
             holders: Returns the secrets of a key with their owners, oldest first.
-            configuration: Reads what workers know of models.
-            locations: Where the node accepts credentials.
+            configuration: Reads what workers know of models, and where they accept credentials.
             refuses_unpriced: A model without a price is not served.
         """
         self._store = store
         self._holders = holders
         self._configuration = configuration
-        self._locations = locations
         self._refuses_unpriced = refuses_unpriced
 
     async def run(self, id_or_name: str, question: Question, *, by: Principal) -> Verdict | Refused:
@@ -115,9 +112,10 @@ class Simulation:
         holder = _choose(self._holders(owned.key.id), question.secret, int(question.at * 1000))
         if holder is None:
             return Refused(Reason.INVALID_MEMBER, "The key has no such secret", "secret")
-        models = (await self._configuration()).models
+        known = await self._configuration()
+        models = known.models
         key = record(holder)
-        refused = _decide(key, question, self._locations, models) or self._unpriced(question, models)
+        refused = _decide(key, question, known.access.locations, models) or self._unpriced(question, models)
         status = 200 if refused is None else status_of(dialect_at(question.path), refused)
         return Verdict(key.id, key.secret_id, status, refused, _checks(key, question, refused))
 

@@ -44,3 +44,11 @@ class Statements:
             lines=tuple(lines),
             is_final=ends_at <= system.now(),
         )
+
+    async def spent(self, account_id: str, month: str, *, by: Principal) -> int | Refused:
+        """Return what an account was charged in a month, in nano-dollars."""
+        async with self._store.reading() as connection:
+            account = await find(connection, account_id, by)
+            if isinstance(account, Refused):
+                return account
+            return await ledger_pages.charged_in(connection, account.id, month)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, delete, insert, or_, select
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain import ids
@@ -86,6 +86,15 @@ async def page(
     if before is not None:
         query = query.where(events.c.id < before)
     return [StoredEvent(*row) for row in await connection.execute(query)]
+
+
+async def count_open(
+    connection: AsyncConnection, kinds: Sequence[str], *, account_id: str, project_id: str, most: int
+) -> int:
+    """Return how many events of these kinds nobody has seen to, ``most`` at most: a look at so many rows of an index."""
+    wanted = EventFilter(account_id, project_id, kinds=tuple(kinds), acknowledged=False)
+    few = select(events.c.kind).where(*_conditions(wanted)).limit(most).subquery()
+    return await connection.scalar(select(func.count()).select_from(few)) or 0
 
 
 async def prune(connection: AsyncConnection, *, before_ms: int) -> int:

@@ -70,6 +70,14 @@ async def balance_before(connection: AsyncConnection, account_id: str, month: st
     return given - int(await connection.scalar(used) or 0)
 
 
+async def charged_in(connection: AsyncConnection, account_id: str, month: str) -> int:
+    """Return what was charged in a month, in nano-dollars."""
+    query = select(func.coalesce(func.sum(monthly_usage.c.cost_nano_usd), 0)).where(
+        monthly_usage.c.account_id == account_id, monthly_usage.c.month == month
+    )
+    return int(await connection.scalar(query) or 0)
+
+
 def _no_charge() -> ColumnElement[bool]:
     # As a literal, because there is an index of the entries for which it holds.
     return ledger.c.kind != literal_column(f"'{EntryKind.CHARGE}'")

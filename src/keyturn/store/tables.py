@@ -296,6 +296,7 @@ events = Table(
     Column("acknowledged_by", Text, nullable=False, server_default=EMPTY),
     Index("ix_events_key_id", "key_id", "id"),
     Index("ix_events_kind", "kind", "id"),
+    Index("ix_events_open", "kind", "account_id", "project_id", sqlite_where=text("acknowledged_at IS NULL")),
 )
 
 upstreams = Table(

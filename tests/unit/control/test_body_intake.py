@@ -109,7 +109,6 @@ async def test_what_a_worker_hands_over_arrives(tmp_path: Path) -> None:
     (tmp_path / "journals").mkdir()
     server = BusServer(
         journals=tmp_path / "journals",
-        locations=frozenset(),
         look=house.look,
         configuration=house.configuration,
     )

@@ -41,7 +41,6 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
     (tmp_path / "journals").mkdir()
     found = BusServer(
         journals=tmp_path / "journals",
-        locations=frozenset({"header"}),
         look=house.look,
         configuration=house.configuration,
         patience=Patience(kill_after=0.3, give_up_after=0.8, look_every=0.01),

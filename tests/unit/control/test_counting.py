@@ -76,9 +76,7 @@ async def test_a_threshold_that_could_not_be_stored_is_told_later(
         told.set()
 
     house = House()
-    workers = BusServer(
-        journals=tmp_path, locations=frozenset(), look=house.look, configuration=house.configuration
-    )
+    workers = BusServer(journals=tmp_path, look=house.look, configuration=house.configuration)
     counting = Counting(store, journals.ingest, workers, journals=tmp_path, tell=tell)
     full = Crossing(bound("key_a"), 100, 100, 100, system.now(), None)
     counting.authority.crossings.append(full)

@@ -55,7 +55,6 @@ class Scene:
         self.house = house
         self.server = BusServer(
             journals=self.journals,
-            locations=frozenset(),
             look=house.look,
             configuration=house.configuration,
         )

@@ -276,3 +276,19 @@ async def test_events_go_when_they_have_been_kept_long_enough(alerts: Alerts, ow
     await alerts.forget_old(30, now_ms + 31 * DAY_MS)
 
     assert (kept, len(await listed(alerts))) == (1, 0)
+
+
+async def test_what_waits_is_counted_and_no_further_than_it_is_shown(
+    alerts: Alerts, furnished: Store, owner: tuple[str, str]
+) -> None:
+    """The count stands on every page of the dashboard; what is no alert, or seen to, is not in it."""
+    told = Events(furnished)
+    by = [Notice(kind, NOW, account_id=owner[1]) for kind in (EventKind.USAGE_SPIKE,) * 3]
+    await told.noticed([*by, Notice(EventKind.CREDIT_GRANTED, NOW, account_id=owner[1])])
+    [newest, *_], _ = await alerts.page(EVERY, reach=BY_OPERATOR, cursor=None, limit=9)
+    before = await alerts.open_count(BY_OPERATOR)
+
+    await alerts.acknowledge(newest.id, by=BY_OPERATOR)
+
+    assert (before, await alerts.open_count(BY_OPERATOR)) == (3, 2)
+    assert await alerts.open_count(BY_OPERATOR, most=1) == 1

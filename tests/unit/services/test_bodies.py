@@ -111,6 +111,6 @@ async def test_they_go_with_the_request_log(
     young = exchanged(key_id, at_ms=now - 4 * DAY_MS)
     await bodies.keep([young, *(exchanged(key_id, at_ms=now - 5 * DAY_MS - one) for one in range(1, 6))])
 
-    await Retention(furnished, Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(now)
+    await Retention(furnished, lambda: Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(now)
 
     assert list(await rows(furnished)) == [young.request_id]

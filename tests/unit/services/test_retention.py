@@ -49,7 +49,7 @@ async def test_what_was_kept_long_enough_goes_and_the_days_stay(
     monkeypatch.setattr(retention, "ROLLUPS_AT_ONCE", 11)
     before = await counts(used)
 
-    await Retention(used, Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(NOW_S * 1000)
+    await Retention(used, lambda: Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(NOW_S * 1000)
 
     after = await counts(used)
     async with used.reading() as connection:
@@ -74,9 +74,9 @@ async def test_what_was_kept_long_enough_goes_and_the_days_stay(
 
 async def test_what_is_gone_does_not_come_back_when_more_is_to_be_kept(used: Store) -> None:
     """A report over what was deleted must stay refused, whatever the setting says now."""
-    await Retention(used, Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(NOW_S * 1000)
+    await Retention(used, lambda: Kept(requests_days=5, minutes_days=2, hours_days=7)).prune(NOW_S * 1000)
 
-    await Retention(used, Kept(requests_days=9, minutes_days=9, hours_days=9)).prune(NOW_S * 1000)
+    await Retention(used, lambda: Kept(requests_days=9, minutes_days=9, hours_days=9)).prune(NOW_S * 1000)
 
     async with used.reading() as connection:
         complete = await retention.complete_from(connection)
@@ -99,7 +99,7 @@ async def test_others_write_between_the_parts(used: Store, monkeypatch: pytest.M
 
     monkeypatch.setattr(used, "writing", watched)
 
-    await Retention(used, Kept(requests_days=1, minutes_days=30, hours_days=30)).prune(NOW_S * 1000)
+    await Retention(used, lambda: Kept(requests_days=1, minutes_days=30, hours_days=30)).prune(NOW_S * 1000)
 
     assert max(sizes) == 5
     assert len(sizes) > 10

@@ -23,7 +23,6 @@ from keyturn.store.key_lookup import KeyLookup
 from keyturn.store.vault import Vault
 
 BY = Principal(OPERATOR)
-EVERYWHERE = frozenset({"header", "query", "body"})
 DAY_S = 86_400
 CHAT = Question("/v1/chat/completions", "", "demo-chat", "192.0.2.1", "", "header", 0.0)
 
@@ -32,7 +31,7 @@ CHAT = Question("/v1/chat/completions", "", "demo-chat", "192.0.2.1", "", "heade
 def simulation(furnished: Store, vault: Vault, key_lookup: KeyLookup, workers: Heard) -> Simulation:
     """The use case, over a node with the demo's models."""
     configuration = Configuration(furnished, vault, demo_port=9, rules=RULES)
-    return Simulation(furnished, key_lookup.of_key, configuration.read, EVERYWHERE)
+    return Simulation(furnished, key_lookup.of_key, configuration.read)
 
 
 async def issue(keys: Keys, **members: Any) -> str:
@@ -199,7 +198,7 @@ async def test_a_model_without_a_price_is_refused_where_workers_refuse_it(
     """The setting counts here, too."""
     await models.add("free", ModelChange(upstream="demo", upstream_model="nothing"), by=BY)
     configuration = Configuration(furnished, vault, demo_port=9, rules=RULES)
-    strict = Simulation(furnished, key_lookup.of_key, configuration.read, EVERYWHERE, refuses_unpriced=True)
+    strict = Simulation(furnished, key_lookup.of_key, configuration.read, refuses_unpriced=True)
     key = await issue(keys)
 
     free, priced = await ask(strict, key, model="free"), await ask(strict, key, model="gpt-4o")

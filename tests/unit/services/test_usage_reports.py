@@ -312,7 +312,7 @@ async def test_what_is_no_longer_kept_is_refused_and_never_left_out(
     store: Store, reports: UsageReports, used: list[Served]
 ) -> None:
     """Half a day looks like a whole one."""
-    await Retention(store, Kept(requests_days=30, minutes_days=1, hours_days=2)).prune(NOW_S * 1000)
+    await Retention(store, lambda: Kept(requests_days=30, minutes_days=1, hours_days=2)).prune(NOW_S * 1000)
 
     def day(back: int) -> int:
         return (NOW_S // DAY_S - back) * DAY_S * 1000

@@ -30,6 +30,8 @@ CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
 MOST_FIELDS = 500
 _VISITOR, _FORM, _CSRF, _HELD = "visitor", "form", "csrf", "held"
+_OPEN_ALERTS = "open_alerts"
+ALERTS = ("GET", "/api/v1/alerts")
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -102,8 +104,10 @@ class Guard:
             await _take_form(scope, receive, headers)
         if visitor is not None and opt.get(PROOF) and not visitor.proved(system.now_ms()):
             raise SeeOtherError(f"{PROVE_PATH}?next={quote(_page_of(call, headers))}")
-        if visitor is not None and call["method"] not in SAFE and opt.get(ENTRY) != ANYONE:
-            BEFORE_CHANGE.set(still(scope, headers, visitor))
+        if visitor is not None and opt.get(ENTRY) != ANYONE:
+            if call["method"] not in SAFE:
+                BEFORE_CHANGE.set(still(scope, headers, visitor))
+            state[_OPEN_ALERTS] = await _open_alerts(call, visitor)
         await self._app(scope, receive, send)
 
     def _admit(self, visitor: Visitor | None, opt: dict[str, Any], call: Any) -> None:  # noqa: ANN401 -- a scope
@@ -141,6 +145,12 @@ def holder_in(request: Request[Any, Any, Any]) -> HeldKey | None:
     return held
 
 
+def open_alerts_of(request: Request[Any, Any, Any]) -> int:
+    """Return how many alerts wait for whoever visits; 0 where they are none of their business."""
+    found: int = request.scope["state"].get(_OPEN_ALERTS, 0)
+    return found
+
+
 def form_of(request: Request[Any, Any, Any]) -> Form:
     """Return what a form was filled with; empty for a request that sends none."""
     form: Form = request.scope["state"].get(_FORM, Form())
@@ -159,6 +169,14 @@ async def _held(scope: Scope, headers: Headers) -> HeldKey | None:
         return None
     management: Management = scope["litestar_app"].state["management"]
     return await management.holder_sessions.find(token)
+
+
+async def _open_alerts(call: Any, visitor: Visitor) -> int:  # noqa: ANN401 -- a scope
+    """Count the alerts that wait, for whoever may see them."""
+    if not may(visitor.person, *ALERTS):
+        return 0
+    management: Management = call["litestar_app"].state["management"]
+    return await management.alerts.open_count(visitor.principal)
 
 
 async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -16,8 +17,9 @@ from litestar.response import Redirect
 from keyturn import __version__, system
 from keyturn.control.dashboard import cookies, figures
 from keyturn.control.dashboard.cookies import Toast
-from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor
+from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor, open_alerts_of
 from keyturn.control.dashboard.navigation import sections_for
+from keyturn.control.errors import help_of
 from keyturn.control.visitors import own_origin
 from keyturn.domain.refusals import Refused
 
@@ -99,6 +101,7 @@ def render(
                 "section": section,
                 "sections": sections_for(visitor.person) if visitor else [],
                 "visitor": visitor,
+                "open_alerts": open_alerts_of(request),
                 "csrf": csrf_of(request),
                 "toast": said,
                 "theme": _theme(request),
@@ -107,7 +110,7 @@ def render(
                 "query": request.url.query,
                 "now_ms": system.now_ms(),
                 "refused": refused,
-                "support": request.app.state["support"].contact,
+                "support": help_of(request).contact,
                 **values,
             },
         )
@@ -142,6 +145,13 @@ def see(request: AnyRequest, path: str, said: str = "", *, failed: bool = False,
         toast = Toast(said, "failed" if failed else "done", undo)
         answer.cookies.append(cookies.toast(request.headers, toast))
     return answer
+
+
+def with_query(request: AnyRequest, **changes: str) -> str:
+    """Return the address of this page with other query parameters; an empty one is left out."""
+    given = {name: value for name, value in request.query_params.items() if isinstance(value, str)}
+    kept = {name: value for name, value in (given | changes).items() if value}
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def safe_path(path: str) -> str:

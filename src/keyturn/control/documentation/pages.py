@@ -15,6 +15,7 @@ from keyturn import __version__
 from keyturn.control.documentation import advice
 from keyturn.control.documentation.description import Description, Json, sample
 from keyturn.control.documentation.html import HEADERS, environment
+from keyturn.control.errors import help_of
 
 _FOLDER = Path(__file__).parent
 _HOST = re.compile(r"[A-Za-z0-9.:_\[\]-]{1,253}")
@@ -42,7 +43,7 @@ async def reference(request: AnyRequest) -> Response[str]:
             about=description.document()["info"]["description"],
             base_url=_base_url(request),
             version=__version__,
-            support=request.app.state["support"].contact,
+            support=help_of(request).contact,
         )
     )
     return Response(page, media_type="text/html", headers=HEADERS)
@@ -52,9 +53,7 @@ async def reference(request: AnyRequest) -> Response[str]:
 async def errors(request: AnyRequest) -> Response[str]:
     """Show every way to say no; each has its reason for an anchor, which problem documents lead to."""
     template = environment().get_template("errors.html")
-    page = template.render(
-        entries=advice.entries(), version=__version__, support=request.app.state["support"].contact
-    )
+    page = template.render(entries=advice.entries(), version=__version__, support=help_of(request).contact)
     return Response(page, media_type="text/html", headers=HEADERS)
 
 

@@ -83,10 +83,7 @@ class NodeObject(msgspec.Struct):
 async def show_node(management: Managed) -> Answer[NodeObject]:
     """Its processes, its upstreams, and what is wrong."""
     upstreams = await management.upstreams.everything()
-    workers = _workers(management)
-    problems = _problems(management, workers)
-    if not upstreams:
-        problems.append("there is no upstream; `keyturn upstreams add` connects a provider")
+    workers = workers_of(management)
     node = NodeObject(
         version=__version__,
         started_at=moment(int(management.started_at * 1000)),
@@ -94,8 +91,8 @@ async def show_node(management: Managed) -> Answer[NodeObject]:
         workers=workers,
         upstreams=[NodeUpstream(one.stored.name, one.stored.base_url, len(one.models)) for one in upstreams],
         database=DatabaseObject(str(management.store.path), HEAD),
-        settings=[SettingObject(*row) for row in table(management.settings, management.origins)],
-        problems=problems,
+        settings=[SettingObject(*row) for row in table(management.settings, management.live.origins)],
+        problems=problems_with(management, workers, connected=bool(upstreams)),
     )
     return Answer(data=node)
 
@@ -105,10 +102,11 @@ router = Router("/node", tags=["Node"], route_handlers=[show_node])
 
 def problems_of(management: Management) -> list[str]:
     """Return what is wrong with the node, for people; empty when nothing is."""
-    return _problems(management, _workers(management))
+    return problems_with(management, workers_of(management), connected=True)
 
 
-def _workers(management: Management) -> list[WorkerObject]:
+def workers_of(management: Management) -> list[WorkerObject]:
+    """Return the workers that live, and those that are connected."""
     links = {link.worker: link for link in management.bus.links}
     alive = living_workers(DataDirectory(management.settings.data).journals)
     behind = management.ingest.behind()
@@ -136,7 +134,8 @@ def _requests(counted: bus.Counted | None) -> int:
     return sum(count for _, _, count in counted.requests) if counted else 0
 
 
-def _problems(management: Management, workers: list[WorkerObject]) -> list[str]:
+def problems_with(management: Management, workers: list[WorkerObject], *, connected: bool) -> list[str]:
+    """Return what is wrong, for people; ``connected``: there is an upstream."""
     problems = [
         f"worker {worker.name} is not connected to the control process; it serves what it knew"
         for worker in workers
@@ -150,6 +149,9 @@ def _problems(management: Management, workers: list[WorkerObject]) -> list[str]:
         f"the journal {name} holds what this version can't read; start the version that wrote it"
         for name in management.ingest.unreadable
     ]
+    problems += management.live.problems
     secrets = DataDirectory(management.settings.data).secrets
     problems += [f"{path} can be read by others; run: chmod 600 {path}" for path in open_to_others(secrets)]
+    if not connected:
+        problems.append("there is no upstream; `keyturn upstreams add` connects a provider")
     return problems

@@ -123,6 +123,16 @@ async def show_statement(
     await management.ingest.flush()
     found = granted(await management.statements.show(account_id, month, by=principal_of(request)))
     asked = written or _accepted(request.headers.get("accept", ""))
+    return write_statement(found, asked, management.settings.support.contact)
+
+
+router = Router("/accounts", tags=["Ledger"], route_handlers=[show_statement])
+
+
+def write_statement(
+    found: Statement, asked: StatementFormat, contact: str
+) -> Response[Answer[StatementObject]]:
+    """Return a statement in a format; ``contact`` says on a page whom to ask."""
     if asked is StatementFormat.JSON:
         return Response(Answer(data=_show(found)), headers={"vary": "accept"})
     name = f"statement-{found.month}-{found.account_id}.{asked}"
@@ -130,13 +140,10 @@ async def show_statement(
     text = as_csv(found)
     if asked is StatementFormat.HTML:
         pages = StatementPages()
-        text, headers = pages.render(found, management.settings.support.contact), headers | pages.headers
+        text, headers = pages.render(found, contact), headers | pages.headers
     # The description of the API tells of the JSON; the other two are told apart by their media type.
     other: Response[Any] = Response(text, headers=headers, media_type=MEDIA_TYPES[asked])
     return other
-
-
-router = Router("/accounts", tags=["Ledger"], route_handlers=[show_statement])
 
 
 def _accepted(accept: str) -> StatementFormat:

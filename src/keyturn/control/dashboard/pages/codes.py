@@ -1,0 +1,143 @@
+"""What operators see of all accounts: balances, codes that are worth credit, and the proof of the ledger."""
+
+import re
+from typing import Annotated
+
+from litestar import get, post
+from litestar.params import QueryParameter
+
+from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, with_query
+from keyturn.control.errors import granted, refuse
+from keyturn.control.management import Managed, Management
+from keyturn.domain import ids
+from keyturn.domain.refusals import Reason, Refused
+from keyturn.services.codes import MadeCodes, NewCodes
+
+SHOWN = 50
+_CURSOR = re.compile(r"(?P<at>[0-9]{1,15})\.(?P<hash>[0-9a-f]{64})")
+_CODES = ("POST", "/api/v1/credit/codes")
+
+
+@get("/billing/accounts", include_in_schema=False, opt=for_(("POST", "/api/v1/credit/grants")))
+async def accounts_page(
+    request: AnyRequest,
+    management: Managed,
+    *,
+    search: Annotated[str, QueryParameter()] = "",
+    cursor: Annotated[str, QueryParameter()] = "",
+) -> Page:
+    """List accounts with what they have, to pick one."""
+    if cursor and not ids.is_id(cursor, ids.ACCOUNT):
+        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
+    by = visitor_of(request).principal
+    await management.ingest.flush()
+    found, following = await management.accounts.page(
+        search.strip(), by=by, cursor=cursor or None, limit=SHOWN
+    )
+    standings = await management.credit.standings([one.stored.id for one in found], by=by)
+    plans = await management.names.of(one.stored.plan_id or "" for one in found)
+    return render(
+        request,
+        "billing_accounts.html",
+        title="Credit of accounts",
+        section="billing",
+        lines=[(one, standings[one.stored.id], plans.get(one.stored.plan_id or "", "")) for one in found],
+        search=search,
+        next=with_query(request, cursor=following) if following else "",
+        first=with_query(request, cursor="") if cursor else "",
+    )
+
+
+@get("/billing/codes", include_in_schema=False, opt=for_(("GET", "/api/v1/credit/codes")))
+async def codes_page(
+    request: AnyRequest, management: Managed, cursor: Annotated[str, QueryParameter()] = ""
+) -> Page:
+    """List codes, without their texts."""
+    return await _codes(request, management, cursor=cursor)
+
+
+@post("/billing/codes", include_in_schema=False, opt=for_(_CODES), status_code=200)
+async def make_codes(request: AnyRequest, management: Managed) -> Page:
+    """Make codes and show them this once."""
+    form = form_of(request)
+    new = new_codes(form, visitor_of(request).signed_in.time_zone)
+    if isinstance(new, Refused):
+        return await _codes(request, management, refused=new, typed=form)
+    made = await management.codes.create(new, by=visitor_of(request).principal)
+    if isinstance(made, Refused):
+        return await _codes(request, management, refused=made, typed=form)
+    return await _codes(request, management, made=made)
+
+
+@get("/billing/verify", include_in_schema=False, opt=for_(("GET", "/api/v1/ledger/verify")))
+async def verify_page(request: AnyRequest, management: Managed) -> Page:
+    """Compare all figures that are kept twice."""
+    await management.ingest.flush()
+    proof = granted(await management.ledger.verify(None, by=visitor_of(request).principal))
+    names = await management.names.of(one.account_id for one in proof.differences)
+    return render(
+        request,
+        "billing_verify.html",
+        title="Proof of the ledger",
+        section="billing",
+        proof=proof,
+        names=names,
+    )
+
+
+HANDLERS = [accounts_page, codes_page, make_codes, verify_page]
+
+
+def new_codes(form: Form, zone: str) -> NewCodes | Refused:
+    """Read what codes are to be made."""
+    amount = amounts.dollars(form, "amount_usd")
+    if isinstance(amount, Refused):
+        return amount
+    count = amounts.whole(form, "count", empty=1)
+    if isinstance(count, Refused):
+        return count
+    uses = amounts.whole(form, "max_uses", empty=1)
+    if isinstance(uses, Refused):
+        return uses
+    days = amounts.whole(form, "credit_days")
+    if isinstance(days, Refused):
+        return days
+    ends = amounts.end_of_day(form, "expires_at", zone)
+    if isinstance(ends, Refused):
+        return ends
+    return NewCodes(
+        amount, 1 if count is None else count, ends, days, 1 if uses is None else uses, form.text("note")
+    )
+
+
+async def _codes(
+    request: AnyRequest,
+    management: Management,
+    *,
+    cursor: str = "",
+    made: MadeCodes | None = None,
+    refused: Refused | None = None,
+    typed: Form | None = None,
+) -> Page:
+    after = None
+    if cursor:
+        at = _CURSOR.fullmatch(cursor)
+        if at is None:
+            refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
+        after = int(at["at"]), bytes.fromhex(at["hash"])
+    found, more = await management.codes.page(cursor=after, limit=SHOWN)
+    return render(
+        request,
+        "billing_codes.html",
+        title="Codes",
+        section="billing",
+        status=200 if refused is None else refused.rule.status,
+        refused=refused,
+        codes=found,
+        made=[] if made is None else [one.reveal() for one in made.codes],
+        typed=Form() if typed is None else typed,
+        next="" if more is None else f"/dashboard/billing/codes?cursor={more[0]}.{more[1].hex()}",
+        first="/dashboard/billing/codes" if cursor else "",
+    )

@@ -1,0 +1,18 @@
+"""An index of the events that nobody has acknowledged: they are counted for every page of the dashboard."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    """Add it."""
+    op.create_index(
+        "ix_events_open",
+        "events",
+        ["kind", "account_id", "project_id"],
+        unique=False,
+        sqlite_where=sa.text("acknowledged_at IS NULL"),
+    )
