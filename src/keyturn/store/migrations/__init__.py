@@ -15,6 +15,7 @@ REVISIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Every revision this program knows, in order."""
 HEAD = REVISIONS[-1]
