@@ -98,14 +98,11 @@ class Upstreams:
             stored = await upstreams.everything(connection)
             known = await models.everything(connection)
             rooms = await upstream_rooms.rooms(connection)
-        return [
-            Upstream(
-                one,
-                [model.name for model in known if any(to.upstream == one.name for to in model.all_targets)],
-                rooms.get(one.id, ANY),
-            )
-            for one in stored
-        ]
+        names: dict[str, list[str]] = {}
+        for model in known:
+            for upstream in {to.upstream for to in model.all_targets}:
+                names.setdefault(upstream, []).append(model.name)
+        return [Upstream(one, names.get(one.name, []), rooms.get(one.id, ANY)) for one in stored]
 
     async def show(self, name: str) -> Upstream | Refused:
         """Return the upstream of this name."""
