@@ -36,6 +36,8 @@ CALLS = {
     "/api/v1/setup-link": {"post"},
     "/api/v1/users/{user_id}/suspend": {"post"},
     "/api/v1/users/{user_id}/resume": {"post"},
+    "/api/v1/users/{user_id}/reset-link": {"post"},
+    "/api/v1/users/{user_id}/verify-link": {"post"},
     "/api/v1/providers": {"get"},
     "/api/v1/upstreams": {"get", "post"},
     "/api/v1/upstreams/{name}": {"patch", "delete"},
