@@ -42,14 +42,6 @@ from keyturn.control.dashboard.pages import (
     team,
     two_factor,
     upstreams,
-    accounts,
-    entrance,
-    invitation,
-    live,
-    overview,
-    projects,
-    requests,
-    team,
     usage,
 )
 from keyturn.control.dashboard.shell import PATH, render, see
