@@ -1,6 +1,7 @@
 """Tables that become charts."""
 
 from collections.abc import Callable
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,7 +21,7 @@ def plan(interval: Interval, steps_s: int, by: Dimension | None = None, *, zone:
     return Plan(by, interval, ZoneInfo(zone), SINCE_S, SINCE_S + steps_s, UsageFilter(), Rank.REQUESTS, None)
 
 
-def line(since_s: int, group: str = "", **figures: int) -> Line:
+def line(since_s: int, group: str = "", **figures: Any) -> Line:
     """Return a row of a report."""
     return Line(
         since_s,

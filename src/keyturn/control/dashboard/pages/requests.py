@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from keyturn.control.dashboard.guard import for_, visitor_of
@@ -114,13 +115,13 @@ async def export_requests(request: AnyRequest, management: Managed) -> Stream:
     include_in_schema=False,
     opt=for_(("GET", "/api/v1/requests/{request_id}")),
 )
-async def explain(request: AnyRequest, management: Managed, request_id: str) -> Page:
+async def explain(request: AnyRequest, management: Managed, request_id: FromPath[str]) -> Page:
     """Show one, with each check that it went through."""
     return await _explain(request, management, request_id)
 
 
 @post("/requests/{request_id:str}/bodies", include_in_schema=False, opt=for_(BODIES), status_code=200)
-async def show_bodies(request: AnyRequest, management: Managed, request_id: str) -> Page:
+async def show_bodies(request: AnyRequest, management: Managed, request_id: FromPath[str]) -> Page:
     """Show what was asked and answered. A form, because each look is written to the audit log."""
     by = visitor_of(request).principal
     await find(management, request_id, by=by)
