@@ -68,6 +68,7 @@ def test_the_shares_that_are_told_are_changed_and_taken_back(node: Node, page: P
     """Of the own account; what is no share is said beside the field."""
     page.goto("/dashboard/alerts")
     page.get_by_role("link", name="What is told").first.click()
+    expect(page.get_by_role("heading", name="Shares of limits")).to_be_visible()
     page.locator("main").get_by_role("link").last.click()
     shares = page.get_by_label("Percent of the limits")
     shares.fill("25, ninety")
