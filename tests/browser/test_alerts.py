@@ -45,7 +45,7 @@ def test_a_frozen_key_is_seen_looked_into_and_let_in_again(node: Node, page: Pag
     frozen = node.chat(key=secret).status_code
 
     page.goto("/dashboard/alerts")
-    expect(page.get_by_role("link", name="Alerts open: 1")).to_be_visible()
+    expect(page.get_by_role("link", name="Alerts 1 open")).to_be_visible()
     shoot(page, "alerts")
     page.get_by_role("link", name="A secret key came from a browser").click()
     expect(page.get_by_text("Keyturn has acted: quarantined")).to_be_visible()
@@ -68,6 +68,7 @@ def test_the_shares_that_are_told_are_changed_and_taken_back(node: Node, page: P
     """Of the own account; what is no share is said beside the field."""
     page.goto("/dashboard/alerts")
     page.get_by_role("link", name="What is told").first.click()
+    expect(page.get_by_role("heading", name="Shares of limits")).to_be_visible()
     page.locator("main").get_by_role("link").last.click()
     shares = page.get_by_label("Percent of the limits")
     shares.fill("25, ninety")

@@ -77,6 +77,7 @@ def test_retention_and_support_are_saved_and_what_is_wrong_stands_beside_its_fie
     page.goto("/dashboard/settings")
     page.get_by_label("Days that requests are kept").fill("7")
     page.get_by_label("Whom your users ask").fill("<b>help@example.com</b>")
+    page.get_by_label("Who may make an account").select_option("open")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".toast")).to_contain_text("Saved")
 
@@ -89,7 +90,8 @@ def test_retention_and_support_are_saved_and_what_is_wrong_stands_beside_its_fie
     nowhere = owner.post("/dashboard/settings/locations", {})
 
     values = {one["path"]: one["value"] for one in node.manage("GET", "/api/v1/settings")["data"]}
-    assert (values["requests.kept_days"], values["support.contact"]) == (7, "<b>help@example.com</b>")
+    assert (values["requests.kept_days"], values["people.sign_up"]) == (7, "open")
+    assert values["support.contact"] == "<b>help@example.com</b>"
     assert (wrong.status_code, odd.status_code, same.status_code) == (400, 400, 303)
     assert 'aria-invalid="true"' in wrong.text
     assert "kept as typed" in wrong.text

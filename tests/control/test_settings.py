@@ -73,3 +73,14 @@ def test_an_accounts_administrator_reaches_no_settings(control: ControlProcess) 
     ]
 
     assert statuses == [403, 403]
+
+
+def test_sign_up_is_opened_and_closed_while_the_node_runs(control: ControlProcess) -> None:
+    """The page for strangers is there while the setting says so, and not a moment longer."""
+    before = control.relayed.get("/dashboard/sign-up").status_code
+    control.operator.patch(SETTINGS, json={"people.sign_up": "open"})
+    opened = control.relayed.get("/dashboard/sign-up").status_code
+    control.operator.patch(SETTINGS, json={"people.sign_up": None})
+
+    assert (opened, control.relayed.get("/dashboard/sign-up").status_code) == (200, before)
+    assert before != 200

@@ -8,7 +8,7 @@ from keyturn.config import rules, values
 from keyturn.config.reference import Entry, entries
 from keyturn.config.sections import Settings
 
-WANTED = (
+CHANGEABLE = (
     "auth.required",
     "auth.locations",
     "people.sign_up",
@@ -19,6 +19,7 @@ WANTED = (
     "support.contact",
     "support.upgrade_url",
 )
+"""What is gone by at once when it changes; everything else is read at the start."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ class Live:
 def changeable() -> dict[str, Entry]:
     """Return the settings that can be changed while the node runs."""
     known = entries()
-    return {path: known[path] for path in WANTED if path in known}
+    return {path: known[path] for path in CHANGEABLE}
 
 
 def with_value(settings: Settings, path: str, value: object) -> Settings:

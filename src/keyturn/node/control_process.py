@@ -205,7 +205,7 @@ async def _management(
     closing.push_async_callback(body_intake.close)
     keys = Keys(store, vault, bus, sinks)
     hygiene = Hygiene(store)
-    people = people_of(store, vault, tasks, brief.settings)
+    people = people_of(store, vault, tasks, live)
     return Management(
         live=live,
         node_settings=node_settings,

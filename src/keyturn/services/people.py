@@ -2,7 +2,7 @@
 
 import msgspec
 
-from keyturn.config.sections import Settings
+from keyturn.config.live import Live
 from keyturn.services.invitations import Invitations
 from keyturn.services.letters import Letters
 from keyturn.services.oidc import Oidc
@@ -37,8 +37,9 @@ class People(msgspec.Struct, frozen=True):
     oidc: Oidc
 
 
-def people_of(store: Store, vault: Vault, tasks: Tasks, settings: Settings) -> People:
-    """Put them together over a store."""
+def people_of(store: Store, vault: Vault, tasks: Tasks, live: Live) -> People:
+    """Put them together over a store; who may sign up can change while the node runs."""
+    settings = live.now
     passwords, throttle, tickets = Passwords(), Throttle(store), Tickets()
     letters = Letters(post_for(settings.smtp))
     url = settings.people.url
@@ -52,6 +53,6 @@ def people_of(store: Store, vault: Vault, tasks: Tasks, settings: Settings) -> P
         second_factors=SecondFactors(store, vault, throttle),
         passkeys=Passkeys(store, tickets),
         recovery=Recovery(store, passwords, throttle, letters, tasks, url=url),
-        sign_up=SignUp(store, passwords, throttle, letters, tasks, settings=settings.people),
+        sign_up=SignUp(store, passwords, throttle, letters, tasks, settings=lambda: live.now.people),
         oidc=Oidc(store, tickets, settings.oidc),
     )

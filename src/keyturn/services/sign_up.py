@@ -4,6 +4,8 @@ The link that shows it wants the password of the sign-up too: who signs up with 
 other's opening the link. Whether an address is known already is told by e-mail only, to who reads it.
 """
 
+from collections.abc import Callable
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -76,7 +78,7 @@ class SignUp:
         letters: Letters,
         tasks: Tasks,
         *,
-        settings: People,
+        settings: Callable[[], People],
     ) -> None:
         """Take in what it works with.
 
@@ -86,7 +88,7 @@ class SignUp:
             throttle: Counts attempts.
             letters: Where letters go.
             tasks: In which the work is done: whoever signs up does not wait, so that the time tells nothing.
-            settings: Who may, and on what terms.
+            settings: Says who may, and on what terms, as it is now.
         """
         self._store = store
         self._passwords = passwords
@@ -98,7 +100,7 @@ class SignUp:
     @property
     def is_open(self) -> bool:
         """Say whether strangers may sign up."""
-        return self._settings.sign_up == "open"
+        return self._settings().sign_up == "open"
 
     async def apply(self, applicant: Applicant, *, address: str) -> Refused | None:
         """Make an account that waits for its owner to show that the address is theirs."""
@@ -157,12 +159,12 @@ class SignUp:
             refused = msgspec.structs.replace(account, param="account")
         if refused is None:
             refused = problem_with(applicant.password, email, applicant.name)
-        if refused is None and self._settings.terms_required and not applicant.accepts_terms:
+        if refused is None and self._settings().terms_required and not applicant.accepts_terms:
             refused = Refused(Reason.INVALID_MEMBER, "Accept the terms to sign up", "terms")
         return refused
 
     async def _admit(self, email: str, applicant: Applicant, kept: str, address: str) -> None:
-        url, by = self._settings.url.rstrip("/"), Principal(_NAME, address)
+        url, by = self._settings().url.rstrip("/"), Principal(_NAME, address)
         async with self._store.writing() as connection:
             there = [
                 (user, login)
@@ -196,7 +198,7 @@ class SignUp:
         name = applicant.name.strip() or email[: labels.NAME_LENGTH]
         account = StoredAccount(system.new_id(ids.ACCOUNT), applicant.account.strip() or name, now_ms)
         await accounts.add(connection, account)
-        terms = Terms(self._settings.sign_up_plan) if self._settings.sign_up_plan else Terms()
+        terms = Terms(self._settings().sign_up_plan) if self._settings().sign_up_plan else Terms()
         resolved = await subscriptions.resolve(connection, terms, by)
         values: Facts = {}
         if not isinstance(resolved, Refused):  # a plan that is gone must keep nobody out

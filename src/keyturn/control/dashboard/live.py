@@ -18,14 +18,12 @@ from keyturn.control.dashboard import figures
 from keyturn.control.dashboard.request_rows import RequestRow, row
 from keyturn.control.management import Management
 from keyturn.domain.journal import Served
-from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
 from keyturn.services.sessions import Visitor
 from keyturn.services.usage_reports import UsageQuery
 from keyturn.store import attention
 from keyturn.store.attention import LimitOwner
-from keyturn.store.events import EventFilter
 from keyturn.store.requests import Ended, decode_block
 
 TICK_S = 1.0
@@ -37,7 +35,6 @@ HEARTBEAT_S = 15.0
 ROWS, MOST_DECODED, MOST_HELD = 20, 2_048, 64
 """Requests in a frame, requests looked at in a tick, and blocks held for it."""
 MOST_QUEUED = 30
-MOST_ALERTS = 100
 RETRY_MS = 2_000
 BEHIND, SESSION, STOPPING = "behind", "session", "stopping"
 """Why a stream ends."""
@@ -245,17 +242,11 @@ class Live:
         )
         if not reach.alerts:
             return
-        told = frame("alerts", {"open": await self._open_alerts(by)})
+        told = frame("alerts", {"open": await self._management.alerts.open_count(by)})
         if self._alerts.get(reach) != told:
             self._alerts[reach] = told
             for listener in listeners:
                 listener.offer(told)
-
-    async def _open_alerts(self, by: Principal) -> int:
-        waiting, _ = await self._management.alerts.page(
-            EventFilter(acknowledged=False), reach=by, cursor=None, limit=MOST_ALERTS
-        )
-        return len(waiting)
 
     def _rates(self) -> tuple[float, float]:
         """Return requests and tokens a second of the whole node since the last tick, as workers count them."""

@@ -1,6 +1,6 @@
 """``/api/v1/settings``: what can be changed while the node runs."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Router, get, patch
@@ -41,6 +41,7 @@ class ChangeSettings(
     rename={
         "auth_required": "auth.required",
         "auth_locations": "auth.locations",
+        "people_sign_up": "people.sign_up",
         "requests_kept_days": "requests.kept_days",
         "usage_minutes_kept_days": "usage.minutes_kept_days",
         "usage_hours_kept_days": "usage.hours_kept_days",
@@ -53,6 +54,7 @@ class ChangeSettings(
 
     auth_required: bool | Unset | None = UNSET
     auth_locations: list[Location] | Unset | None = UNSET
+    people_sign_up: Literal["closed", "invite", "open"] | Unset | None = UNSET
     requests_kept_days: KeptDays | Unset | None = UNSET
     usage_minutes_kept_days: KeptDays | Unset | None = UNSET
     usage_hours_kept_days: KeptDays | Unset | None = UNSET
