@@ -180,8 +180,8 @@ def member_of(node: Node, email: str) -> Visit:
     user = node.manage("POST", "/api/v1/users", body={"email": email, "name": "Mo"})["data"]
     with sqlite3.connect(node.data / "keyturn.db") as database:
         database.execute(
-            "INSERT OR REPLACE INTO logins (user_id, role, password_hash, created_at) "
-            "SELECT ?, 'member', password_hash, created_at FROM logins WHERE role = 'owner'",
+            "INSERT OR REPLACE INTO logins (user_id, role, password_hash, created_at, email_verified_at, terms_accepted_at) "
+            "SELECT ?, 'member', password_hash, created_at, 1, 1 FROM logins WHERE role = 'owner'",
             (user["id"],),
         )
     project = node.manage("GET", "/api/v1/projects")["data"][0]["id"]
