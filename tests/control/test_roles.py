@@ -194,7 +194,7 @@ def pages() -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-PAGES = pages()
+PAGES = dict(sorted(pages().items()))
 
 
 @pytest.fixture(scope="module")

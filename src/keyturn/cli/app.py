@@ -38,7 +38,7 @@ COMMANDS = {
     "alerts": "See which limits are nearly used up, and which keys are used as they never were.",
     "audit": "Show who changed what, and prove that nobody has touched the record.",
     "import": "Take over keys from LiteLLM, Unkey, one-api or OpenRouter, so that their holders keep them.",
-    "settings": "Change settings while the node runs, and see which were changed.",
+    "settings": "Change settings while the node runs.",
     "peppers": "Replace the secret that protects the stored keys, and see which is in use.",
     "scan": "Find keys in files, in standard input, or in the history of a git repository; never shows them.",
     "doctor": "Show the settings, the state of each process, and what is wrong.",

@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    help="Change settings while the node runs. What is changed stands above files, variables and flags.\n\n"
+    help="Change settings while the node runs.\n\nWhat is changed stands above files, variables and flags.\n\n"
     "Example: `keyturn settings set auth.locations strict`",
 )
 

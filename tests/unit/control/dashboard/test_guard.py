@@ -5,6 +5,7 @@ from litestar import Litestar, Router, get, post
 from litestar.datastructures import State
 from litestar.testing import TestClient
 
+from keyturn.config.sections import Settings
 from keyturn.control.dashboard.guard import ANYONE, Guard, for_
 from keyturn.control.door import Door
 from keyturn.control.errors import HANDLERS
@@ -28,6 +29,7 @@ class Sessions:
 class Services:
     """What the guard needs of them."""
 
+    settings = Settings()
     sessions = Sessions()
 
 
