@@ -15,10 +15,12 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.roles import Person, Role
 from keyturn.domain.secret import Secret
 from keyturn.services.audit import Facts, note
-from keyturn.store import accounts, sessions
+from keyturn.store import accounts, logins, sessions
 from keyturn.store.engine import Store
 from keyturn.store.sessions import SignedIn, StoredSession
 
+LINKS_KEPT_MS = 30 * 86_400_000
+"""How long a link is remembered after its time."""
 PROOF_MS = 10 * 60_000
 """For how long after showing that it is them somebody may do what asks for it."""
 _SEEN_EVERY_MS = 60_000
@@ -160,8 +162,9 @@ class Sessions:
             await note(connection, visitor.principal, "session.end_others", visitor.person.id)
 
     async def end_old(self, now_ms: int) -> None:
-        """Take away what is over; to be called now and then."""
+        """Take away what is over, and links that lead nobody in any more; to be called now and then."""
         async with self._store.writing() as connection:
+            await logins.drop_old_links(connection, expired_before_ms=now_ms - LINKS_KEPT_MS)
             await sessions.end_old(
                 connection,
                 seen_before_ms=now_ms - self._idle_ms,

@@ -103,7 +103,13 @@ class SignIn:
             if not there:
                 await users.add(connection, user)
             login = StoredLogin(
-                user.id, Role.OWNER, kept, now_ms, email_verified_at=now_ms, created_at=now_ms
+                user.id,
+                Role.OWNER,
+                kept,
+                now_ms,
+                email_verified_at=now_ms,
+                created_at=now_ms,
+                last_sign_in_at=now_ms,
             )
             await logins.add(connection, login)
             await logins.use_link(connection, link.token_hash, now_ms=now_ms)
