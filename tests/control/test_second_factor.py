@@ -203,3 +203,71 @@ def test_a_link_from_the_operator_sets_a_new_password_once(
     back = visit()
     assert back.sign_in(email, "staple correct horse").headers["location"] == f"{SIGN_IN}/code"
     assert give_code(back, codes[0]) == "/dashboard"
+
+
+def test_the_password_gives_no_further_guesses_at_the_code(
+    control: ControlProcess, visit: Visits, owner: Somebody
+) -> None:
+    """Whoever has stolen it would otherwise try a million codes, four at a time."""
+    email, password = another(control)
+    here = visit()
+    here.sign_in(email, password)
+    turn_on(here)
+
+    answers = []
+    for _ in range(3):
+        thief = visit()
+        if thief.sign_in(email, password).status_code != 303:
+            break
+        fields: list[Fields] = [{"code": f"{number:06}"} for number in range(3)]
+        answers += [thief.post(f"{SIGN_IN}/code", one, page=f"{SIGN_IN}/code").status_code for one in fields]
+
+    assert answers.count(401) == 5
+    assert answers[-1] == 429
+
+
+def test_no_stranger_keeps_somebody_from_showing_that_it_is_them(
+    control: ControlProcess, visit: Visits, owner: Somebody
+) -> None:
+    """Wrong sign-ins with their address make everybody wait who signs in with it, and not who has."""
+    email, password = another(control)
+    here = visit()
+    here.sign_in(email, password)
+    here.age(proved_minutes=11)
+    for _ in range(6):
+        visit().sign_in(email, "wrong horse battery")
+
+    assert here.post("/dashboard/prove", {"password": password}).status_code == 303
+
+
+def test_another_password_is_no_proof_where_a_code_is_asked_for(
+    control: ControlProcess, visit: Visits, owner: Somebody
+) -> None:
+    """Otherwise the old password and an unlocked screen would turn the codes off."""
+    email, password = another(control)
+    here = visit()
+    here.sign_in(email, password)
+    turn_on(here)
+    here.age(proved_minutes=11)
+
+    answer = here.post(f"{ACCOUNT}/password", {"current": password, "password": "staple correct horse"})
+
+    assert answer.headers["location"].startswith("/dashboard/prove?next=")
+    assert here.post(f"{ACCOUNT}/two-factor/off").headers["location"].startswith("/dashboard/prove?next=")
+
+
+def test_another_password_ends_the_links_that_would_set_one(
+    control: ControlProcess, visit: Visits, owner: Somebody
+) -> None:
+    """Who changes it because a mailbox was read by others is safe from what lies in it."""
+    email, password = another(control)
+    here = visit()
+    here.sign_in(email, password)
+    url = control.operator.post(f"/api/v1/users/{email}/reset-link").json()["data"]["url"]
+    changed = here.post(f"{ACCOUNT}/password", {"current": password, "password": "staple correct horse"})
+
+    fields: Fields = {"token": url.partition("#")[2], "password": "mallory was here too"}
+    late = visit().post("/dashboard/reset", fields, page="/dashboard/reset")
+
+    assert changed.headers["location"] == ACCOUNT
+    assert late.status_code == 404

@@ -103,3 +103,25 @@ def test_signing_up_again_tells_nobody_that_the_address_is_known(owner: Somebody
     assert bare(known.text) == bare(new.text)
     assert visit().sign_in(EMAIL, "mallory was here too").status_code == 401
     assert visit().sign_in(EMAIL, PASSWORD).status_code == 303
+
+
+def test_an_invitation_is_not_taken_by_signing_up_with_its_address(
+    control: ControlProcess, owner: Somebody, visit: Visits
+) -> None:
+    """A stranger who knows whom an administrator invited gets an account of their own at most, and no role in ours."""
+    email = "invited@example.com"
+    wanted = {"email": email, "role": "admin"}
+    made = control.operator.post("/api/v1/invitations", json=wanted).json()["data"]
+    stranger: Fields = APPLICANT | {"email": email, "account": "Mallory", "password": "mallory was here too"}
+
+    assert visit().post("/dashboard/sign-up", stranger, page="/dashboard/sign-up").status_code == 200
+    link = control.operator.post(f"/api/v1/users/{made['user']['id']}/verify-link")
+    fields: Fields = {
+        "token": made["link"].partition("#")[2],
+        "name": "Ida",
+        "password": "an invitation of mine",
+    }
+    came = visit().post("/dashboard/invite", fields, page="/dashboard/invite")
+
+    assert link.status_code == 409
+    assert came.status_code == 303, came.text

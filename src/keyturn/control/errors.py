@@ -87,15 +87,17 @@ def _on_refused(request: AnyRequest, error: RefusedError) -> AnyResponse:
     return respond(request, error.refused)
 
 
-def _on_fault(request: AnyRequest, error: Fault) -> AnyResponse:
-    _log(request).error("management request failed", reason=error.reason.value, why=error.detail)
-    return respond(request, Refused(error.reason))
-
-
-def _on_store_error(request: AnyRequest, error: SQLAlchemyError) -> AnyResponse:
-    _log(request).error("the database can't be used", why=str(error).partition("\n")[0])
-    message = "The database can't be used at the moment; model traffic goes on"
-    return respond(request, Refused(Reason.CONTROL_UNAVAILABLE, message))
+def refusal_of(request: AnyRequest, error: Exception) -> Refused:
+    """Write what went wrong on our side to the log, and return how whoever asked is told."""
+    if isinstance(error, Fault):
+        _log(request).error("management request failed", reason=error.reason.value, why=error.detail)
+        return Refused(error.reason)
+    if isinstance(error, SQLAlchemyError):
+        _log(request).error("the database can't be used", why=str(error).partition("\n")[0])
+        message = "The database can't be used at the moment; model traffic goes on"
+        return Refused(Reason.CONTROL_UNAVAILABLE, message)
+    _log(request).error("management request failed", exc_info=error)
+    return Refused(Reason.INTERNAL)
 
 
 def _on_validation(request: AnyRequest, error: ValidationException) -> AnyResponse:
@@ -121,12 +123,11 @@ def _on_http(request: AnyRequest, error: HTTPException) -> AnyResponse:
         return respond(request, Refused(Reason.BODY_TOO_LARGE))
     if error.status_code < 500:
         return respond(request, Refused(Reason.MALFORMED_REQUEST, error.detail))
-    return _on_anything(request, error)
+    return _on_ours(request, error)
 
 
-def _on_anything(request: AnyRequest, error: Exception) -> AnyResponse:
-    _log(request).error("management request failed", exc_info=error)
-    return respond(request, Refused(Reason.INTERNAL))
+def _on_ours(request: AnyRequest, error: Exception) -> AnyResponse:
+    return respond(request, refusal_of(request, error))
 
 
 def _lost(request: AnyRequest) -> Dialect:
@@ -150,10 +151,10 @@ def _log(request: AnyRequest) -> Any:  # noqa: ANN401 -- structlog's loggers hav
 
 HANDLERS: ExceptionHandlersMap = {
     RefusedError: _on_refused,
-    Fault: _on_fault,
-    SQLAlchemyError: _on_store_error,
+    Fault: _on_ours,
+    SQLAlchemyError: _on_ours,
     ValidationException: _on_validation,
     HTTPException: _on_http,
-    Exception: _on_anything,
+    Exception: _on_ours,
 }
 """Whatever a handler raises → the answer."""

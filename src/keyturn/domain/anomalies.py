@@ -80,7 +80,7 @@ KINDS = {
 }
 """What each rule is told as."""
 RULES = {kind: rule for rule, kind in KINDS.items()}
-ALERTS = frozenset({EventKind.LIMIT_REACHED, *RULES})
+ALERTS = frozenset({EventKind.LIMIT_REACHED, EventKind.SIGN_UP_WAITS, *RULES})
 """The kinds of events that wait for somebody to acknowledge them."""
 
 _ENDED = frozenset({Reason.REVOKED_API_KEY, Reason.EXPIRED_API_KEY, Reason.ROTATED_API_KEY})

@@ -78,7 +78,13 @@ _NOT_FOR_VIEWERS = frozenset({("GET", "/api/v1/requests/{request_id}/bodies")})
 
 PROVE = "Show once more that it is you; then try again"
 """What somebody is told who has not lately."""
-_WITH_PROOF = frozenset({("POST", "/api/v1/keys/{key_id}/reveal")})
+_WITH_PROOF = frozenset(
+    {
+        ("POST", "/api/v1/keys/{key_id}/reveal"),
+        ("PATCH", "/api/v1/settings"),
+        ("PATCH", "/api/v1/upstreams/{name}"),
+    }
+)
 """Beside everything that deletes."""
 
 

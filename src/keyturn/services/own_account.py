@@ -8,6 +8,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.audit import note
 from keyturn.services.passwords import LONGEST, Passwords, problem_with
+from keyturn.services.recovery import RESET
 from keyturn.services.sessions import Visitor
 from keyturn.services.throttle import Throttle
 from keyturn.store import logins, sessions, users
@@ -72,18 +73,20 @@ class OwnAccount:
             values = {"password_hash": hashed, "password_set_at": system.now_ms()}
             await logins.change(connection, person.id, values)
             await sessions.end_all(connection, person.id, but=person.session_id)
+            await logins.drop_links(connection, RESET, person.id)
             await note(connection, visitor.principal, "user.set_password", person.id)
         return None
 
     async def judge(self, visitor: Visitor, password: Secret) -> Refused | None:
         """Refuse what is not the visitor's password."""
-        email, address = visitor.signed_in.email, visitor.principal.address
-        refused = await self._throttle.attempt(email, address)
+        # Counted apart from sign-ins: no stranger keeps somebody who has signed in from showing that it is them.
+        who, address = f"proof:{visitor.person.id}", visitor.principal.address
+        refused = await self._throttle.attempt(who, address)
         if refused is not None:
             return refused
         login = await self.login(visitor)
         short = len(password.reveal()) <= LONGEST
         if not short or not await self._passwords.matches(login.password_hash, password):
             return Refused(Reason.INVALID_MEMBER, WRONG_CURRENT, "password")
-        await self._throttle.right(email, address)
+        await self._throttle.right(who, address)
         return None

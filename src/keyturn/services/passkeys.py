@@ -59,6 +59,17 @@ class Place(msgspec.Struct, frozen=True):
         return self.origin.startswith("https://") and not _is_address(self.host)
 
 
+UNREADABLE = (
+    WebAuthnException,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+    LookupError,
+    RecursionError,
+)
+"""What the library raises for answers that no browser gives."""
+
+
 class Asked(msgspec.Struct, frozen=True):
     """What a browser is asked for."""
 
@@ -126,7 +137,7 @@ class Passkeys:
                 expected_origin=answered.place.origin,
                 require_user_verification=True,
             )
-        except (WebAuthnException, UnsupportedAlgorithm, ValueError, TypeError, KeyError):
+        except UNREADABLE:
             return _not_accepted()
         if not self._tickets.spend(ticket):
             return _not_accepted()
@@ -207,7 +218,7 @@ class Passkeys:
                 credential_current_sign_count=found.sign_count,
                 require_user_verification=True,
             )
-        except (WebAuthnException, UnsupportedAlgorithm, ValueError, TypeError, KeyError) as error:
+        except UNREADABLE as error:
             return await self._noted(found, address, str(error))
         if not self._tickets.spend(ticket):
             return _not_accepted()
@@ -242,7 +253,7 @@ def _id(text: str) -> bytes:
 def _id_in(credential: str) -> bytes:
     try:
         return _id(msgspec.json.decode(credential, type=_Named).id)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return b""
 
 

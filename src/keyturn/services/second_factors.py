@@ -67,7 +67,8 @@ class SecondFactors:
 
     async def confirm(self, visitor: Visitor, code: str) -> list[Secret] | Refused:
         """Ask for codes from now on, if this one is right; return the recovery codes, which nobody sees again."""
-        refused = await self._throttle.attempt(visitor.signed_in.email, visitor.principal.address)
+        who = _guesses(visitor.person.id)
+        refused = await self._throttle.attempt(who, visitor.principal.address)
         if refused is not None:
             return refused
         now_ms, user_id = system.now_ms(), visitor.person.id
@@ -84,7 +85,7 @@ class SecondFactors:
             hashes = [_hash(user_id, one.reveal()) for one in codes]
             await recovery_codes.replace(connection, user_id, hashes, now_ms=now_ms)
             await note(connection, visitor.principal, "user.second_factor_on", user_id)
-        await self._throttle.right(visitor.signed_in.email, visitor.principal.address)
+        await self._throttle.right(who, visitor.principal.address)
         return codes
 
     async def turn_off(self, visitor: Visitor) -> None:
@@ -109,25 +110,25 @@ class SecondFactors:
             await note(connection, visitor.principal, "user.renew_recovery_codes", user_id)
         return codes
 
-    async def judge(self, user_id: str, email: str, code: str, *, address: str) -> int | Refused:
+    async def judge(self, user_id: str, code: str, *, address: str) -> int | Refused:
         """Use a code of somebody's app, or a recovery code, up.
 
         Args:
-            user_id: Whose.
-            email: Their address, by which attempts are counted.
+            user_id: Whose. Attempts are counted by it, apart from those with passwords: who knows the password would begin
+                anew with each sign-in.
             code: As it was typed.
             address: Where it comes from.
 
         Returns:
             How many recovery codes are left after one of them was used; -1 after a code of the app.
         """
-        refused = await self._throttle.attempt(email, address)
+        refused = await self._throttle.attempt(_guesses(user_id), address)
         if refused is not None:
             return refused
         left = await self._use(user_id, code[:_LONGEST_CODE], address)
         if left is None:
             return Refused(Reason.INVALID_MEMBER, WRONG_CODE, "code")
-        await self._throttle.right(email, address)
+        await self._throttle.right(_guesses(user_id), address)
         return left
 
     async def _use(self, user_id: str, code: str, address: str) -> int | None:
@@ -172,6 +173,11 @@ def _plain(code: str) -> str:
 def _hash(user_id: str, code: str) -> bytes:
     """Return what is kept of a recovery code: it has 100 bits, so nothing slow is needed."""
     return hashlib.sha256(f"{user_id} {_normal(code)}".encode()).digest()
+
+
+def _guesses(user_id: str) -> str:
+    """Return what stands for somebody where wrong codes are counted."""
+    return f"code:{user_id}"
 
 
 def _owner(user_id: str) -> str:

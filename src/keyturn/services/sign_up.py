@@ -123,7 +123,7 @@ class SignUp:
             if isinstance(found, Refused):
                 return found
             login = await logins.get(connection, found.id)
-            if login is None or login.email_verified_at is not None:
+            if login is None or login.email_verified_at is not None or not login.password_hash:
                 return Refused(Reason.CONFLICT, "This user does not wait for their address to be confirmed")
             await note(connection, by, "user.verify_link", found.id)
             return await _new_link(connection, found, by)
@@ -169,7 +169,7 @@ class SignUp:
             there = [
                 (user, login)
                 for user in await users.with_email(connection, email)
-                if (login := await logins.get(connection, user.id)) is not None
+                if (login := await logins.get(connection, user.id)) is not None and _has_come(login)
             ]
             made = None
             if not there:
@@ -217,6 +217,11 @@ class SignUp:
         facts: Facts = {"email": email, "role": Role.OWNER.value, "terms_accepted": accepted is not None}
         await note(connection, by, "user.sign_up", user.id, after=facts)
         return user
+
+
+def _has_come(login: StoredLogin) -> bool:
+    """Say whether somebody has ever shown up; who was only invited comes in by the invitation, and not by this."""
+    return bool(login.password_hash or login.email_verified_at or login.last_sign_in_at)
 
 
 async def _new_link(connection: AsyncConnection, user: StoredUser, by: Principal) -> NewLink:

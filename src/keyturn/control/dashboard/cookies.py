@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from http.cookies import CookieError, SimpleCookie
 
 import msgspec
 from litestar.datastructures import Cookie, Headers
@@ -27,12 +26,14 @@ class Toast(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def read(headers: Headers, name: str) -> str:
     """Return a cookie; over TLS it has the prefix that only this host can set."""
-    try:
-        found: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return ""
-    morsel = found.get(_name(headers, name))
-    return morsel.value if morsel is not None else ""
+    wanted = _name(headers, name)
+    for pair in headers.get("cookie", "").split(
+        ";"
+    ):  # RFC 6265 5.4: what others set on this host is not ours to judge
+        key, _, value = pair.strip().partition("=")
+        if key == wanted:
+            return value.strip('"')
+    return ""
 
 
 def write(headers: Headers, name: str, value: str, *, max_age_s: int | None = None) -> Cookie:
@@ -67,7 +68,7 @@ def read_toast(headers: Headers) -> Toast | None:
     kept = read(headers, TOAST)
     try:
         said = msgspec.json.decode(base64.urlsafe_b64decode(kept), type=Toast) if kept else None
-    except (msgspec.DecodeError, binascii.Error, ValueError):
+    except (msgspec.DecodeError, binascii.Error, ValueError, RecursionError):
         return None
     if said is not None and said.undo and not said.undo.startswith("/dashboard/"):
         return msgspec.structs.replace(said, undo="")

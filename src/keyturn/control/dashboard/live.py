@@ -35,6 +35,8 @@ HEARTBEAT_S = 15.0
 ROWS, MOST_DECODED, MOST_HELD = 20, 2_048, 64
 """Requests in a frame, requests looked at in a tick, and blocks held for it."""
 MOST_QUEUED = 30
+MOST_OF_ONE_SESSION = 20
+"""Pages that somebody can have open at once and be told of what happens."""
 RETRY_MS = 2_000
 BEHIND, SESSION, STOPPING = "behind", "session", "stopping"
 """Why a stream ends."""
@@ -148,6 +150,8 @@ class Live:
         listener = Listener(visitor, token, rows=rows)
         if self._closed:
             listener.end(STOPPING)
+        elif sum(one.token == token for one in self._listeners) >= MOST_OF_ONE_SESSION:
+            listener.end(BEHIND)
         self._listeners.add(listener)
         if listener.reach in self._alerts:
             listener.offer(self._alerts[listener.reach])

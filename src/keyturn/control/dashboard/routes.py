@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, Router, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.types import ExceptionHandlersMap
+from sqlalchemy.exc import SQLAlchemyError
 
 from keyturn.control.dashboard import assets
 from keyturn.control.dashboard.guard import SIGNED_IN, Guard, SeeOtherError, for_, known_visitor
@@ -45,7 +46,8 @@ from keyturn.control.dashboard.pages import (
     usage,
 )
 from keyturn.control.dashboard.shell import PATH, render, see
-from keyturn.control.errors import RefusedError
+from keyturn.control.errors import RefusedError, refusal_of
+from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 
 PAGES = (
@@ -119,7 +121,11 @@ def _on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[
         return _problem(request, Refused(Reason.BODY_TOO_LARGE))
     if error.status_code < 500:
         return _problem(request, Refused(Reason.MALFORMED_REQUEST, error.detail))
-    raise error
+    return _on_ours(request, error)
+
+
+def _on_ours(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    return _problem(request, refusal_of(request, error))
 
 
 def _problem(request: Request[Any, Any, Any], refused: Refused) -> Response[Any]:
@@ -132,4 +138,7 @@ _HANDLERS: ExceptionHandlersMap = {
     SeeOtherError: _on_see_other,
     RefusedError: _on_refused,
     HTTPException: _on_http,
+    Fault: _on_ours,
+    SQLAlchemyError: _on_ours,
+    Exception: _on_ours,
 }

@@ -1,7 +1,6 @@
 """Puts a page together: the template, what every page shows around it, and headers that let it do nothing it need not."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,6 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import jinja2
-import markupsafe
-import msgspec
 from litestar import Request, Response
 from litestar.response import Redirect
 
@@ -166,13 +163,6 @@ def asset_version() -> str:
     for file in sorted(STATIC.iterdir()):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def as_json(value: object) -> markupsafe.Markup:
-    """Return a value as JSON that can stand in a page."""
-    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":"))
-    escaped = text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    return markupsafe.Markup(escaped)  # noqa: S704 -- escaped above
 
 
 def _theme(request: AnyRequest) -> str:

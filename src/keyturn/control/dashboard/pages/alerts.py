@@ -40,6 +40,20 @@ WORDS = {
     EventKind.FAILING: "Most requests of a key fail",
     EventKind.CREDIT_EXHAUSTED: "An account has no credit left",
     EventKind.LEAK_REPORTED: "A key was found in public",
+    EventKind.SIGN_IN_GUESSING: "Somebody guesses passwords or codes",
+    EventKind.SIGN_UP_WAITS: "Somebody waits for their address to be confirmed",
+    EventKind.EXPIRY_NEAR: "A key ends soon",
+    EventKind.EXPIRED_UNUSED: "A key that nobody used was disabled",
+    EventKind.ROTATION_NEAR: "A key is rotated soon",
+    EventKind.ROTATION_PENDING: "A new secret was not used yet",
+    EventKind.ROTATION_STARTED: "A new secret is in use",
+    EventKind.ROTATION_STUCK: "A new secret is used, and the old one too",
+    EventKind.ROTATION_FINISHED: "An old secret has ended",
+    EventKind.ROTATION_FAILED: "A key could not be rotated",
+    EventKind.CLAIMED_TWICE: "A link was opened twice",
+    EventKind.REVOKED_BY_HOLDER: "Whoever held a key revoked it",
+    EventKind.CREDIT_GRANTED: "An account got credit",
+    EventKind.CREDIT_EXPIRES_SOON: "Credit ends soon",
 }
 VIEWS = (("open", "Open"), ("seen", "Acknowledged"), ("events", "All events"))
 _LIST, _ACKNOWLEDGE = ("GET", "/api/v1/alerts"), ("POST", "/api/v1/alerts/{alert_id}/acknowledge")
@@ -223,7 +237,9 @@ async def _rules(
     if isinstance(found, Refused):
         refused = refused or msgspec.structs.replace(found, param="owner")
         found = granted(await management.alerts.show_rules("", by=visitor.principal))
-    names = await management.names.of([owner])
+        names: dict[str, str] = {}  # what is out of reach has no name either
+    else:
+        names = await management.names.of([owner])
     settings = msgspec.structs.asdict(management.settings.alerts)
     return render(
         request,

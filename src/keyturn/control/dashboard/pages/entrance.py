@@ -72,7 +72,7 @@ async def give_code(request: AnyRequest, management: Managed) -> Page:
         said = "Signing in took too long; begin again"
         return see(request, SIGN_IN_PATH, said, failed=True)
     address, code = visit_of(request.scope).address, form_of(request).text("code")
-    left = await people.second_factors.judge(found.user_id, found.email, code, address=address)
+    left = await people.second_factors.judge(found.user_id, code, address=address)
     if isinstance(left, Refused):
         return _code_page(request, ticket.facts["then"], left)
     if not people.tickets.spend(ticket):

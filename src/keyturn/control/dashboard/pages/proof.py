@@ -52,7 +52,7 @@ async def _judge(request: AnyRequest, management: Management, visitor: Visitor) 
     if login.totp_confirmed_at is None:
         return await people.own_account.judge(visitor, Secret(form.raw("password")))
     left = await people.second_factors.judge(
-        visitor.person.id, visitor.signed_in.email, form.text("code"), address=visitor.principal.address
+        visitor.person.id, form.text("code"), address=visitor.principal.address
     )
     return left if isinstance(left, Refused) else None
 

@@ -16,7 +16,7 @@ from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_with, workers_of
-from keyturn.domain.refusals import Refused
+from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.settings import Shown
 from keyturn.store.migrations import HEAD
 
@@ -27,6 +27,7 @@ PLACES = (
     ("query", "The URL", "?api_key=…; proxies, histories and logs of others keep URLs."),
     ("body", "The JSON body", "A member api_key, for clients that can set nothing else."),
 )
+UNSAID = "Say whether a key is needed; nothing was changed"
 LABELS = {
     "people.sign_up": "Who may make an account",
     "requests.kept_days": "Days that requests are kept",
@@ -66,7 +67,10 @@ async def authentication_page(request: AnyRequest, management: Managed) -> Page:
 @post("/settings/authentication", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
 async def change_authentication(request: AnyRequest, management: Managed) -> Page:
     """Turn it on or off; on return, every worker goes by it."""
-    required = form_of(request).text("required") == "yes"
+    wanted = form_of(request).text("required")
+    if wanted not in {"yes", "no"}:
+        return _authentication(request, management, Refused(Reason.INVALID_MEMBER, UNSAID, REQUIRED))
+    required = wanted == "yes"
     by = visitor_of(request).principal
     changed = await management.node_settings.change({REQUIRED: required}, by=by)
     if isinstance(changed, Refused):
@@ -86,7 +90,7 @@ async def change_locations(request: AnyRequest, management: Managed) -> Page:
     return await _changed(request, management, wanted, "Keys are taken there only, on every worker")
 
 
-@post("/settings/other", include_in_schema=False, opt=for_(_CHANGE), status_code=200)
+@post("/settings/other", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
 async def change_others(request: AnyRequest, management: Managed) -> Page:
     """Change what was typed otherwise than it is."""
     form = form_of(request)

@@ -39,15 +39,15 @@ function watch() {
 function open(page) {
   close(page);
   const source = (page.source = new EventSource(page.element.dataset.live));
-  source.onopen = () => {
-    page.wait = FIRST_WAIT_MS;
-    say(page);
-  };
+  source.onopen = () => say(page);
   source.onerror = () => {
     show("bad", "offline");
     if (source.readyState === EventSource.CLOSED) again(page);
   };
-  source.addEventListener("counters", (event) => counters(JSON.parse(event.data)));
+  source.addEventListener("counters", (event) => {
+    page.wait = FIRST_WAIT_MS; // a stream that only begins and ends is none
+    counters(JSON.parse(event.data));
+  });
   source.addEventListener("alerts", (event) => alerts(JSON.parse(event.data)));
   source.addEventListener("requests", (event) => take(page, JSON.parse(event.data)));
   source.addEventListener("end", () => {

@@ -2,6 +2,6 @@
 export function start(page) {
   const field = page.getElementById("f-token");
   if (!field || field.value || location.hash.length < 2) return;
-  field.value = decodeURIComponent(location.hash.slice(1));
+  field.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname + location.search);
 }
