@@ -20,7 +20,7 @@ from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, render, s
 from keyturn.control.door import visit_of
 from keyturn.control.management import Managed, Management
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services.oidc import TICKET_MS
+from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS
 
 State = Annotated[str, QueryParameter(name="state")]
 CALLBACK_PATH = "/dashboard/oidc/callback"
@@ -84,7 +84,7 @@ HANDLERS = [lead, arrive]
 async def _proved(request: AnyRequest, management: Management, user_id: str, then: str) -> Page:
     visitor = known_visitor(request)
     if visitor is None or visitor.person.id != user_id:
-        return _problem(request, Refused(Reason.INVALID_MEMBER, "You are somebody else at the provider"))
+        return _problem(request, Refused(Reason.INVALID_MEMBER, SOMEBODY_ELSE))
     answer = see(request, then)
     set_session(request, management, answer, await management.sessions.renew(visitor))
     return answer
