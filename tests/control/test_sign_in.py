@@ -7,7 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fakes.control_process import ControlProcess
-from fakes.strangers import EMAIL, PASSWORD, Fields, Somebody, Visits, another, owner_of, visits
+from fakes.strangers import (
+    EMAIL,
+    PASSWORD,
+    Fields,
+    Somebody,
+    Visits,
+    another,
+    owner_of,
+    visits,
+    with_password,
+)
 
 SIGN_IN, ACCOUNT = "/dashboard/sign-in", "/dashboard/account"
 
@@ -167,6 +177,27 @@ def test_a_session_ends_when_it_is_not_used_and_when_it_is_old(owner: Somebody, 
         somebody.age(**minutes)
 
         assert somebody.get(ACCOUNT).headers["location"].startswith(SIGN_IN)
+
+
+def test_whose_account_is_suspended_is_told_so_and_gets_no_session(
+    control: ControlProcess, visit: Visits
+) -> None:
+    """They would be led in and out again without a word."""
+    account = control.operator.post("/api/v1/accounts", json={"name": "acme"}).json()["data"]["id"]
+
+    def make(email: str) -> str:
+        body = {"email": email, "account_id": account}
+        return str(control.operator.post("/api/v1/users", json=body).json()["data"]["id"])
+
+    email, password = with_password(make, control.data.database, "owner")
+    assert control.operator.post(f"/api/v1/accounts/{account}/suspend").status_code == 200
+    somebody = visit()
+
+    answer = somebody.sign_in(email, password)
+
+    assert answer.status_code == 403
+    assert "The account is suspended" in answer.text
+    assert "keyturn_session" not in somebody.http.cookies
 
 
 def test_without_a_mail_server_the_page_says_whom_to_ask(visit: Visits) -> None:

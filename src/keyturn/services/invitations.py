@@ -21,7 +21,8 @@ from keyturn.store.engine import Store
 from keyturn.store.logins import StoredLink
 from keyturn.store.users import StoredUser
 
-INVITE, INVITE_DAYS = "invite", 7
+INVITE, MAILED, INVITE_DAYS = "invite", "invite by letter", 7
+"""Whoever invites is shown the link of the one kind; that of the other stands in a letter and nowhere else."""
 PATH = "/dashboard/invite"
 _INVITE_MS = INVITE_DAYS * 86_400_000
 OVER = "There is no such invitation, or its time is over; ask whoever invited you for a new one"
@@ -53,7 +54,7 @@ class Invited(msgspec.Struct, frozen=True):
 
     user: User
     link: Secret
-    """The whole address of the page that takes it."""
+    """The whole address of the page that takes it; another one than in the letter."""
     sent: bool
     """A mail server has taken the letter."""
     expires_at: int
@@ -105,7 +106,7 @@ class Invitations:
             refused = await roles.give(connection, user, wanted.role, by)
             if refused is not None:
                 return refused
-            made = await _link(connection, user, by)
+            made = await self._link(connection, user, by)
         return await self._deliver(made, base)
 
     async def again(self, id_or_email: str, *, base: str, by: Principal) -> Invited | Refused:
@@ -125,7 +126,7 @@ class Invitations:
                 return refused
             if login is None:
                 await roles.give(connection, user, role, by)
-            made = await _link(connection, user, by)
+            made = await self._link(connection, user, by)
         return await self._deliver(made, base)
 
     async def accept(self, token: str, name: str, password: Secret, *, address: str) -> str | Refused:
@@ -150,11 +151,13 @@ class Invitations:
             user = await _invited(connection, token)
             if isinstance(user, Refused):
                 return user
-            await logins.use_link(connection, token_hash(token), now_ms=now_ms)
+            link = await logins.link(connection, token_hash(token))
+            mailed = link is not None and link.purpose == MAILED
+            await logins.drop_all_links(connection, user.id)
             values = {
                 "password_hash": kept,
                 "password_set_at": now_ms,
-                "email_verified_at": now_ms,
+                "email_verified_at": now_ms if mailed else logins.UNPROVED,
                 "last_sign_in_at": now_ms,
             }
             await logins.change(connection, user.id, values)
@@ -176,7 +179,6 @@ class Invitations:
             if refused is not None:
                 return refused
             [shown] = await complete(connection, [user])
-            await logins.drop_links(connection, INVITE, user.id)
             await logins.drop(connection, user.id)
             await sessions.end_all(connection, user.id)
             if not shown.keys:
@@ -187,47 +189,67 @@ class Invitations:
         return shown
 
     async def _deliver(self, made: "_Made", base: str) -> Invited:
-        link = f"{base}{PATH}#{made.token.reveal()}"
-        text = _TEXT.format(
-            who=made.who,
-            account=made.account,
-            role=made.user.role,
-            until=rfc3339(made.expires_at / 1000),
-            link=link,
-        )
-        subject = _SUBJECT.format(account=made.account)
-        sent = await self._letters.send(Letter(made.user.stored.email, subject, text))
-        return Invited(made.user, Secret(link), sent, made.expires_at)
+        sent = False
+        if made.mailed is not None:
+            text = _TEXT.format(
+                who=made.who,
+                account=made.account,
+                role=made.user.role,
+                until=rfc3339(made.expires_at / 1000),
+                link=f"{base}{PATH}#{made.mailed.reveal()}",
+            )
+            subject = _SUBJECT.format(account=made.account)
+            sent = await self._letters.send(Letter(made.user.stored.email, subject, text))
+        return Invited(made.user, Secret(f"{base}{PATH}#{made.token.reveal()}"), sent, made.expires_at)
+
+    async def _link(self, connection: AsyncConnection, user: StoredUser, by: Principal) -> "_Made":
+        for purpose in (INVITE, MAILED):
+            await logins.drop_links(connection, purpose, user.id)
+        expires_at = system.now_ms() + _INVITE_MS
+        token = await _new_link(connection, user, INVITE, expires_at, by)
+        mailed = None
+        if self._letters.possible:
+            mailed = await _new_link(connection, user, MAILED, expires_at, by)
+        await note(connection, by, "user.invite", user.id, after={"email": user.email})
+        account = await accounts.get(connection, user.account_id)
+        inviter = None if by.person is None else await users.get(connection, by.person.id)
+        fresh = await users.get(connection, user.id) or user
+        [shown] = await complete(connection, [fresh])
+        who = "The operator" if inviter is None else f"{inviter.name} ({inviter.email})"
+        return _Made(shown, token, mailed, expires_at, account.name if account else "", who)
 
 
 class _Made(msgspec.Struct, frozen=True):
     user: User
     token: Secret
+    mailed: Secret | None
+    """Of the link that stands in the letter, and is known by nobody who does not read it."""
     expires_at: int
     account: str
     who: str
 
 
-async def _link(connection: AsyncConnection, user: StoredUser, by: Principal) -> _Made:
-    now_ms, token = system.now_ms(), system.new_token()
-    await logins.drop_links(connection, INVITE, user.id)
-    expires_at = now_ms + _INVITE_MS
-    link = StoredLink(token_hash(token.reveal()), INVITE, user.id, now_ms, expires_at, None, by.name)
-    await logins.add_link(connection, link)
-    await note(connection, by, "user.invite", user.id, after={"email": user.email})
-    account = await accounts.get(connection, user.account_id)
-    inviter = None if by.person is None else await users.get(connection, by.person.id)
-    fresh = await users.get(connection, user.id) or user
-    [shown] = await complete(connection, [fresh])
-    who = "The operator" if inviter is None else f"{inviter.name} ({inviter.email})"
-    return _Made(shown, token, expires_at, account.name if account else "", who)
+async def _new_link(
+    connection: AsyncConnection, user: StoredUser, purpose: str, expires_at: int, by: Principal
+) -> Secret:
+    token = system.new_token()
+    kept = token_hash(token.reveal())
+    await logins.add_link(
+        connection, StoredLink(kept, purpose, user.id, system.now_ms(), expires_at, None, by.name)
+    )
+    return token
 
 
 async def _invited(connection: AsyncConnection, token: str) -> StoredUser | Refused:
     """Return whom an invitation is for that can still be taken."""
     over = Refused(Reason.RESOURCE_NOT_FOUND, OVER, "token")
     link = await logins.link(connection, token_hash(token))
-    if link is None or link.purpose != INVITE or link.used_at or link.expires_at <= system.now_ms():
+    if (
+        link is None
+        or link.purpose not in {INVITE, MAILED}
+        or link.used_at
+        or link.expires_at <= system.now_ms()
+    ):
         return over
     user = await users.get(connection, link.user_id)
     account = None if user is None else await accounts.get(connection, user.account_id)
@@ -240,4 +262,4 @@ async def _invited(connection: AsyncConnection, token: str) -> StoredUser | Refu
 
 async def _can_sign_in(connection: AsyncConnection, user_id: str) -> bool:
     login = await logins.get(connection, user_id)
-    return login is not None and (bool(login.password_hash) or login.last_sign_in_at is not None)
+    return login is not None and login.able

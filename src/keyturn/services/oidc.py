@@ -27,6 +27,9 @@ NOT_REACHED = "The provider could not be asked who you are; try again, or sign i
 STALE = "Signing in took too long, or began in another browser; begin again"
 NO_USER = "Nobody with your address is a user here; ask for an invitation"
 NO_ADDRESS = "The provider does not say that your e-mail address is yours; sign in another way"
+SOMEBODY_ELSE = "You are somebody else at the provider"
+NOT_ASKED = "The provider did not ask again who you are"
+CODE_TOO = "You use codes of an app: the provider alone does not show that it is you; give a code"
 NOT_ALLOWED = "People with addresses of this domain can't sign in here"
 _FRESH_S = 600
 
@@ -127,14 +130,31 @@ class Oidc:
             )
         except ProviderError as error:
             return _not_reached(error)
-        if facts["proves"] and (claims.auth_time or system.now()) < system.now() - _FRESH_S:
-            return Refused(Reason.INVALID_MEMBER, "The provider did not ask again who you are")
+        if facts["proves"]:
+            user_id = await self._proving(claims)
+            return (
+                user_id if isinstance(user_id, Refused) else Arrived(user_id, facts["then"], facts["proves"])
+            )
         async with self._store.writing() as connection:
             user = await self._user(connection, claims, address)
             if isinstance(user, Refused):
                 return user
             await logins.change(connection, user.id, {"last_sign_in_at": system.now_ms()})
-        return Arrived(user.id, facts["then"], facts["proves"])
+        return Arrived(user.id, facts["then"], "")
+
+    async def _proving(self, claims: Claims) -> str | Refused:
+        """Return who shows again that it is them; nobody is connected or made a user by it."""
+        # With max_age it must be said (OpenID Connect Core 2); not said, nobody was asked.
+        if (claims.auth_time or 0) < system.now() - _FRESH_S:
+            return Refused(Reason.INVALID_MEMBER, NOT_ASKED)
+        async with self._store.reading() as connection:
+            identity = await identities.get(connection, claims.iss, claims.sub)
+            login = await logins.get(connection, identity.user_id) if identity else None
+        if login is None:
+            return Refused(Reason.INVALID_MEMBER, SOMEBODY_ELSE)
+        if login.totp_confirmed_at is not None:
+            return Refused(Reason.INVALID_MEMBER, CODE_TOO)
+        return login.user_id
 
     async def _user(self, connection: AsyncConnection, claims: Claims, address: str) -> StoredUser | Refused:
         refused = self._problem(claims)
@@ -143,7 +163,9 @@ class Oidc:
         identity = await identities.get(connection, claims.iss, claims.sub)
         if identity is not None:
             known = await users.get(connection, identity.user_id)
-            return known if known and known.suspended_at is None else Refused(Reason.INVALID_MEMBER, NO_USER)
+            if known is not None:
+                return known if known.suspended_at is None else Refused(Reason.INVALID_MEMBER, NO_USER)
+            await identities.remove(connection, identity.user_id, identity.issuer)  # of somebody deleted
         email = claims.verified_email
         if not email:
             return Refused(Reason.INVALID_MEMBER, NO_ADDRESS)
@@ -162,19 +184,16 @@ class Oidc:
         return None
 
     async def _linked(self, connection: AsyncConnection, email: str) -> StoredUser | Refused | None:
-        """Return the one user with an address who has shown that it is theirs."""
-        able = []
-        for user in await users.with_email(connection, email):
-            login = await logins.get(connection, user.id)
-            if login is not None and login.email_verified_at is not None:
-                able.append(user)
-        if len(able) > 1:
-            return Refused(
-                Reason.CONFLICT, "Several accounts have users with your address; sign in with a password"
-            )
-        if able and able[0].suspended_at is not None:
-            return Refused(Reason.INVALID_MEMBER, NO_USER)
-        return able[0] if able else None
+        """Return the operator's user with an address who has shown that it is theirs.
+
+        The provider is the operator's; a tenant says who their users are, and must get nobody's by an address.
+        """
+        first = await accounts.first(connection)
+        there = await users.with_email(connection, email, first) if first else []
+        login = await logins.get(connection, there[0].id) if there else None
+        if login is None or not login.address_proved:
+            return None
+        return there[0] if there[0].suspended_at is None else Refused(Reason.INVALID_MEMBER, NO_USER)
 
     async def _provisioned(
         self, connection: AsyncConnection, email: str, claims: Claims

@@ -7,6 +7,7 @@ import asyncio
 import base64
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -14,7 +15,7 @@ import httpx
 import msgspec
 from joserfc import jwt
 from joserfc.errors import InvalidKeyIdError, JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import Key, KeySet
 
 from keyturn import system
 from keyturn.config.sections import Oidc as OidcSettings
@@ -195,11 +196,7 @@ class Provider:
             age = system.monotonic() - self._keys_at
             if self._keys is None or age > KNOWN_S or (anew and age > KEYS_APART_S):
                 raw = await _ask("GET", known.jwks_uri, dict[str, Any])
-                try:
-                    self._keys = KeySet.import_key_set({"keys": raw["keys"]})
-                except (JoseError, ValueError, TypeError, KeyError) as error:
-                    raise ProviderError(f"the provider's keys can't be read: {error}") from None
-                self._keys_at = system.monotonic()
+                self._keys, self._keys_at = _key_set(raw.get("keys")), system.monotonic()
             return self._keys
 
 
@@ -221,6 +218,18 @@ def problem_with(claims: Claims, *, issuer: str, client_id: str, nonce: str, now
     if not claims.sub or len(claims.sub) > 255:
         return "the ID token names nobody"
     return ""
+
+
+def _key_set(listed: object) -> KeySet:
+    """Return the keys that can be read; others stand beside them (RFC 7517 section 5)."""
+    found: list[Key] = []
+    for one in listed if isinstance(listed, list) else []:
+        # Of a type, on a curve or of a form that nobody here knows: tokens signed by it are refused one by one.
+        with suppress(JoseError, ValueError, TypeError, KeyError):
+            found.append(KeySet.registry_cls.import_key(one))
+    if not found:
+        raise ProviderError("none of the provider's keys can be read")
+    return KeySet(found)
 
 
 def _read(claims: Mapping[str, Any]) -> Claims:

@@ -84,7 +84,7 @@ class Recovery:
             found = await people.find(connection, id_or_email, by)
             if isinstance(found, Refused):
                 return found
-            if await logins.get(connection, found.id) is None:
+            if not await _can_forget(connection, found.id):
                 message = "This user can't sign in: they have no password to be forgotten; invite them"
                 return Refused(Reason.CONFLICT, message)
             return await _new_link(connection, found, by)
@@ -124,11 +124,17 @@ class Recovery:
             made = [
                 await _new_link(connection, user, Principal(_NAME, address))
                 for user in await users.with_email(connection, email)
-                if user.suspended_at is None and await logins.get(connection, user.id) is not None
+                if user.suspended_at is None and await _can_forget(connection, user.id)
             ]
         for one in made:
             link = f"{self._url}/dashboard/reset#{one.token.reveal()}"
             await self._letters.send(Letter(email, SUBJECT, TEXT.format(link=link)))
+
+
+async def _can_forget(connection: AsyncConnection, user_id: str) -> bool:
+    """Say whether a user has ever come in, or has a password: who was only invited comes in by the invitation."""
+    login = await logins.get(connection, user_id)
+    return login is not None and login.able
 
 
 async def _new_link(connection: AsyncConnection, user: StoredUser, by: Principal) -> NewLink:

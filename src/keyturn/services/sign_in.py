@@ -1,6 +1,7 @@
 """How people come in: the first one by a link that the node prints, everybody by address and password."""
 
 import hashlib
+from operator import itemgetter
 
 import msgspec
 
@@ -26,11 +27,18 @@ SETUP_OVER = (
     "There is no such link, or its time is over; start the node again, or run: keyturn users setup-link"
 )
 MOST_OF_ONE_ADDRESS = 4
-"""Accounts in which one address may have a password: each costs 50 ms to try."""
+"""Accounts in which one address may have a password: each costs 50 ms to try.
+
+Nobody's address and one account's take the same time. An address of several accounts takes longer, which tells that it
+is there: to hide that, each attempt would have to cost as much as the most, 200 ms of a core for whoever asks.
+"""
 WRONG = "The address or the password is wrong"
 """Also where nobody has the address: whoever tries addresses is told nothing."""
 UNVERIFIED = "Open the link that was sent to this address first; it shows that the address is yours"
 """Only to who knows the password."""
+SUSPENDED = "The account is suspended; nobody signs in to it until whoever runs Keyturn resumes it"
+"""Only to who has shown who they are."""
+NOT_WELCOME = "You can't sign in here any more; ask whoever runs your account"
 
 
 class Newcomer(msgspec.Struct, frozen=True):
@@ -121,7 +129,8 @@ class SignIn:
     async def with_password(self, email: str, password: Secret, *, address: str) -> Known | Refused:
         """Return who signs in with this address and this password.
 
-        Who is suspended, or was never given a password, is told the same as who mistypes it.
+        Who is suspended, or was never given a password, is told the same as who mistypes it; whose account is
+        suspended is told so once the password was right.
 
         Args:
             email: Whom they say they are.
@@ -140,6 +149,9 @@ class SignIn:
         await self._throttle.right(email, address)
         if login.email_verified_at is None:
             return Refused(Reason.INVALID_MEMBER, UNVERIFIED, "email")
+        refused = await self._refused_as_suspended(login.user_id)
+        if refused is not None:
+            return refused
         changed: dict[str, object] = {"last_sign_in_at": system.now_ms()}
         if self._passwords.outdated(login.password_hash):
             changed["password_hash"] = await self._passwords.hash(password)
@@ -147,24 +159,37 @@ class SignIn:
             await logins.change(connection, login.user_id, changed)
         return known(email, msgspec.structs.replace(login, **changed))
 
-    async def again(self, user_id: str) -> Known | None:
-        """Return somebody who has shown who they are before, as they are now; ``None``: they are not welcome any more."""
+    async def again(self, user_id: str) -> Known | Refused:
+        """Return somebody who has shown who they are before, as they are now, if they are still welcome."""
         async with self._store.reading() as connection:
             user, login = await users.get(connection, user_id), await logins.get(connection, user_id)
         if user is None or login is None or user.suspended_at is not None:
-            return None
-        return known(user.email, login)
+            return Refused(Reason.INVALID_MEMBER, NOT_WELCOME)
+        return await self._refused_as_suspended(user_id) or known(user.email, login)
+
+    async def _refused_as_suspended(self, user_id: str) -> Refused | None:
+        """Refuse somebody whose account is suspended: a session would be worth nothing, and they would not know why."""
+        async with self._store.reading() as connection:
+            user = await users.get(connection, user_id)
+            account = None if user is None else await accounts.get(connection, user.account_id)
+        if account is None:
+            return Refused(Reason.INVALID_MEMBER, NOT_WELCOME)
+        return None if account.suspended_at is None else Refused(Reason.ACCOUNT_INACTIVE, SUSPENDED)
 
     async def _matching(self, email: str, password: Secret) -> StoredLogin | None:
         async with self._store.reading() as connection:
-            found = await users.with_email(connection, email)
-            held = [(user, await logins.get(connection, user.id)) for user in found]
-        able = [
-            login
-            for user, login in held
-            if login is not None and login.password_hash and user.suspended_at is None
-        ]
-        # One address may stand for people in several accounts; each has a password of their own.
+            first = await accounts.first(connection)
+            held = []
+            for user in await users.with_email(connection, email):
+                login = await logins.get(connection, user.id)
+                account = await accounts.get(connection, user.account_id)
+                if not login or not login.password_hash or user.suspended_at is not None or not account:
+                    continue
+                rank = (account.suspended_at is not None, account.id != first, not login.address_proved)
+                held.append((rank, login))
+        # One address may stand for people in several accounts; each has a password of their own. Whoever takes an
+        # address in accounts of their own can't prove it, and comes behind whose it is. The sort keeps the oldest first.
+        able = [login for _, login in sorted(held, key=itemgetter(0))]
         for login in able[:MOST_OF_ONE_ADDRESS]:
             if await self._passwords.matches(login.password_hash, password):
                 return login

@@ -163,6 +163,8 @@ class Users:
             if different:
                 kept = msgspec.structs.asdict(wanted)
                 await users.change(connection, found.id, {name: kept[name] for name in different})
+                if "email" in different:
+                    await _forget_address(connection, found.id)
                 await note(
                     connection,
                     by,
@@ -221,7 +223,7 @@ class Users:
             revoked = await users.personal_keys(connection, found.id, unrevoked=True)
             await _revoke(connection, revoked, by, "user.delete")
             await users.leave(connection, found.id)
-            await logins.drop_links(connection, "invite", found.id)
+            await logins.drop(connection, found.id)
             await users.change(connection, found.id, {"deleted_at": system.now_ms()})
             before: Facts = {"email": found.email, "name": found.name, "projects": user.projects}
             await note(connection, by, "user.delete", found.id, before=before)
@@ -312,6 +314,14 @@ async def _refused_to_readdress(
     """Refuse another address to who is weaker than the role: letters to it let in whoever reads them."""
     login = await logins.get(connection, user.id)
     return None if login is None else roles.refused_to_give(by, user.account_id, Role(login.role))
+
+
+async def _forget_address(connection: AsyncConnection, user_id: str) -> None:
+    """Take away what the address before has shown, and the links that were sent to it."""
+    await logins.drop_all_links(connection, user_id)
+    login = await logins.get(connection, user_id)
+    if login is not None and login.address_proved:
+        await logins.change(connection, user_id, {"email_verified_at": logins.UNPROVED})
 
 
 async def complete(connection: AsyncConnection, found: Sequence[StoredUser]) -> list[User]:

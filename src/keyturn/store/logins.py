@@ -6,8 +6,12 @@ import msgspec
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.store.people_tables import links, logins
+from keyturn.store.people_tables import identities, links, logins, passkeys, recovery_codes
 from keyturn.store.tables import users
+
+UNPROVED = 0
+"""In the place of when somebody has shown that an address is theirs: they are let in all the same, because whoever
+runs their account vouches for them, or because they came in before they had this address."""
 
 
 class StoredLogin(msgspec.Struct, frozen=True):
@@ -24,9 +28,20 @@ class StoredLogin(msgspec.Struct, frozen=True):
     """A code is asked for since then; ``None``: it is not."""
     totp_step: int = 0
     email_verified_at: int | None = None
+    """``None``: they have to show first that the address is theirs; ``UNPROVED``: they have not, and may come in."""
     terms_accepted_at: int | None = None
     created_at: int = 0
     last_sign_in_at: int | None = None
+
+    @property
+    def able(self) -> bool:
+        """Say whether they have what they sign in with; otherwise they were only invited."""
+        return bool(self.password_hash) or self.last_sign_in_at is not None
+
+    @property
+    def address_proved(self) -> bool:
+        """Say whether they have shown that they read what is sent to their address."""
+        return bool(self.email_verified_at)
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -46,7 +61,7 @@ class StoredLink(msgspec.Struct, frozen=True):
 
     token_hash: bytes
     purpose: str
-    """``setup``, ``invite``, ``verify`` or ``reset``."""
+    """``setup``, ``invite``, ``invite by letter``, ``verify`` or ``reset``."""
     user_id: str
     """Whom it is for; empty: for the node's first owner, who is not there yet."""
     created_at: int
@@ -130,8 +145,9 @@ async def standings(
 
 
 async def drop(connection: AsyncConnection, user_id: str) -> None:
-    """Take away how a user signs in; they can't any more."""
-    await connection.execute(delete(logins).where(logins.c.user_id == user_id))
+    """Take away everything with which a user signs in, or could come in by a link."""
+    for table in (links, identities, passkeys, recovery_codes, logins):
+        await connection.execute(delete(table).where(table.c.user_id == user_id))
 
 
 async def add_link(connection: AsyncConnection, link: StoredLink) -> None:
@@ -153,6 +169,11 @@ async def use_link(connection: AsyncConnection, token_hash: bytes, *, now_ms: in
 async def drop_links(connection: AsyncConnection, purpose: str, user_id: str) -> None:
     """Take away the links of a kind that a user has: the newest one is to be the only one."""
     await connection.execute(delete(links).where(links.c.purpose == purpose, links.c.user_id == user_id))
+
+
+async def drop_all_links(connection: AsyncConnection, user_id: str) -> None:
+    """Take away all links that a user has: whoever reads them is somebody else now."""
+    await connection.execute(delete(links).where(links.c.user_id == user_id))
 
 
 async def drop_old_links(connection: AsyncConnection, *, expired_before_ms: int) -> None:

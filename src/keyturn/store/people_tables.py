@@ -90,7 +90,7 @@ links = Table(
     metadata,
     # What works once and leads somebody in: setup, invitation, verification of an address, a new password.
     Column("token_hash", LargeBinary, primary_key=True),
-    Column("purpose", String(20), nullable=False),  # setup, invite, verify, reset
+    Column("purpose", String(20), nullable=False),  # setup, invite, invite by letter, verify, reset
     Column(
         "user_id", String(40), nullable=False, server_default=EMPTY
     ),  # whom it is for; empty: the node's first

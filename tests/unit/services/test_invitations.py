@@ -16,9 +16,13 @@ from keyturn.services.keys import Keys
 from keyturn.services.letters import Letter, Letters, PostError
 from keyturn.services.passwords import Passwords
 from keyturn.services.projects import NewProject, Project, Projects
+from keyturn.services.sign_in import Known, SignIn
+from keyturn.services.throttle import Throttle
 from keyturn.services.users import NewUser, User, Users
+from keyturn.store import identities, logins
 from keyturn.store.engine import Store
 from keyturn.store.events import EventFilter
+from keyturn.store.identities import StoredIdentity
 from keyturn.store.projects import ProjectFilter
 from keyturn.store.users import UserFilter
 
@@ -62,7 +66,7 @@ async def test_a_letter_tells_who_invites_and_until_when(
     assert (invited.user.stored.email, invited.user.role) == ("kim@example.com", "admin")
     [letter] = posted
     assert letter.to == "kim@example.com"
-    assert f"{BASE}/dashboard/invite#{token_in(invited)}" in letter.text
+    assert f"{BASE}/dashboard/invite#" in letter.text
     assert invited.expires_at - system.now_ms() > (INVITE_DAYS - 1) * 86_400_000
 
 
@@ -73,6 +77,31 @@ async def test_a_letter_that_nobody_takes_leaves_the_link(invitations: Invitatio
     assert isinstance(invited, Invited)
     assert not invited.sent
     assert isinstance(await invitations.accept(token_in(invited), "", PASSWORD, address=""), str)
+
+
+async def test_only_a_letter_shows_that_an_address_is_theirs(
+    invitations: Invitations, posted: list[Letter], furnished: Store
+) -> None:
+    """Who is shown the link can open it themselves, and be whoever they say; both of its kinds let in once."""
+    handed = await invitations.invite(Invitation("ann@example.com"), base=BASE, by=BY)
+    await invitations.invite(Invitation("bo@example.com"), base=BASE, by=BY)
+    in_letters = [one.text.partition("/dashboard/invite#")[2][:32] for one in posted]
+
+    ann = await invitations.accept(token_in(handed), "", PASSWORD, address="")
+    bo = await invitations.accept(in_letters[1], "", PASSWORD, address="")
+
+    assert isinstance(ann, str)
+    assert isinstance(bo, str)
+    async with furnished.reading() as connection:
+        of_ann, of_bo = await logins.get(connection, ann), await logins.get(connection, bo)
+    assert of_ann is not None
+    assert of_bo is not None
+    assert (of_ann.address_proved, of_bo.address_proved) == (False, True)
+    assert isinstance(await invitations.accept(in_letters[0], "", PASSWORD, address=""), Refused)
+    assert isinstance(await invitations.accept(in_letters[1], "", PASSWORD, address=""), Refused)
+    sign_in = SignIn(furnished, Passwords(), Throttle(furnished))
+    for email in ("ann@example.com", "bo@example.com"):
+        assert isinstance(await sign_in.with_password(email, PASSWORD, address=""), Known)
 
 
 @pytest.mark.parametrize("email", ["", "no address", "two@at@example.com", "a" * 250 + "@example.com"])
@@ -107,6 +136,22 @@ async def test_who_holds_keys_stays_when_their_invitation_is_taken_back(
     again = await invitations.take_back(user.stored.id, by=BY)
     assert isinstance(again, Refused)
     assert again.reason is Reason.CONFLICT
+
+
+async def test_who_had_come_by_a_provider_is_forgotten_there_with_their_invitation(
+    invitations: Invitations, furnished: Store
+) -> None:
+    """An identity that stays would belong to nobody, for good."""
+    invited = await invitations.invite(Invitation("ann@example.com"), base=BASE, by=BY)
+    assert isinstance(invited, Invited)
+    user_id = invited.user.stored.id
+    async with furnished.writing() as connection:
+        await identities.add(connection, StoredIdentity("https://id.example", "ann", user_id, 1))
+
+    await invitations.take_back("ann@example.com", by=BY)
+
+    async with furnished.reading() as connection:
+        assert await identities.of_user(connection, user_id) == []
 
 
 async def test_nobody_is_invited_who_is_there(invitations: Invitations, users: Users) -> None:

@@ -175,6 +175,31 @@ async def test_keys_that_can_not_be_read_are_none(at: Issuer) -> None:
     at.answers["/keys"] = kept
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "EC", "crv": "P-192", "x": "AAAA", "y": "AAAA", "kid": "old"},
+        {"kty": "OKP", "crv": "Ed25519ph", "x": "AAAA", "kid": "hashed"},
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AAAA", "kid": "new"},
+        {"kty": "RSA", "kid": "empty"},
+        {"kty": {}},
+        "no key",
+        None,
+    ],
+)
+async def test_a_key_that_nobody_here_knows_stands_in_the_way_of_no_other(at: Issuer, other: object) -> None:
+    """RFC 7517 section 5: a provider that also has keys for others must not shut its people out."""
+    kept = at.answers["/keys"]
+    assert isinstance(kept, dict)
+    at.answers["/keys"] = {"keys": [other, *kept["keys"], other]}
+    at.give(at.token(claims(at)))
+
+    found = await read(provider(at))
+
+    at.answers["/keys"] = kept
+    assert found.sub == "ada"
+
+
 async def test_a_client_without_a_secret_and_one_that_sends_it_in_the_form(at: Issuer) -> None:
     """As the provider wants it."""
     at.give(at.token(claims(at)))

@@ -9,7 +9,11 @@ from keyturn.services.accounts import Account, Accounts
 from keyturn.services.lookup import Lookup
 from keyturn.services.projects import NewProject, Project, Projects
 from keyturn.services.users import NewUser, User, UserChange, Users
+from keyturn.store import identities, logins, passkeys, recovery_codes
 from keyturn.store.engine import Store
+from keyturn.store.identities import StoredIdentity
+from keyturn.store.logins import UNPROVED, StoredLink, StoredLogin
+from keyturn.store.passkeys import StoredPasskey
 from keyturn.store.users import StoredMember, UserFilter
 
 KIM = "kim@example.com"
@@ -260,3 +264,54 @@ async def test_users_and_members_are_listed_page_by_page(users: Users, projects:
     assert sorted(member.user.email for member in first[0] + last[0]) == emails
     assert two[1] is last[1] is None
     assert [user.stored.email for user in found[0]] == ["u3@example.com"]
+
+
+async def let_in(store: Store, user_id: str) -> None:
+    """Have a user sign in with everything there is, and wait for a link of each kind."""
+    async with store.writing() as connection:
+        await logins.add(connection, StoredLogin(user_id, "member", "hash", 1, email_verified_at=1))
+        await identities.add(connection, StoredIdentity("https://id.example", "kim", user_id, 1))
+        await passkeys.add(connection, StoredPasskey(b"id", user_id, "laptop", b"key", 0, 1))
+        await recovery_codes.replace(connection, user_id, [b"code"], now_ms=1)
+        for purpose in ("reset", "verify", "invite"):
+            link = StoredLink(purpose.encode(), purpose, user_id, 1, 1 << 50, None, "tests")
+            await logins.add_link(connection, link)
+
+
+async def test_another_address_is_not_proved_and_links_to_the_one_before_lead_nowhere(
+    users: Users, furnished: Store
+) -> None:
+    """Whoever reads the letters of the address before is not let in by them; whoever has the new one may be anybody."""
+    user_id = (await add(users)).stored.id
+    await let_in(furnished, user_id)
+
+    await users.edit(user_id, UserChange(name="Kim"), by=BY_OPERATOR)
+    async with furnished.reading() as connection:
+        renamed, link = await logins.get(connection, user_id), await logins.link(connection, b"reset")
+    await users.edit(user_id, UserChange(email="lee@example.com"), by=BY_OPERATOR)
+
+    assert renamed is not None
+    assert renamed.address_proved
+    assert link is not None
+    async with furnished.reading() as connection:
+        moved = await logins.get(connection, user_id)
+        links = [await logins.link(connection, one) for one in (b"reset", b"verify", b"invite")]
+    assert moved is not None
+    assert moved.email_verified_at == UNPROVED
+    assert links == [None] * 3
+
+
+async def test_nothing_stays_of_how_somebody_signed_in_who_is_deleted(users: Users, furnished: Store) -> None:
+    """They may come back as somebody new: what they are at a provider must not belong to nobody for good."""
+    user_id = (await add(users)).stored.id
+    await let_in(furnished, user_id)
+
+    await users.delete(user_id, by=BY_OPERATOR)
+
+    async with furnished.reading() as connection:
+        assert await logins.get(connection, user_id) is None
+        assert await identities.of_user(connection, user_id) == []
+        assert await passkeys.of_user(connection, user_id) == []
+        assert await recovery_codes.left(connection, user_id) == 0
+        links = [await logins.link(connection, one) for one in (b"reset", b"verify", b"invite")]
+    assert links == [None] * 3

@@ -30,7 +30,7 @@ from keyturn.services.tickets import Ticket
 Next = Annotated[str, QueryParameter(name="next")]
 CODE_PATH = f"{SIGN_IN_PATH}/code"
 PENDING, PENDING_MS = "a code is missing", 5 * 60_000
-_WRONG, _MANY = 401, 429
+_WRONG, _OTHERS = 401, {403, 429}
 
 
 @get("/sign-in", include_in_schema=False, opt=for_(ANYONE))
@@ -68,6 +68,8 @@ async def give_code(request: AnyRequest, management: Managed) -> Page:
     """Let in whoever gives the code that belongs to the password they gave before."""
     people, ticket = management.people, _pending(request, management)
     found = await people.sign_in.again(ticket.facts["user"]) if ticket else None
+    if isinstance(found, Refused):
+        return _code_page(request, ticket.facts["then"] if ticket else "", found)
     if ticket is None or found is None or found.stamp != ticket.facts["stamp"]:
         said = "Signing in took too long; begin again"
         return see(request, SIGN_IN_PATH, said, failed=True)
@@ -166,7 +168,7 @@ def set_session(request: AnyRequest, management: Management, answer: Page, token
 
 def status_of(refused: Refused) -> int:
     """Return the status of a page that says that somebody is not who they say."""
-    return _MANY if refused.rule.status == _MANY else _WRONG
+    return refused.rule.status if refused.rule.status in _OTHERS else _WRONG
 
 
 def _pending(request: AnyRequest, management: Management) -> Ticket | None:

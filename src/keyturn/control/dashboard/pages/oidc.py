@@ -20,7 +20,7 @@ from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, render, s
 from keyturn.control.door import visit_of
 from keyturn.control.management import Managed, Management
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services.oidc import NO_USER, TICKET_MS
+from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS
 
 State = Annotated[str, QueryParameter(name="state")]
 CALLBACK_PATH = "/dashboard/oidc/callback"
@@ -71,8 +71,8 @@ async def arrive(
     if arrived.proves:
         return await _proved(request, management, arrived.user_id, arrived.then)
     found = await management.people.sign_in.again(arrived.user_id)
-    if found is None:
-        return _problem(request, Refused(Reason.INVALID_MEMBER, NO_USER))
+    if isinstance(found, Refused):
+        return _problem(request, found)
     answer = await admit(request, management, found, arrived.then)
     answer.cookies.append(cookies.write(request.headers, cookies.LED, "", max_age_s=0))
     return answer
@@ -84,7 +84,7 @@ HANDLERS = [lead, arrive]
 async def _proved(request: AnyRequest, management: Management, user_id: str, then: str) -> Page:
     visitor = known_visitor(request)
     if visitor is None or visitor.person.id != user_id:
-        return _problem(request, Refused(Reason.INVALID_MEMBER, "You are somebody else at the provider"))
+        return _problem(request, Refused(Reason.INVALID_MEMBER, SOMEBODY_ELSE))
     answer = see(request, then)
     set_session(request, management, answer, await management.sessions.renew(visitor))
     return answer

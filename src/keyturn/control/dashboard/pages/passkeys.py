@@ -13,7 +13,7 @@ from keyturn.control.dashboard.guard import (
 )
 from keyturn.control.dashboard.origins import place_of
 from keyturn.control.dashboard.pages.account import ACCOUNT_PATH, account
-from keyturn.control.dashboard.pages.entrance import let_in
+from keyturn.control.dashboard.pages.entrance import let_in, status_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.door import visit_of
 from keyturn.control.errors import refuse
@@ -37,10 +37,12 @@ async def sign_in(request: AnyRequest, management: Managed) -> Page:
     found = await management.people.passkeys.sign_in(
         _answered(request), address=visit_of(request.scope).address
     )
-    known = None if isinstance(found, Refused) else await management.people.sign_in.again(found)
-    if known is None:
-        refused = found if isinstance(found, Refused) else Refused(Reason.INVALID_MEMBER)
-        return render(request, "problem_outside.html", title="That did not work", status=401, refused=refused)
+    known = found if isinstance(found, Refused) else await management.people.sign_in.again(found)
+    if isinstance(known, Refused):
+        status = status_of(known)
+        return render(
+            request, "problem_outside.html", title="That did not work", status=status, refused=known
+        )
     then = safe_path(form_of(request).text("next"))
     return await let_in(request, management, known.user_id, then, second_factor=True)
 

@@ -73,5 +73,5 @@ async def _page(
         next=then,
         login=login,
         takes_passkeys=bool(keys) and place_of(request.headers).takes_passkeys,
-        provider=people.oidc.name if linked else "",
+        provider=people.oidc.name if linked and login.totp_confirmed_at is None else "",
     )
