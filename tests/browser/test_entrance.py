@@ -18,7 +18,8 @@ def test_the_first_owner_comes_in_by_the_link_that_the_node_printed(node: Node, 
     page.get_by_role("button", name="Set up Keyturn").click()
 
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
-    expect(page.get_by_role("link", name="API keys")).to_be_visible()
+    pages = page.get_by_role("navigation", name="Pages")
+    expect(pages.get_by_role("link", name="API keys")).to_be_visible()
     context.close()
 
 

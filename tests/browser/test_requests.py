@@ -5,7 +5,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -147,6 +147,7 @@ def test_a_member_is_told_of_nothing_but_their_own(owner: Visit, node: Node) -> 
     assert member.post(f"/dashboard/requests/{mine}/bodies", page="/dashboard").status_code == 403
     assert "Upstreams" not in member.get("/dashboard").text
     [row] = csv.DictReader(member.get("/dashboard/usage/export?range=24h").text.splitlines())
+    member.close()
     assert (row["key_id"], row["requests"]) == (own_id, "1")
 
 
@@ -160,6 +161,7 @@ def test_a_stream_ends_with_its_session(owner: Visit, node: Node) -> None:
         other.post("/dashboard/sign-out", page="/dashboard")
         ends = [data["why"] for event, data in frames if event == "end"]
 
+    other.close()
     assert ends == ["session"]
 
 
@@ -178,13 +180,13 @@ def test_a_node_with_open_pages_stops_at_once(owner: Visit, node: Node) -> None:
 def member_of(node: Node, email: str) -> Visit:
     """Return a signed-in browser of somebody who has no role but that of a member."""
     user = node.manage("POST", "/api/v1/users", body={"email": email, "name": "Mo"})["data"]
-    with sqlite3.connect(node.data / "keyturn.db") as database:
+    with closing(sqlite3.connect(node.data / "keyturn.db")) as database, database:
         database.execute(
             "INSERT OR REPLACE INTO logins (user_id, role, password_hash, created_at, email_verified_at, terms_accepted_at) "
             "SELECT ?, 'member', password_hash, created_at, 1, 1 FROM logins WHERE role = 'owner'",
             (user["id"],),
         )
-    project = node.manage("GET", "/api/v1/projects")["data"][0]["id"]
+    project = node.manage("GET", "/api/v1/projects")["data"][-1]["id"]  # the first: keys go there unless said
     node.manage("POST", f"/api/v1/projects/{project}/members", body={"user_id": user["id"]})
     visit = Visit(node.url)
     assert visit.sign_in(email).status_code == 303

@@ -34,6 +34,13 @@ class MailServer:
         self.refuses = False
         self.refused: Queue[str] = Queue()
         self._tls = tls
+        self._speaking: set[asyncio.Task[None]] = set()
+
+    async def hang_up(self) -> None:
+        """End the conversations that clients have not ended."""
+        for one in self._speaking:
+            one.cancel()
+        await asyncio.gather(*self._speaking, return_exceptions=True)
 
     def next_letter(self) -> EmailMessage:
         """Return the next letter, once it is there."""
@@ -41,6 +48,16 @@ class MailServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak with one client."""
+        speaking = asyncio.current_task()
+        assert speaking is not None
+        self._speaking.add(speaking)
+        try:
+            await self._speak(reader, writer)
+        finally:
+            self._speaking.discard(speaking)
+            writer.close()
+
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         envelope = {"MAIL": "", "RCPT": ""}
         encrypted = False
         writer.write(b"220 mail.example.com ESMTP\r\n")
@@ -61,7 +78,6 @@ class MailServer:
             writer.write(f"{self._answer(verb, rest, encrypted=encrypted)}\r\n".encode())
             if verb == "QUIT":
                 break
-        writer.close()
 
     def _answer(self, verb: str, rest: str, *, encrypted: bool) -> str:
         if verb == "EHLO":
@@ -91,6 +107,7 @@ def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[MailServer]:
         ready.set()
         async with server:
             await ended.wait()
+            await found.hang_up()
 
     ended = asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))

@@ -32,9 +32,9 @@ def admin(node: Node) -> str:
 def test_the_documentation_is_shown_in_a_browser(wire: Wire) -> None:
     """The first address that a person types has no path."""
     home = wire.ask(request("GET", "/"))
-    docs = wire.ask(request("GET", home.headers["location"]))
+    docs = wire.ask(request("GET", "/docs"))
 
-    assert (home.status, home.headers["location"]) == (302, "/docs")
+    assert (home.status, home.headers["location"]) == (302, "/dashboard")
     assert docs.status == 200
     assert docs.headers["content-type"].startswith("text/html")
     assert b"gateway.test" in docs.body

@@ -18,6 +18,7 @@ PASSED, NOTHING = 0, 5
 ALONE = ("tests/node/test_interrupt.py", "tests/node/test_supervisor.py")
 """What has bounds on time: nothing else may run beside it."""
 TIMED = (
+    "tests/browser/test_every_page.py",
     "tests/control/test_many_keys.py",
     "tests/control/test_verify_speed.py",
     "tests/clients/test_limits.py",
@@ -28,8 +29,18 @@ TIMED = (
 It runs as users run it, without coverage, which takes half of the machine: the bounds are to judge the program and not
 the tracer. Nearly every line that it runs is run by other tests as well.
 """
-TOGETHER = ("-n", "auto", "--dist", "loadfile", "tests", *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
-RUNS = ((*TRACED, *TOGETHER), (*TRACED, *ALONE), (*PYTEST, *TIMED))
+WHOLE = (
+    "tests/architecture",
+    "tests/clients",
+    "tests/control/test_process.py",
+    "tests/node",
+    "tests/property",
+)
+"""What starts whole nodes again and again, or computes for long: side by side, and without coverage for the same reason."""
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
+TOGETHER = (*SIDE_BY_SIDE, "tests", *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
+UNTRACED = (*SIDE_BY_SIDE, *WHOLE, *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
+RUNS = ((*TRACED, *TOGETHER), (*TRACED, *ALONE), (*PYTEST, *UNTRACED), (*PYTEST, *TIMED))
 
 _SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s\b")
 _ONE = {"error": "errors", "warning": "warnings"}
