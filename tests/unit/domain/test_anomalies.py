@@ -36,7 +36,7 @@ uses = st.builds(Use, amounts, amounts)
 def test_every_rule_is_told_as_an_alert() -> None:
     """A rule that nobody hears of is none."""
     assert set(KINDS) == set(Rule)
-    assert {*KINDS.values(), EventKind.LIMIT_REACHED} == ALERTS
+    assert {*KINDS.values(), EventKind.LIMIT_REACHED, EventKind.SIGN_UP_WAITS} == ALERTS
 
 
 @pytest.mark.parametrize(
