@@ -22,7 +22,13 @@ TIMED = (
     "tests/control/test_many_keys.py",
     "tests/control/test_verify_speed.py",
     "tests/clients/test_limits.py",
-    "tests/faults",
+    "tests/faults/test_full_disk.py",
+    "tests/faults/test_kill.py",
+    "tests/faults/test_limits.py",
+    "tests/faults/test_memory.py",
+    "tests/faults/test_revocation.py",
+    "tests/faults/test_slow_worker.py",
+    "tests/faults/test_totals.py",
 )
 """What has bounds on time too, or loads a node as far as the machine goes.
 
@@ -33,6 +39,7 @@ WHOLE = (
     "tests/architecture",
     "tests/clients",
     "tests/control/test_process.py",
+    "tests/faults",
     "tests/node",
     "tests/property",
 )
