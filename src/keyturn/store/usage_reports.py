@@ -167,10 +167,11 @@ async def ranking(
         return await _figures(connection, spans, by, wanted)
     found: Mapping[str, Figures] = {}
     for span in spans:
-        if span.period == "day":
-            of_keys = await key_sums.of(connection, span)
+        if span.period != "minute":
+            of_hours = partial(_figures, connection, [span], Dimension.KEY, UsageFilter())
+            of_keys = await key_sums.of(connection, span, of_hours)
             found = added(found, await _of_owners(connection, of_keys, by, wanted))
-    rest = [span for span in spans if span.period != "day"]
+    rest = [span for span in spans if span.period == "minute"]
     return added(found, await _figures(connection, rest, by, wanted)) if rest else found
 
 

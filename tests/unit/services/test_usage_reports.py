@@ -245,14 +245,15 @@ async def test_groups_stand_in_the_order_that_is_asked_for(
         assert sum(ranked) == figures[rank](report.total.usage)
 
 
+@pytest.mark.parametrize("ago_s", [3 * DAY_S, 2 * 3_600])
 async def test_what_comes_in_late_counts_in_the_order(
-    store: Store, reports: UsageReports, used: list[Served]
+    store: Store, reports: UsageReports, used: list[Served], ago_s: int
 ) -> None:
-    """What closed days came to is remembered, and a worker's last journal may be read a week later."""
+    """What closed days and hours came to is remembered, and a worker's last journal may be read a week later."""
     before = await ask(reports, by=Dimension.KEY, rank=Rank.COST, days=30, groups=1)
     other = next(one for one in KEYS if one != before.lines[0].usage.group)
     late = msgspec.structs.replace(
-        used[0], key_id=other, started_us=(NOW_S - 3 * DAY_S) * 1_000_000, cost_nano_usd=10**15
+        used[0], key_id=other, started_us=(NOW_S - ago_s) * 1_000_000, cost_nano_usd=10**15
     )
     await use(store, [late])
 
