@@ -8,6 +8,8 @@ def test_the_first_owner_comes_in_by_the_link_that_the_node_printed(node: Node, 
     """A stranger who starts a node is at home within a minute; the link's secret part is gone from the address at once."""
     context = browser.new_context(base_url=node.url)
     page = context.new_page()
+    page.goto("/")
+    expect(page.get_by_text("This node has no owner yet")).to_be_visible()
     page.goto(f"/dashboard/setup#{setup_token(node)}")
     assert "#" not in page.url
     shoot(page, "setup")
@@ -28,6 +30,7 @@ def test_who_signs_out_is_out_and_comes_in_again_with_their_password(node: Node,
     context = browser.new_context(base_url=node.url)
     page = context.new_page()
     page.goto("/dashboard")
+    expect(page.get_by_text("This node has no owner yet")).to_have_count(0)
     shoot(page, "sign-in")
     _sign_in(page, "wrong horse battery")
     expect(page.get_by_role("alert")).to_contain_text("The address or the password is wrong")

@@ -9,7 +9,7 @@ from litestar.openapi.spec import Example
 from litestar.params import HeaderParameter
 from msgspec import Meta
 
-from keyturn.config.sections import Server
+from keyturn.config.sections import Server, Settings
 from keyturn.control.door import visit_of
 from keyturn.control.errors import refuse
 from keyturn.control.wire import Moment, moment
@@ -69,6 +69,11 @@ def claim_object(claim: Claim, base_url: str) -> ClaimObject:
     """Return a claim as it is shown."""
     token = claim.token.reveal()
     return ClaimObject(token, f"{base_url}/claim#{token}", moment(claim.expires_at_ms))
+
+
+def people_url(request: Request[Any, Any, Any], settings: Settings) -> str:
+    """Return how links for people begin: as it is set, else the address under which clients see this node."""
+    return settings.people.url.rstrip("/") or base_url(request, settings.server)
 
 
 def base_url(request: Request[Any, Any, Any], server: Server) -> str:

@@ -1,5 +1,6 @@
 """What somebody should see to: keys that expire soon, what is suspended, models nobody has said a price for."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -73,6 +74,11 @@ class Attention:
                 until_ms=now_ms + SOON_DAYS * _DAY_MS,
                 limit=_SHOWN,
             )
+
+    async def owners(self, ids: Sequence[str]) -> dict[str, LimitOwner]:
+        """Return what these keys, projects and accounts are called, and whose they are; who reaches them is for the caller to ask."""
+        async with self._store.reading() as connection:
+            return await attention.owners(connection, ids)
 
     async def ever_used(self, *, by: Principal) -> bool:
         """Say whether any key within reach was ever used."""

@@ -14,6 +14,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.lookup import record
 from keyturn.services.sessions import token_hash
+from keyturn.services.throttle import network_of
 from keyturn.store import holder_sessions
 from keyturn.store.engine import Store
 from keyturn.store.holder_sessions import StoredHolderSession
@@ -88,7 +89,7 @@ class HolderSessions:
 
     def refused_by_failures(self, address: str, now: float) -> Refused | None:
         """Refuse an address that has tried too many wrong keys, ``now`` in seconds since 1970 UTC."""
-        began, count = self._failures.get(address, (now, 0))
+        began, count = self._failures.get(network_of(address), (now, 0))
         left = began + WINDOW_S - now
         if count < FAILURES_A_WINDOW or left <= 0:
             return None
@@ -96,9 +97,10 @@ class HolderSessions:
 
     def failed(self, address: str, now: float) -> None:
         """Note a wrong key from an address."""
-        began, count = self._failures.pop(address, (now, 0))
+        network = network_of(address)
+        began, count = self._failures.pop(network, (now, 0))
         if now - began >= WINDOW_S:
             began, count = now, 0
         if len(self._failures) >= ADDRESSES_REMEMBERED:
             del self._failures[next(iter(self._failures))]
-        self._failures[address] = began, count + 1
+        self._failures[network] = began, count + 1

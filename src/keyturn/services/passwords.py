@@ -4,6 +4,7 @@ Source: NIST SP 800-63B 5.1.1.2, https://pages.nist.gov/800-63-3/sp800-63b.html
 """
 
 import asyncio
+from functools import cached_property
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -25,7 +26,6 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = argon2.PasswordHasher()
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._decoy = self._hasher.hash("nobody has this password")
 
     async def hash(self, password: Secret) -> str:
         """Return what is kept of a password."""
@@ -35,16 +35,24 @@ class Passwords:
     async def matches(self, kept: str, password: Secret) -> bool:
         """Say whether it is the password; it takes as long when nothing is kept, because nobody is there."""
         async with self._room:
-            right = await asyncio.to_thread(self._check, kept or self._decoy, password.reveal())
+            right = await asyncio.to_thread(self._check, kept, password.reveal())
         return right and bool(kept)
 
     def outdated(self, kept: str) -> bool:
         """Say whether a hash was made with other parameters than those of today."""
         return self._hasher.check_needs_rehash(kept)
 
+    @cached_property
+    def _decoy(self) -> str:
+        """What is compared with where nobody is there; it takes as long to make as one comparison."""
+        return self._hasher.hash("nobody has this password")
+
     def _check(self, kept: str, password: str) -> bool:
+        decoy = (
+            self._decoy
+        )  # also where it is not needed: the first comparison of a process tells nothing either
         try:
-            return self._hasher.verify(kept, password)
+            return self._hasher.verify(kept or decoy, password)
         except (VerifyMismatchError, InvalidHashError):
             return False
 

@@ -37,10 +37,6 @@ class Visitor(msgspec.Struct, frozen=True):
     principal: Principal
     """What they do is done by this one."""
 
-    def proved(self, now_ms: int) -> bool:
-        """Say whether they have shown lately that it is them."""
-        return now_ms - self.signed_in.session.proved_at < PROOF_MS
-
 
 class Sessions:
     """The use cases."""
@@ -57,7 +53,7 @@ class Sessions:
         self._idle_ms = idle_minutes * _MINUTE_MS
         self._longest_ms = days * _DAY_MS
 
-    async def open(self, user_id: str, *, address: str, agent: str, second_factor: bool = False) -> Secret:
+    async def open(self, user_id: str, *, address: str, agent: str) -> Secret:
         """Begin a session for somebody who has just shown that it is them; return its token."""
         now_ms, token = system.now_ms(), system.new_token()
         async with self._store.writing() as connection:
@@ -69,7 +65,6 @@ class Sessions:
                 now_ms,
                 now_ms,
                 now_ms,
-                second_factor,
                 address,
                 agent[:_AGENT_LENGTH],
             )
@@ -120,13 +115,11 @@ class Sessions:
             if one.active and not self._over(one.session, now_ms)
         }
 
-    async def renew(self, visitor: Visitor, *, second_factor: bool | None = None) -> Secret:
+    async def renew(self, visitor: Visitor) -> Secret:
         """Note that somebody has shown again that it is them; return the new token of their session."""
         token = system.new_token()
         session = visitor.signed_in.session
         values: dict[str, object] = {"token_hash": token_hash(token.reveal()), "proved_at": system.now_ms()}
-        if second_factor is not None:
-            values["second_factor"] = second_factor
         async with self._store.writing() as connection:
             await sessions.change(connection, session.id, values)
         return token

@@ -68,6 +68,12 @@ class SignIn:
         self._passwords = passwords
         self._throttle = throttle
 
+    async def has_owner(self) -> bool:
+        """Say whether the node has an owner, who can let others in."""
+        async with self._store.reading() as connection:
+            first = await accounts.first(connection)
+            return first is not None and bool(await logins.with_role(connection, first, Role.OWNER))
+
     async def setup_link(self) -> Secret | None:
         """Return the token of a new setup link, while the node has no owner; the one before works no more."""
         now_ms, token = system.now_ms(), system.new_token()

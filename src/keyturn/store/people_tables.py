@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -79,7 +78,6 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("last_seen_at", BigInteger, nullable=False),
     Column("proved_at", BigInteger, nullable=False),  # when they last showed that it is them
-    Column("second_factor", Boolean, nullable=False, server_default="0"),
     Column("address", Text, nullable=False),
     Column("agent", Text, nullable=False),  # as the browser calls itself, cut
     Index("ix_sessions_last_seen_at", "last_seen_at"),

@@ -22,7 +22,6 @@ class StoredSession(msgspec.Struct, frozen=True):
     last_seen_at: int
     proved_at: int
     """When whoever has it last showed that it is them."""
-    second_factor: bool
     address: str
     agent: str
 

@@ -111,6 +111,15 @@ def test_an_address_waits_for_the_rest_of_its_window_and_no_longer(sessions: Hol
     assert sessions.refused_by_failures(ADDRESS, WINDOW_S) is None
 
 
+def test_a_whole_network_of_one_customer_waits_together(sessions: HolderSessions) -> None:
+    """Whoever has an IPv6 connection has more addresses than there are guesses."""
+    for number in range(FAILURES_A_WINDOW):
+        sessions.failed(f"2001:db8:1:2::{number:x}", 0.0)
+
+    assert sessions.refused_by_failures("2001:db8:1:2:ffff::1", 0.0) is not None
+    assert sessions.refused_by_failures("2001:db8:1:3::1", 0.0) is None
+
+
 def test_a_flood_from_many_addresses_does_not_fill_the_memory(sessions: HolderSessions) -> None:
     """The oldest is forgotten."""
     for number in range(ADDRESSES_REMEMBERED + 10):

@@ -102,7 +102,7 @@ class Guard:
         self._admit(visitor, opt, call)
         if call["method"] not in SAFE:
             await _take_form(scope, receive, headers)
-        if visitor is not None and opt.get(PROOF) and not visitor.proved(system.now_ms()):
+        if visitor is not None and opt.get(PROOF) and not visitor.person.proved(system.now_ms()):
             raise SeeOtherError(f"{PROVE_PATH}?next={quote(_page_of(call, headers))}")
         if visitor is not None and opt.get(ENTRY) != ANYONE:
             if call["method"] not in SAFE:

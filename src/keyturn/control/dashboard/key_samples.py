@@ -14,6 +14,8 @@ from keyturn.store.keys import StoredKey
 KEY_VARIABLE, URL_VARIABLE = "OPENAI_API_KEY", "OPENAI_BASE_URL"
 HOLD_IN = "Programs read OPENAI_API_KEY and OPENAI_BASE_URL by themselves. "
 _ANY_MODEL = "MODEL"
+_CHATS = ("demo-chat", "gpt-", "claude-", "gemini-")
+"""How the names of models begin that a first sample is best made with."""
 _NO_CHAT = ("embed", "image", "dall", "tts", "whisper", "transcribe", "moderation", "rerank", "realtime")
 
 Sample = tuple[str, str, str]
@@ -41,6 +43,7 @@ def model_for(key: StoredKey, names: Iterable[str]) -> str:
     known = [name for name in sorted(names) if "*" not in name and allows_name(allowed, name)]
     plain = [name for name in allowed if "*" not in name]
     chats = [name for name in known if not any(word in name.lower() for word in _NO_CHAT)]
+    chats.sort(key=lambda name: not name.startswith(_CHATS))
     return next(iter([*chats, *known, *plain]), _ANY_MODEL)
 
 

@@ -18,11 +18,11 @@ from keyturn.control.dashboard import figures
 from keyturn.control.dashboard.request_rows import RequestRow, row
 from keyturn.control.management import Management
 from keyturn.domain.journal import Served
+from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
 from keyturn.services.sessions import Visitor
 from keyturn.services.usage_reports import UsageQuery
-from keyturn.store import attention
 from keyturn.store.attention import LimitOwner
 from keyturn.store.requests import Ended, decode_block
 
@@ -206,7 +206,8 @@ class Live:
         for reach, listeners in by_reach.items():
             if tick % SLOW_EVERY == 0 or reach not in self._spend:
                 await self._look(reach, listeners)
-            own = found if reach.everything else [one for one in found if self._within(reach, one.key_id)]
+            by = listeners[0].visitor.principal
+            own = found if reach.everything else [one for one in found if self._reaches(by, one.key_id)]
             counters = frame("counters", self._counters(reach, own, rates))
             rows = frame("requests", self._rows(reach, own)) if own else b""
             for listener in listeners:
@@ -226,15 +227,12 @@ class Live:
         found.sort(key=lambda one: one.request_id, reverse=True)
         unknown = {one.key_id for one in found} - self._owners.keys() - {""}
         if unknown:
-            async with self._management.store.reading() as connection:
-                self._owners.update(await attention.owners(connection, sorted(unknown)))
+            self._owners.update(await self._management.attention.owners(sorted(unknown)))
         return found
 
-    def _within(self, reach: Reach, key_id: str) -> bool:
+    def _reaches(self, by: Principal, key_id: str) -> bool:
         owner = self._owners.get(key_id)
-        if owner is None or reach.account_id not in {"", owner.account_id}:
-            return False
-        return reach.project_id in {"", owner.project_id} and reach.holder_id in {"", owner.user_id}
+        return owner is not None and by.reaches_key(owner.account_id, owner.project_id, owner.user_id or None)
 
     async def _look(self, reach: Reach, listeners: Sequence[Listener]) -> None:
         """Look at what changes slowly."""

@@ -4,7 +4,6 @@ from urllib.parse import urlsplit
 
 from litestar.datastructures import Headers
 
-from keyturn.config.sections import Settings
 from keyturn.control.visitors import own_origin
 from keyturn.services.passkeys import Place
 
@@ -17,8 +16,3 @@ def place_of(headers: Headers) -> Place:
     except ValueError:
         host = ""
     return Place(origin, host)
-
-
-def base_of(headers: Headers, settings: Settings) -> str:
-    """Return how links for other people begin: as it is set, else as this one's browser sees the node."""
-    return settings.people.url.rstrip("/") or own_origin(headers)

@@ -26,7 +26,7 @@ class RequestRow(msgspec.Struct, frozen=True):
     model: str
     status: str
     kind: str
-    """good, warn, bad or idle, as ``parts.dot`` has them."""
+    """good, warn, bad or info, as ``parts.dot`` has them."""
     why: str
     """What happened, where it did not simply go well."""
     tokens: str

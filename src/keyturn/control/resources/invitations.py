@@ -9,9 +9,9 @@ from litestar.params import Body
 
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted, refuse
-from keyturn.control.handover import UNKEPT, base_url
+from keyturn.control.handover import UNKEPT, people_url
 from keyturn.control.idempotency import REPEATABLE
-from keyturn.control.management import Managed, Management
+from keyturn.control.management import Managed
 from keyturn.control.resources.users import Email, NewRole, UserId, UserObject, user_object
 from keyturn.control.wire import Answer, Moment, moment, refusals
 from keyturn.domain.refusals import Reason
@@ -72,7 +72,7 @@ async def invite_person(
 ) -> Response[Answer[InvitationObject]]:
     """Adds them as a user, with a link by which they choose a password; who is a user without one stays the same user."""
     wanted = Invitation(data.email, data.role, data.name, data.account_id)
-    base = _base(request, management)
+    base = people_url(request, management.settings)
     invited = await management.invitations.invite(wanted, base=base, by=principal_of(request))
     return _answer(granted(invited), 201)
 
@@ -82,7 +82,7 @@ async def invite_again(
     request: Request[Any, Any, Any], management: Managed, user_id: UserId
 ) -> Response[Answer[InvitationObject]]:
     """A new link for somebody who has not come in yet; the one before works no more. A user without a role becomes a member."""
-    base = _base(request, management)
+    base = people_url(request, management.settings)
     invited = await management.invitations.again(user_id, base=base, by=principal_of(request))
     return _answer(granted(invited), 200)
 
@@ -116,7 +116,7 @@ async def make_setup_link(
     token = await management.sign_in.setup_link()
     if token is None:
         refuse(Reason.CONFLICT, "The node has an owner already; invite others with: keyturn users invite")
-    link = f"{_base(request, management)}/dashboard/setup#{token.reveal()}"
+    link = f"{people_url(request, management.settings)}/dashboard/setup#{token.reveal()}"
     return Response(Answer(data=SetupObject(link)), headers=UNKEPT)
 
 
@@ -139,7 +139,3 @@ def _answer(invited: Invited, status: int) -> Response[Answer[InvitationObject]]
         expires_at=moment(invited.expires_at),
     )
     return Response(Answer(data=shown), status_code=status, headers=UNKEPT)
-
-
-def _base(request: Request[Any, Any, Any], management: Management) -> str:
-    return management.settings.people.url.rstrip("/") or base_url(request, management.settings.server)

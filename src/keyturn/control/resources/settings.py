@@ -54,7 +54,7 @@ class ChangeSettings(
 
     auth_required: bool | Unset | None = UNSET
     auth_locations: list[Location] | Unset | None = UNSET
-    people_sign_up: Literal["closed", "invite", "open"] | Unset | None = UNSET
+    people_sign_up: Literal["invite", "open"] | Unset | None = UNSET
     requests_kept_days: KeptDays | Unset | None = UNSET
     usage_minutes_kept_days: KeptDays | Unset | None = UNSET
     usage_hours_kept_days: KeptDays | Unset | None = UNSET

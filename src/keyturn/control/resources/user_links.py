@@ -7,7 +7,7 @@ from litestar import Request, Router, post
 
 from keyturn.control.auth import principal_of
 from keyturn.control.errors import granted
-from keyturn.control.handover import base_url
+from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.users import Email, UserId
 from keyturn.control.wire import Answer, Moment, moment, refusals
@@ -65,7 +65,6 @@ router = Router("/users", tags=["Users"], route_handlers=[make_reset_link, make_
 
 
 def _show(request: Request[Any, Any, Any], management: Management, page: str, made: NewLink) -> LinkObject:
-    settings = management.settings
-    base = settings.people.url.rstrip("/") or base_url(request, settings.server)
+    base = people_url(request, management.settings)
     url = f"{base}/dashboard/{page}#{made.token.reveal()}"
     return LinkObject(made.user.id, made.user.email, url, moment(made.expires_at))

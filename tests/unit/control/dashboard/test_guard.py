@@ -21,7 +21,7 @@ class Sessions:
     async def find(self, _token: str, *, address: str, request_id: str) -> Visitor:
         """Return them."""
         who = Person("user_1", "acct_1", Role.OWNER, first_account=True)
-        session = StoredSession("sess_1", b"", who.id, "c" * 32, 0, 0, 0, False, "", "")
+        session = StoredSession("sess_1", b"", who.id, "c" * 32, 0, 0, 0, "", "")
         signed_in = SignedIn(session, who.account_id, "", "", "Kim", who.role, "UTC", active=True)
         return Visitor(signed_in, who, Principal(who.id, address, request_id, person=who))
 

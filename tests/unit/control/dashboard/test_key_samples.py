@@ -82,6 +82,8 @@ def test_a_management_key_is_shown_what_it_can_do() -> None:
 @pytest.mark.parametrize(
     ("models", "names", "expected"),
     [
+        ("", ["davinci-codex", "demo-chat", "gpt-4"], "demo-chat"),
+        ("", ["a-house-model", "claude-haiku"], "claude-haiku"),
         ("", ["text-embedding-3", "gpt-5", "gpt-*"], "gpt-5"),
         ("text-*", ["text-embedding-3", "gpt-5"], "text-embedding-3"),
         ("o9 gpt-*", [], "o9"),

@@ -9,7 +9,7 @@ from keyturn.domain.roles import Person, Role
 from keyturn.services.sessions import Visitor
 from keyturn.store.sessions import SignedIn, StoredSession
 
-SESSION = StoredSession("ses_1", b"", "user_1", "", 0, 0, 0, False, "", "")
+SESSION = StoredSession("ses_1", b"", "user_1", "", 0, 0, 0, "", "")
 
 
 def visitor(role: Role, *, first: bool = False) -> Visitor:

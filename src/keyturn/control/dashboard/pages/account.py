@@ -50,7 +50,9 @@ async def change_password(request: AnyRequest, management: Managed) -> Page:
     visitor, form, own = visitor_of(request), form_of(request), management.people.own_account
     login = await own.login(visitor)
     # Changing it proves who they are: where a code is asked for, the old password alone is too little for that.
-    if (not login.password_hash or login.totp_confirmed_at is not None) and not visitor.proved(now_ms()):
+    if (not login.password_hash or login.totp_confirmed_at is not None) and not visitor.person.proved(
+        now_ms()
+    ):
         raise SeeOtherError(f"{PROVE_PATH}?next={ACCOUNT_PATH}")
     wanted = NewPassword(Secret(form.raw("current")), Secret(form.raw("password")))
     refused = await own.change_password(visitor, wanted)

@@ -38,7 +38,8 @@ async def sign_in_page(request: AnyRequest, management: Managed, then: Next = ""
     """Ask who it is; who has signed in already is led on."""
     if known_visitor(request) is not None:
         return see(request, safe_path(then))
-    return _sign_in_page(request, management, safe_path(then))
+    owned = await management.sign_in.has_owner()
+    return _sign_in_page(request, management, safe_path(then), owned=owned)
 
 
 @post("/sign-in", include_in_schema=False, opt=for_(ANYONE), status_code=200)
@@ -83,9 +84,7 @@ async def give_code(request: AnyRequest, management: Managed) -> Page:
     if left >= 0:
         said = f"A recovery code is used up; {left} {'is' if left == 1 else 'are'} left"
         said += ". Make new ones on your account page" if left <= FEW else ""
-    answer = await let_in(
-        request, management, found.user_id, ticket.facts["then"], second_factor=True, said=said
-    )
+    answer = await let_in(request, management, found.user_id, ticket.facts["then"], said=said)
     answer.cookies.append(cookies.write(request.headers, cookies.PENDING, "", max_age_s=0))
     return answer
 
@@ -141,7 +140,6 @@ async def let_in(
     user_id: str,
     then: str,
     *,
-    second_factor: bool = False,
     said: str = "",
 ) -> Page:
     """Begin a session and lead on. The token is a new one: whatever the browser had before is worth nothing."""
@@ -152,7 +150,6 @@ async def let_in(
         user_id,
         address=visit_of(request.scope).address,
         agent=request.headers.get("user-agent", ""),
-        second_factor=second_factor,
     )
     answer = see(request, then, said)
     set_session(request, management, answer, token)
@@ -177,7 +174,13 @@ def _pending(request: AnyRequest, management: Management) -> Ticket | None:
 
 
 def _sign_in_page(
-    request: AnyRequest, management: Management, then: str, refused: Refused | None = None, *, email: str = ""
+    request: AnyRequest,
+    management: Management,
+    then: str,
+    refused: Refused | None = None,
+    *,
+    email: str = "",
+    owned: bool = True,
 ) -> Page:
     people = management.people
     return render(
@@ -189,6 +192,7 @@ def _sign_in_page(
         next=then,
         next_quoted=quote(then),
         email=email,
+        owned=owned,
         provider=people.oidc.name,
         signs_up=people.sign_up.is_open,
         takes_passkeys=place_of(request.headers).takes_passkeys,

@@ -14,10 +14,10 @@ from keyturn.control.dashboard.guard import (
     for_,
     known_visitor,
 )
-from keyturn.control.dashboard.origins import base_of
 from keyturn.control.dashboard.pages.entrance import Next, admit, set_session
 from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, render, safe_path, see
 from keyturn.control.door import visit_of
+from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS
@@ -91,7 +91,7 @@ async def _proved(request: AnyRequest, management: Management, user_id: str, the
 
 
 def _redirect_uri(request: AnyRequest, management: Management) -> str:
-    return f"{base_of(request.headers, management.settings)}{CALLBACK_PATH}"
+    return f"{people_url(request, management.settings)}{CALLBACK_PATH}"
 
 
 def _problem(request: AnyRequest, refused: Refused) -> Page:

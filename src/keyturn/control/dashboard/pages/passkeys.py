@@ -44,7 +44,7 @@ async def sign_in(request: AnyRequest, management: Managed) -> Page:
             request, "problem_outside.html", title="That did not work", status=status, refused=known
         )
     then = safe_path(form_of(request).text("next"))
-    return await let_in(request, management, known.user_id, then, second_factor=True)
+    return await let_in(request, management, known.user_id, then)
 
 
 @get("/account/passkeys/options", include_in_schema=False, opt=for_(SIGNED_IN))

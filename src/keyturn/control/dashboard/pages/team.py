@@ -6,9 +6,9 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
-from keyturn.control.dashboard.origins import base_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted, refuse
+from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.principal import Principal
@@ -25,7 +25,7 @@ ROLES = (
     (Role.OWNER, "Owner", "everything, the other owners included"),
     (Role.ADMIN, "Admin", "everything but owners"),
     (Role.MEMBER, "Member", "sees and manages personal keys of their own"),
-    (Role.VIEWER, "Viewer", "sees everything, changes nothing"),
+    (Role.VIEWER, "Viewer", "sees everything but what was asked and answered, changes nothing"),
 )
 Search = Annotated[str, QueryParameter()]
 Cursor = Annotated[str, QueryParameter()]
@@ -110,7 +110,7 @@ async def invite(request: AnyRequest, management: Managed) -> Page:
     else:
         wanted = Invitation(typed["email"], role, typed["name"], typed["account"])
         made = await management.invitations.invite(
-            wanted, base=base_of(request.headers, management.settings), by=by
+            wanted, base=people_url(request, management.settings), by=by
         )
     if isinstance(made, Refused):
         return await _invite_page(request, management, typed["account"], typed, made)
@@ -198,7 +198,7 @@ async def delete(request: AnyRequest, management: Managed, user_id: FromPath[str
 )
 async def invite_again(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Make a new link for somebody who has not come in yet."""
-    base, by = base_of(request.headers, management.settings), visitor_of(request).principal
+    base, by = people_url(request, management.settings), visitor_of(request).principal
     return _invited(request, granted(await management.invitations.again(user_id, base=base, by=by)))
 
 

@@ -108,7 +108,6 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("proved_at", sa.BigInteger(), nullable=False),
-        sa.Column("second_factor", sa.Boolean(), server_default="0", nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("agent", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
