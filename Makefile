@@ -43,11 +43,12 @@ test: $(DEVELOP) $(SERVERS) $(NODE_SDKS) ## Run all tests with coverage (ARGS="-
 	tail -n 1 .coverage-pytest.log; \
 	exit $$status
 
-check: $(DEVELOP) ## Check format, lint, types and imports.
+check: $(DEVELOP) ## Check format, lint, types, imports and shape.
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture/test_shape.py
 
 fix: $(DEVELOP) ## Format, and fix what can be fixed by itself.
 	$(BIN)/ruff format

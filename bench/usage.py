@@ -27,11 +27,12 @@ from keyturn.domain import ids, journal
 from keyturn.domain.journal import Admitted, Served
 from keyturn.domain.periods import Interval
 from keyturn.domain.principal import OPERATOR, Principal
-from keyturn.services.usage_reports import Plan, UsageQuery, UsageReports
+from keyturn.services.usage_plans import Plan, UsageQuery
+from keyturn.services.usage_reports import UsageReports
 from keyturn.store import journals, tables
 from keyturn.store.engine import Store, open_store
 from keyturn.store.series import Series
-from keyturn.store.usage_reports import Dimension, Rank
+from keyturn.store.usage_rows import Dimension, Rank
 
 REQUESTS, INGEST_KEYS = 300_000, 1_000
 ACCOUNTS = 100

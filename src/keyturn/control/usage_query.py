@@ -13,8 +13,9 @@ from keyturn.control.errors import refuse
 from keyturn.control.wire import milliseconds
 from keyturn.domain.periods import Interval
 from keyturn.domain.refusals import Reason
-from keyturn.services.usage_reports import MOST_ROWS, UsageQuery
-from keyturn.store.usage_reports import Dimension, Rank
+from keyturn.services.usage_plans import UsageQuery
+from keyturn.services.usage_reports import MOST_ROWS
+from keyturn.store.usage_rows import Dimension, Rank
 
 MOST_DAYS = 3_660
 _STATUS = re.compile(r"[1-5](?:xx|[0-9]{2})|0")

@@ -4,7 +4,7 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,17 +23,16 @@ from keyturn.domain.permissions import Permission
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Refused
 from keyturn.services.retention import Kept, Retention
-from keyturn.services.usage_reports import Line, Plan, UsageQuery, UsageReport, UsageReports
+from keyturn.services.usage_plans import Plan, UsageQuery
+from keyturn.services.usage_reports import Line, UsageReport, UsageReports
 from keyturn.store.engine import Store
-from keyturn.store.usage_reports import Dimension, Rank
+from keyturn.store.usage_rows import Dimension, Rank
 
 EVERYTHING = Principal(OPERATOR)
 NOW_S = int(system.now()) // 60 * 60
 SINCE_S = NOW_S // HOUR_S * HOUR_S - 5 * DAY_S - 17 * 60
 USED = requests(1_500, since_s=SINCE_S - DAY_S, until_s=NOW_S)
 SPAN: dict[str, Any] = {"since_ms": SINCE_S * 1000, "until_ms": NOW_S * 1000}
-END_MS = 253_402_300_799_000
-"""The last second that can be written as RFC 3339."""
 Sums = tuple[int, ...]
 
 
@@ -334,56 +333,6 @@ async def test_what_is_no_longer_kept_is_refused_and_never_left_out(
     for one in refused:
         assert isinstance(one, Refused)
         assert (one.param, "is kept from" in one.message) == ("since", True)
-
-
-@pytest.mark.parametrize(
-    ("query", "param"),
-    [
-        ({"time_zone": "Nowhere"}, "tz"),
-        ({"time_zone": "../etc/passwd"}, "tz"),
-        ({"since_ms": 1_000, "days": 3}, "days"),
-        ({"since_ms": NOW_S * 1000, "until_ms": NOW_S * 1000}, "since"),
-        ({"until_ms": 0}, "since"),
-        ({"since_ms": END_MS - 60_000, "until_ms": END_MS, "interval": Interval.DAY}, "since"),
-        ({"days": 3_000, "interval": Interval.MINUTE}, "interval"),
-        ({"key": "no such key"}, None),
-        ({"user": "nobody@example.com"}, None),
-    ],
-)
-async def test_a_question_without_an_answer_is_refused(
-    reports: UsageReports, query: dict[str, Any], param: str | None
-) -> None:
-    """With the member at fault."""
-    refused = await reports.plan(UsageQuery(**query), by=EVERYTHING)
-
-    assert isinstance(refused, Refused)
-    assert refused.param == param
-
-
-@pytest.mark.parametrize("until_ms", [1, 60_000, END_MS])
-@pytest.mark.parametrize("interval", [None, Interval.DAY])
-@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
-async def test_the_ends_of_time_can_be_asked_for(
-    store: Store, reports: UsageReports, until_ms: int, interval: Interval | None, zone: str
-) -> None:
-    """Nothing was used then, in whatever zone; the calendar must not run out."""
-    report = await ask(reports, until_ms=until_ms, interval=interval, time_zone=zone)
-
-    assert report.total.usage.requests == 0
-
-
-async def test_days_are_those_of_the_account_that_is_asked_for(store: Store, reports: UsageReports) -> None:
-    """Its month ends when its calendar says so."""
-    await own(store, time_zone="Asia/Kolkata")
-
-    plan = await reports.plan(UsageQuery(account=ACCOUNTS[0], days=2), by=EVERYTHING)
-    node_wide = await reports.plan(UsageQuery(days=2), by=EVERYTHING)
-
-    assert isinstance(plan, Plan)
-    assert isinstance(node_wide, Plan)
-    assert plan.zone.key == "Asia/Kolkata"
-    assert datetime.fromtimestamp(plan.since_s, ZoneInfo("Asia/Kolkata")).hour == 0
-    assert datetime.fromtimestamp(node_wide.since_s, UTC).hour == 0
 
 
 async def test_more_rows_than_a_report_can_have_are_refused(

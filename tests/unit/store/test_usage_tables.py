@@ -9,10 +9,11 @@ from sqlalchemy import Connection, create_engine, text
 from keyturn import system
 from keyturn.domain.periods import DAY_S
 from keyturn.domain.principal import OPERATOR, Principal
-from keyturn.services.usage_reports import Plan, UsageQuery, UsageReport, UsageReports
+from keyturn.services.usage_plans import Plan, UsageQuery
+from keyturn.services.usage_reports import UsageReport, UsageReports
 from keyturn.store.engine import open_store
 from keyturn.store.migrate import configuration
-from keyturn.store.usage_reports import Dimension
+from keyturn.store.usage_rows import Dimension
 
 TODAY_S = int(system.now()) // DAY_S * DAY_S
 ROWS = [

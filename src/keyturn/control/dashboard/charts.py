@@ -10,8 +10,9 @@ from keyturn.control.dashboard import figures
 from keyturn.domain import latency
 from keyturn.domain.money import format_usd
 from keyturn.domain.periods import Interval
-from keyturn.services.usage_reports import QUANTILES, Line, Plan
-from keyturn.store.usage_reports import COUNTS, UsageRow
+from keyturn.services.usage_plans import Plan
+from keyturn.services.usage_reports import QUANTILES, Line
+from keyturn.store.usage_rows import COUNTS, UsageRow
 
 MOST_SERIES = 8
 MOST_POINTS = 62

@@ -15,7 +15,7 @@ from keyturn.domain.periods import Interval
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.services.limits import Held
-from keyturn.services.usage_reports import UsageQuery
+from keyturn.services.usage_plans import UsageQuery
 
 COURSE_DAYS = 30
 _NANO = 1_000_000_000

@@ -22,7 +22,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
 from keyturn.services.sessions import Visitor
-from keyturn.services.usage_reports import UsageQuery
+from keyturn.services.usage_plans import UsageQuery
 from keyturn.store.attention import LimitOwner
 from keyturn.store.requests import Ended, decode_block
 

@@ -9,9 +9,9 @@ from keyturn.control.management import Management
 from keyturn.control.resources.prices import PriceObject
 from keyturn.domain.principal import Principal
 from keyturn.domain.upstream_health import UpstreamHealth, health_of
-from keyturn.services.usage_reports import UsageQuery
+from keyturn.services.usage_plans import UsageQuery
 from keyturn.store.requests import RequestFilter
-from keyturn.store.usage_reports import Dimension, UsageRow
+from keyturn.store.usage_rows import Dimension, UsageRow
 
 LATELY_DAYS = 7
 HEALTH_HOURS = 1

@@ -21,8 +21,9 @@ from keyturn.domain.money import format_usd
 from keyturn.domain.periods import Interval
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason
-from keyturn.services.usage_reports import DEFAULT_DAYS, MOST_STEPS_EXPORTED, Line, Plan, UsageQuery
-from keyturn.store.usage_reports import Dimension
+from keyturn.services.usage_plans import DEFAULT_DAYS, MOST_STEPS_EXPORTED, Plan, UsageQuery
+from keyturn.services.usage_reports import Line
+from keyturn.store.usage_rows import Dimension
 
 Asked = NamedDependency[UsageQuery]
 KeyId = Annotated[

@@ -10,8 +10,9 @@ from keyturn.control.dashboard import charts
 from keyturn.control.dashboard.charts import Unit
 from keyturn.domain import latency
 from keyturn.domain.periods import DAY_S, HOUR_S, Interval
-from keyturn.services.usage_reports import Line, Plan
-from keyturn.store.usage_reports import Dimension, Rank, UsageFilter, UsageRow
+from keyturn.services.usage_plans import Plan
+from keyturn.services.usage_reports import Line
+from keyturn.store.usage_rows import Dimension, Rank, UsageFilter, UsageRow
 
 SINCE_S = 1_795_651_200  # 2026-11-26 00:00 UTC
 

@@ -11,7 +11,7 @@ from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.domain.hygiene import SETTLING_DAYS, SPAN_DAYS, WEIGHTS, Finding
-from keyturn.store.usage_reports import Dimension
+from keyturn.store.usage_rows import Dimension
 
 HYGIENE = ("GET", "/api/v1/hygiene")
 A_PAGE = 50

@@ -28,7 +28,7 @@ from keyturn.services.sessions import Visitor
 from keyturn.store.audit import AuditFilter
 from keyturn.store.keys import StoredSecret
 from keyturn.store.requests import Ended, RequestFilter
-from keyturn.store.usage_reports import Dimension
+from keyturn.store.usage_rows import Dimension
 
 REQUESTS, AUDIT = ("GET", "/api/v1/requests"), ("GET", "/api/v1/audit")
 SHOWN_REQUESTS, SHOWN_ENTRIES = 20, 50

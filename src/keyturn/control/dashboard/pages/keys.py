@@ -23,7 +23,7 @@ from keyturn.services.keys import Key
 from keyturn.store.engine import BEFORE_CHANGE
 from keyturn.store.keys import KeyFilter
 from keyturn.store.projects import ProjectFilter
-from keyturn.store.usage_reports import Dimension
+from keyturn.store.usage_rows import Dimension
 
 KEYS = "/dashboard/keys"
 LIST, CREATE, SHOW = ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("GET", "/api/v1/keys/{key_id}")

@@ -21,7 +21,7 @@ from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
 from keyturn.services.models import Model, ModelChange
 from keyturn.services.targets import MOST_TARGETS
-from keyturn.store.usage_reports import UsageRow
+from keyturn.store.usage_rows import UsageRow
 
 PATH = "/dashboard/models"
 ROWS = 100

@@ -23,10 +23,11 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
 from keyturn.services.attention import Filling, Suspended
-from keyturn.services.usage_reports import Line, Top, UsageQuery
+from keyturn.services.usage_plans import UsageQuery
+from keyturn.services.usage_reports import Line, Top
 from keyturn.store.attention import Expiring
 from keyturn.store.events import EventFilter, StoredEvent
-from keyturn.store.usage_reports import Dimension, Rank, UsageRow
+from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6

@@ -23,8 +23,9 @@ from keyturn.control.usage_query import statuses_of
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, may
-from keyturn.services.usage_reports import Line, Plan, UsageQuery, UsageReport
-from keyturn.store.usage_reports import Dimension, Rank
+from keyturn.services.usage_plans import Plan, UsageQuery
+from keyturn.services.usage_reports import Line, UsageReport
+from keyturn.store.usage_rows import Dimension, Rank
 
 DEFAULT_RANGE = "7d"
 MOST_ROWS = 50

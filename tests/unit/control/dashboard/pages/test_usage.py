@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from keyturn.control.dashboard.pages import usage
 from keyturn.domain.roles import Person, Role
-from keyturn.store.usage_reports import Rank
+from keyturn.store.usage_rows import Rank
 
 UTC = ZoneInfo("UTC")
 NOW = 1_795_700_000.0

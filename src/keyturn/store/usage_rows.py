@@ -1,0 +1,92 @@
+"""What usage is asked for by, and the rows that answer."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from keyturn.domain.periods import Span
+from keyturn.store.key_sums import Figures
+
+
+class Dimension(StrEnum):
+    """What usage is broken down by, beside time."""
+
+    KEY = "key"
+    PROJECT = "project"
+    ACCOUNT = "account"
+    USER = "user"
+    MODEL = "model"
+    STATUS = "status"
+    OPERATION = "operation"
+    UPSTREAM = "upstream"
+
+
+class UsageFilter(msgspec.Struct, frozen=True):
+    """Which requests count; empty members leave none out."""
+
+    key_id: str = ""
+    project_id: str = ""
+    account_id: str = ""
+    user_id: str = ""
+    models: tuple[str, ...] = ()
+    """Patterns, in which ``*`` stands for any characters."""
+    statuses: tuple[int, int] | None = None
+    """The least and the greatest."""
+    operation: str = ""
+    upstream: str = ""
+    reach_account_id: str = ""
+    reach_project_id: str = ""
+    reach_user_id: str = ""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One row of a course of time, or all of it."""
+
+    since_s: int
+    until_s: int
+    spans: Sequence[Span]
+
+
+class UsageRow(msgspec.Struct, frozen=True):
+    """What the requests of one group come to."""
+
+    step: int = 0
+    """Which of the steps that were asked for."""
+    group: str = ""
+    """An identifier, a model's name, a status …; empty where nothing was grouped by, or nobody knows."""
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    cost_nano_usd: int = 0
+    errors: int = 0
+    estimated: int = 0
+    recovered: int = 0
+    unpriced: int = 0
+    durations: bytes = b""
+    """A histogram (``domain.latency``), like ``first_bytes``."""
+    first_bytes: bytes = b""
+
+
+COUNTS = UsageRow.__struct_fields__[2:-2]
+"""What is added up."""
+
+
+class Rank(StrEnum):
+    """What makes a group come first."""
+
+    REQUESTS = "requests"
+    COST = "cost"
+    TOKENS = "tokens"
+    ERRORS = "errors"
+
+    def figure(self, figures: Figures) -> int:
+        """Return what is compared."""
+        if self is Rank.TOKENS:
+            return figures[1] + figures[2]
+        return figures[_PLACES[self]]
+
+
+_PLACES = {Rank.REQUESTS: 0, Rank.COST: 3, Rank.ERRORS: 4}
