@@ -37,6 +37,7 @@ CALLS = {
     "/api/v1/users/{user_id}/suspend": {"post"},
     "/api/v1/users/{user_id}/resume": {"post"},
     "/api/v1/users/{user_id}/reset-link": {"post"},
+    "/api/v1/users/{user_id}/reset-second-factor": {"post"},
     "/api/v1/users/{user_id}/verify-link": {"post"},
     "/api/v1/providers": {"get"},
     "/api/v1/upstreams": {"get", "post"},

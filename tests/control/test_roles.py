@@ -131,6 +131,7 @@ PATCH  a /api/v1/users/{user_id}
 DELETE a /api/v1/users/{user_id}/invite
 POST   a /api/v1/users/{user_id}/invite
 POST   - /api/v1/users/{user_id}/reset-link
+POST   a /api/v1/users/{user_id}/reset-second-factor
 POST   a /api/v1/users/{user_id}/resume
 POST   a /api/v1/users/{user_id}/suspend
 POST   - /api/v1/users/{user_id}/verify-link

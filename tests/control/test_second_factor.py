@@ -1,19 +1,13 @@
 """The second factor: codes of an app, recovery codes, and showing again that it is them."""
 
-import re
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pyotp
 import pytest
 
+from fakes.codes_of_app import ACCOUNT, CODES, SIGN_IN, give_code, later, turn_on
 from fakes.control_process import ControlProcess
 from fakes.strangers import Fields, Somebody, Visits, another, owner_of, visits
-
-SIGN_IN, ACCOUNT = "/dashboard/sign-in", "/dashboard/account"
-_SEED = re.compile(r'data-copy="([A-Z2-7]{32})"')
-_CODES = re.compile(r"<pre[^>]*>([0-9A-Z\n-]+)</pre>")
 
 
 @pytest.fixture(scope="module")
@@ -28,34 +22,6 @@ def visit(control: ControlProcess) -> Iterator[Visits]:
     """Gives browsers without a screen."""
     with visits(control) as make:
         yield make
-
-
-def seed_of(somebody: Somebody) -> str:
-    """Set an app up for somebody; return its seed."""
-    assert somebody.post(f"{ACCOUNT}/two-factor/begin").headers["location"] == f"{ACCOUNT}/two-factor"
-    found = _SEED.search(somebody.get(f"{ACCOUNT}/two-factor").text)
-    assert found is not None
-    return found[1]
-
-
-def turn_on(somebody: Somebody) -> tuple[pyotp.TOTP, list[str]]:
-    """Turn codes on for somebody; return the app and the recovery codes."""
-    app = pyotp.TOTP(seed_of(somebody))
-    answer = somebody.post(f"{ACCOUNT}/two-factor", {"code": app.now()})
-    shown = _CODES.search(answer.text)
-    assert shown is not None, answer.text
-    return app, shown[1].split()
-
-
-def later(app: pyotp.TOTP) -> str:
-    """Return the code of the step after this one, which counts already."""
-    return app.at(int(time.time()) + 30)
-
-
-def give_code(somebody: Somebody, code: str) -> str:
-    """Fill in the second form of the sign-in; return where it leads, empty if it is refused."""
-    answer = somebody.post(f"{SIGN_IN}/code", {"code": code}, page=f"{SIGN_IN}/code")
-    return str(answer.headers.get("location", ""))
 
 
 def test_a_code_is_asked_for_after_the_password_and_works_once(
@@ -122,7 +88,7 @@ def test_a_recovery_code_works_once_also_if_it_comes_twice_at_once(
     assert "9 are left" in winner.get("/dashboard").text
 
     again = here.post(f"{ACCOUNT}/recovery-codes")
-    new = _CODES.search(again.text)
+    new = CODES.search(again.text)
     assert new is not None
     somebody = visit()
     somebody.sign_in(email, password)

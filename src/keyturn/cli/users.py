@@ -198,6 +198,21 @@ def resume(node: Node, user: Named, *, as_json: AsJson = False) -> None:
     _act(node, f"{owners.path_of(node, USERS, user)}/resume", "Resumed", as_json=as_json)
 
 
+@app.command("reset-second-factor")
+@on_node
+def reset_second_factor(node: Node, user: Named, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Turn off the second factor of somebody who has lost it: app, recovery codes and passkeys. Their sessions end, the password stays.
+
+    Example: `keyturn users reset-second-factor kim@example.com`
+    """
+    path = owners.path_of(node, USERS, user)
+    if not yes:
+        found = node.get(path).read(User)
+        warning = "Their password alone will be enough to sign in; make sure that it is really them who asks."
+        owners.confirm(_facts(found), found.email, warning, "reset")
+    _act(node, f"{path}/reset-second-factor", "Turned the second factor off:", as_json=as_json)
+
+
 @app.command()
 @on_node
 def delete(node: Node, user: Named, *, yes: Yes = False, as_json: AsJson = False) -> None:

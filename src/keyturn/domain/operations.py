@@ -79,6 +79,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("DELETE", "/api/v1/users/{user_id}/invite"): _ADMIN,
     ("POST", "/api/v1/users/{user_id}/suspend"): _ADMIN,
     ("POST", "/api/v1/users/{user_id}/resume"): _ADMIN,
+    ("POST", "/api/v1/users/{user_id}/reset-second-factor"): _ADMIN,
     ("POST", "/api/v1/users/{user_id}/reset-link"): Needs(Permission.ADMIN, node=True, operator=True),
     ("POST", "/api/v1/users/{user_id}/verify-link"): Needs(Permission.ADMIN, node=True, operator=True),
     ("GET", "/api/v1/models"): _NODE,

@@ -83,6 +83,7 @@ _WITH_PROOF = frozenset(
         ("POST", "/api/v1/keys/{key_id}/reveal"),
         ("PATCH", "/api/v1/settings"),
         ("PATCH", "/api/v1/upstreams/{name}"),
+        ("POST", "/api/v1/users/{user_id}/reset-second-factor"),
     }
 )
 """Beside everything that deletes."""

@@ -224,6 +224,8 @@ class Passkeys:
             return _not_accepted()
         now_ms = system.now_ms()
         async with self._store.writing() as connection:
+            if await passkeys.get(connection, found.id) is None:  # taken away while it was looked at
+                return _not_accepted()
             values: dict[str, object] = {"sign_count": verified.new_sign_count, "last_used_at": now_ms}
             await passkeys.change(connection, found.id, values)
             await logins.change(connection, found.user_id, {"last_sign_in_at": now_ms})

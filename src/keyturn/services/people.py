@@ -5,6 +5,7 @@ import msgspec
 from keyturn.config.live import Live
 from keyturn.services.invitations import Invitations
 from keyturn.services.letters import Letters
+from keyturn.services.lost_factors import LostFactors
 from keyturn.services.oidc import Oidc
 from keyturn.services.own_account import OwnAccount
 from keyturn.services.passkeys import Passkeys
@@ -31,6 +32,7 @@ class People(msgspec.Struct, frozen=True):
     invitations: Invitations
     own_account: OwnAccount
     second_factors: SecondFactors
+    lost_factors: LostFactors
     passkeys: Passkeys
     recovery: Recovery
     sign_up: SignUp
@@ -51,6 +53,7 @@ def people_of(store: Store, vault: Vault, tasks: Tasks, live: Live) -> People:
         invitations=Invitations(store, passwords, letters),
         own_account=OwnAccount(store, passwords, throttle),
         second_factors=SecondFactors(store, vault, throttle),
+        lost_factors=LostFactors(store, letters, tasks, url=url),
         passkeys=Passkeys(store, tickets),
         recovery=Recovery(store, passwords, throttle, letters, tasks, url=url),
         sign_up=SignUp(store, passwords, throttle, letters, tasks, settings=lambda: live.now.people),

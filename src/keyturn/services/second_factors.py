@@ -90,9 +90,8 @@ class SecondFactors:
 
     async def turn_off(self, visitor: Visitor) -> None:
         """Ask for codes no more."""
-        values = {"totp_sealed": None, "totp_confirmed_at": None, "totp_step": 0}
         async with self._store.writing() as connection:
-            await logins.change(connection, visitor.person.id, values)
+            await logins.change(connection, visitor.person.id, logins.NO_APP)
             await recovery_codes.replace(connection, visitor.person.id, [], now_ms=system.now_ms())
             await note(connection, visitor.principal, "user.second_factor_off", visitor.person.id)
 

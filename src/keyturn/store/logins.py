@@ -14,6 +14,10 @@ UNPROVED = 0
 runs their account vouches for them, or because they came in before they had this address."""
 
 
+NO_APP: Mapping[str, object] = {"totp_sealed": None, "totp_confirmed_at": None, "totp_step": 0}
+"""The columns of somebody who has no app for codes."""
+
+
 class StoredLogin(msgspec.Struct, frozen=True):
     """How a user signs in. Times are milliseconds since 1970 UTC."""
 
@@ -54,6 +58,8 @@ class Standing(msgspec.Struct, frozen=True):
     """They have what they sign in with; otherwise they were only invited."""
     invited_until: int | None
     """Until when an invitation works that nobody has taken."""
+    passkeys: int = 0
+    """How many they have."""
 
 
 class StoredLink(msgspec.Struct, frozen=True):
@@ -129,6 +135,7 @@ async def standings(
         .group_by(links.c.user_id)
         .subquery()
     )
+    held = select(func.count()).where(passkeys.c.user_id == logins.c.user_id).scalar_subquery()
     query = (
         select(
             logins.c.user_id,
@@ -137,6 +144,7 @@ async def standings(
             logins.c.last_sign_in_at,
             or_(logins.c.password_hash != "", logins.c.last_sign_in_at.is_not(None)),
             invited.c.until,
+            held,
         )
         .outerjoin(invited, invited.c.user_id == logins.c.user_id)
         .where(logins.c.user_id.in_(user_ids))

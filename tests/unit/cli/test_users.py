@@ -164,3 +164,21 @@ def test_a_link_is_printed_alone(keyturn: Run, node: ManagementApi, what: str, d
     assert ran.out == f"{url}\n"
     assert does in ran.err
     assert msgspec.json.decode(as_json.out)["url"] == url
+
+
+def test_a_lost_second_factor_is_turned_off_after_the_address_was_typed(
+    keyturn: Run, node: ManagementApi
+) -> None:
+    """With the password alone whoever knows it is in: who asks is thought about."""
+    node.data("GET", AT, KIM | {"two_factor": True})
+    node.data("POST", f"{AT}/reset-second-factor", KIM)
+
+    wrong = keyturn("users", "reset-second-factor", "kim@example.com", typed="kim\n")
+    typed = keyturn("users", "reset-second-factor", "kim@example.com", typed="kim@example.com\n")
+    sure = keyturn("users", "reset-second-factor", "kim@example.com", "--yes", "--json")
+
+    assert "nothing was done" in wrong.err
+    assert "make sure" in typed.err
+    assert typed.out == "Turned the second factor off: kim@example.com (user_1): ● active\n"
+    assert msgspec.json.decode(sure.out)["id"] == "user_1"
+    assert [one.method for one in node.asked] == ["GET", "GET", "POST", "POST"]

@@ -217,6 +217,23 @@ async def resume_user(
     return _tagged(granted(await management.users.resume(user_id, by=principal_of(request))))
 
 
+@post(
+    "/{user_id:str}/reset-second-factor",
+    summary="Turn a user's second factor off",
+    status_code=200,
+    responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.CONFLICT),
+)
+async def reset_second_factor(
+    request: Request[Any, Any, Any], management: Managed, user_id: UserId
+) -> Response[Answer[UserObject]]:
+    """For somebody who has lost it: their app, recovery codes and passkeys open nothing any more; the password stays.
+
+    Their sessions end, and they are told by e-mail where there is a mail server. Only an owner does it to an owner.
+    """
+    reset = await management.people.lost_factors.reset(user_id, by=principal_of(request))
+    return _tagged(granted(reset))
+
+
 router = Router(
     "/users",
     tags=["Users"],
@@ -228,6 +245,7 @@ router = Router(
         delete_user,
         suspend_user,
         resume_user,
+        reset_second_factor,
     ],
 )
 

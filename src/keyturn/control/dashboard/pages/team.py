@@ -35,6 +35,7 @@ _EDIT = ("PATCH", "/api/v1/users/{user_id}")
 _DELETE = ("DELETE", "/api/v1/users/{user_id}")
 _INVITE = ("POST", "/api/v1/invitations")
 _UNINVITE = ("DELETE", "/api/v1/users/{user_id}/invite")
+_RESET = ("POST", "/api/v1/users/{user_id}/reset-second-factor")
 _JOIN = ("POST", "/api/v1/projects/{project_id}/members")
 _LEAVE = ("DELETE", "/api/v1/projects/{project_id}/members/{user_id}")
 
@@ -176,6 +177,25 @@ async def resume(request: AnyRequest, management: Managed, user_id: FromPath[str
     return see(request, f"{TEAM}/{user_id}", f"{done.stored.name} is active again")
 
 
+@get("/team/{user_id:str}/second-factor", include_in_schema=False, opt=for_(_RESET, proof=True))
+async def reset_page(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Say what goes with somebody's second factor, and ask."""
+    user = granted(await management.users.show(user_id, by=visitor_of(request).principal))
+    return render(
+        request, "team_second_factor.html", title="Turn a second factor off", section="team", user=user
+    )
+
+
+@post("/team/{user_id:str}/second-factor", include_in_schema=False, opt=for_(_RESET, proof=True))
+async def reset_second_factor(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
+    """Let somebody in with the password alone who has lost what was asked for beside it."""
+    visitor = visitor_of(request)
+    done = granted(await management.people.lost_factors.reset(user_id, by=visitor.principal))
+    if done.stored.id == visitor.person.id:  # this session has ended too
+        return see(request, "/dashboard", "Your second factor is off")
+    return see(request, f"{TEAM}/{user_id}", f"{done.stored.name} signs in with the password alone now")
+
+
 @get("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
 async def delete_page(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Say what goes with somebody, and ask."""
@@ -240,6 +260,8 @@ HANDLERS = [
     change_role,
     suspend,
     resume,
+    reset_page,
+    reset_second_factor,
     delete_page,
     delete,
     invite_again,
@@ -317,6 +339,7 @@ async def _person_page(
         status=200 if refused is None else refused.rule.status,
         refused=refused,
         user=user,
+        factors=factors(user),
         typed={"email": user.stored.email, "name": user.stored.name, **(typed or {})},
         back=team_of(request, user),
         names=names,
@@ -327,6 +350,17 @@ async def _person_page(
         sees_keys=may(who, "GET", "/api/v1/keys"),
         itself=user.stored.id == who.id,
     )
+
+
+def factors(user: User) -> str:
+    """Return what somebody shows beside a password, or in its place."""
+    standing = user.standing
+    if standing is None:
+        return "none"
+    app = ["codes of an app"] if standing.two_factor else []
+    held = standing.passkeys
+    keys = [f"{held} passkey{'s' if held > 1 else ''}"] if held else []
+    return ", ".join([*app, *keys]) or "none"
 
 
 def _invited(request: AnyRequest, made: Invited) -> Page:

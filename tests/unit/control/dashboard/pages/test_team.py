@@ -1,6 +1,6 @@
 import pytest
 
-from keyturn.control.dashboard.pages.team import may_touch, roles_for
+from keyturn.control.dashboard.pages.team import factors, may_touch, roles_for
 from keyturn.domain.roles import Person, Role
 from keyturn.services.users import User
 from keyturn.store.logins import Standing
@@ -39,3 +39,21 @@ def test_an_owner_is_changed_by_owners_and_by_whoever_runs_the_node() -> None:
     assert may_touch(person(Role.ADMIN), user("admin"))
     assert may_touch(person(Role.ADMIN), user(""))
     assert may_touch(person(Role.ADMIN, first=True), user("owner", "acct_2"))
+
+
+@pytest.mark.parametrize(
+    ("two_factor", "passkeys", "said"),
+    [
+        (False, 0, "none"),
+        (True, 0, "codes of an app"),
+        (False, 1, "1 passkey"),
+        (True, 2, "codes of an app, 2 passkeys"),
+    ],
+)
+def test_a_person_shows_what_they_have_beside_a_password(two_factor: bool, passkeys: int, said: str) -> None:  # noqa: FBT001 -- a row of the table
+    """Who has nothing, has nothing to lose."""
+    standing = Standing("member", two_factor, None, able=True, invited_until=None, passkeys=passkeys)
+    who = User(StoredUser("user_2", "acct_1", "kim@example.com", "Kim", 0), 0, [], standing)
+
+    assert factors(who) == said
+    assert factors(user("")) == "none"
