@@ -1,16 +1,22 @@
 """Signing in at an OpenID provider: a real, certified one."""
 
+import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from fakes.control_process import ControlProcess, control_process
 from fakes.oidc_provider import CLIENT_ID, CLIENT_SECRET, OidcProvider, oidc_provider
-from fakes.strangers import EMAIL, Somebody, Visits, another, owner_of, visits
+from fakes.strangers import EMAIL, Fields, Somebody, Visits, another, owner_of, visits, with_password
 from keyturn.config.sections import Oidc
 
 ACCOUNT = "/dashboard/account"
+CONNECT = f"{ACCOUNT}/identity/connect"
+_CONTINUE = re.compile(r'href="(/dashboard/oidc/connect\?ticket=[^"]+)"')
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +61,144 @@ def arrives(somebody: Somebody, back: str) -> str:
     return somebody.get(ACCOUNT).text
 
 
+def disconnect(somebody: Somebody, provider: OidcProvider, sub: str) -> httpx.Response:
+    """Have somebody be this one at the provider no more."""
+    fields: Fields = {"issuer": provider.issuer, "subject": sub}
+    return somebody.post(f"{ACCOUNT}/identity/forget", fields)
+
+
+def tenant(control: ControlProcess) -> tuple[str, str]:
+    """Make somebody in an account that is not the operator's; return address and password."""
+
+    def make(email: str) -> str:
+        account = {"name": f"Tenant of {email}"}
+        control.operator.post("/api/v1/accounts", json=account).raise_for_status()
+        wanted = {"email": email, "account_id": account["name"]}
+        return str(control.operator.post("/api/v1/users", json=wanted).json()["data"]["id"])
+
+    return with_password(make, control.data.database, "member")
+
+
+def way_to_connect(somebody: Somebody) -> str:
+    """Return the link that stands on the page that asks."""
+    found = _CONTINUE.search(somebody.get(CONNECT).text)
+    assert found is not None
+    return found[1]
+
+
+def signed_in(visit: Visits, who: tuple[str, str]) -> Somebody:
+    """Give the browser of somebody who has signed in with their password."""
+    somebody = visit()
+    assert somebody.sign_in(*who).status_code == 303
+    return somebody
+
+
+def identities(control: ControlProcess, sub: str) -> list[str]:
+    """Return who is this one at the provider, by address."""
+    query = "SELECT email FROM identities JOIN users ON users.id = user_id WHERE subject = ?"
+    with closing(sqlite3.connect(control.data.database, timeout=10)) as database:
+        return [row[0] for row in database.execute(query, (sub,))]
+
+
+def test_a_tenants_person_connects_who_they_are_there_and_signs_in_by_it(
+    control: ControlProcess, provider: OidcProvider, visit: Visits
+) -> None:
+    """From their session, whatever address they have there; disconnected, it opens nothing."""
+    who = tenant(control)
+    here, there = signed_in(visit, who), visit()
+    assert "Connect Example &lt;SSO&gt;" in here.get(ACCOUNT).text
+
+    back = provider.sign_in(here, person("tess", "tess@example.com"), start=way_to_connect(here))
+    assert here.get(back).headers["location"] == ACCOUNT
+    page = here.get(ACCOUNT).text
+    assert "You can sign in with Example &lt;SSO&gt; now, as tess@example.com" in page
+    assert "tess" in page
+
+    account = arrives(there, provider.sign_in(there, person("tess", "tess@example.com")))
+    assert who[0] in account
+    assert f"member in Tenant of {who[0]}" in account
+    audit = control.operator.get("/api/v1/audit?action=user.link_identity&limit=1").json()["data"][0]
+    assert audit["after"] == {"issuer": provider.issuer, "subject": "tess"}
+    assert audit["actor"] == audit["target"]
+    assert audit["address"] == here.address
+
+    assert disconnect(here, provider, "nobody").status_code == 404
+    assert disconnect(here, provider, "tess").status_code == 303
+    assert identities(control, "tess") == []
+    audit = control.operator.get("/api/v1/audit?action=user.forget_identity&limit=1").json()["data"][0]
+    assert audit["before"] == {"issuer": provider.issuer, "subject": "tess"}
+
+
+def test_who_somebody_is_there_is_not_taken_from_them(
+    control: ControlProcess, provider: OidcProvider, visit: Visits
+) -> None:
+    """Not by connecting it, and not by disconnecting what is somebody else's."""
+    first, second = tenant(control), tenant(control)
+    owner, thief = signed_in(visit, first), signed_in(visit, second)
+    for _ in range(2):  # again is harmless
+        back = provider.sign_in(owner, person("uma", "uma@example.com"), start=way_to_connect(owner))
+        assert owner.get(back).status_code == 303
+
+    back = provider.sign_in(thief, person("uma", "uma@example.com"), start=way_to_connect(thief))
+    answer = thief.get(back)
+
+    assert answer.status_code == 409
+    assert "connected to somebody else" in answer.text
+    assert disconnect(thief, provider, "uma").status_code == 404
+    assert identities(control, "uma") == [first[0]]
+
+
+def test_what_comes_back_connects_in_the_session_that_went_and_once(
+    control: ControlProcess, provider: OidcProvider, visit: Visits
+) -> None:
+    """Nobody makes an identity of theirs open somebody else's account by a link, a cookie, or a second time."""
+    who = tenant(control)
+    attacker, victim, same = (signed_in(visit, one) for one in (tenant(control), who, who))
+    back = provider.sign_in(attacker, person("mallory", "m@example.com"), start=way_to_connect(attacker))
+    planted = attacker.http.cookies["keyturn_led"]
+    stranger = visit()
+    stranger.get("/dashboard/sign-in")
+
+    for other in (victim, same, stranger):
+        other.http.cookies.set("keyturn_led", planted, domain="keyturn.test", path="/")
+        assert other.get(back).status_code == 400
+    assert identities(control, "mallory") == []
+
+    attacker.post("/dashboard/sign-out")
+    assert attacker.get(back).status_code == 400  # the session that went is over
+    assert identities(control, "mallory") == []
+
+    back = provider.sign_in(victim, person("vic", "vic@example.com"), start=way_to_connect(victim))
+    led = victim.http.cookies["keyturn_led"]
+    assert victim.get(back.replace("state=", "state=x")).status_code == 400
+    assert victim.get(back).headers["location"] == ACCOUNT
+    assert disconnect(victim, provider, "vic").status_code == 303
+    victim.http.cookies.set("keyturn_led", led, domain="keyturn.test", path="/")
+    assert victim.get(back).status_code == 400
+    assert identities(control, "vic") == []
+
+
+def test_no_link_from_elsewhere_begins_it_and_no_unlocked_screen(
+    control: ControlProcess, visit: Visits
+) -> None:
+    """Whoever is signed in at the provider as an attacker would connect the attacker's identity by one click."""
+    here, other = signed_in(visit, tenant(control)), signed_in(visit, tenant(control))
+    theirs = way_to_connect(other)
+
+    for path in ("/dashboard/oidc/connect", f"/dashboard/oidc/connect?ticket={'0' * 32}", theirs):
+        assert here.get(path).headers["location"] == CONNECT
+    query = parse_qs(urlsplit(here.get(way_to_connect(here)).headers["location"]).query)
+    assert query["prompt"] == ["login"]
+    assert query["code_challenge_method"] == ["S256"]
+    link = way_to_connect(here)
+    here.age(proved_minutes=11)
+    assert here.get(link).headers["location"].startswith("/dashboard/prove")
+    assert here.get(CONNECT).headers["location"].startswith("/dashboard/prove")
+    refused = here.get("/dashboard/oidc/callback?error=access_denied")
+    assert refused.headers["location"] == ACCOUNT
+    assert visit().get(CONNECT).headers["location"].startswith("/dashboard/sign-in")
+
+
 def test_a_newcomer_becomes_a_member_and_is_the_same_one_later(provider: OidcProvider, visit: Visits) -> None:
     """Known by the provider's name for them, also when their address is another one."""
     assert "Sign in with Example &lt;SSO&gt;" in visit().get("/dashboard/sign-in").text
@@ -71,7 +215,7 @@ def test_a_newcomer_becomes_a_member_and_is_the_same_one_later(provider: OidcPro
 
     renamed = arrives(again, provider.sign_in(again, person("ada", "countess@example.com")))
     assert "ada@example.com" in renamed
-    assert again.post(f"{ACCOUNT}/identity/forget").status_code == 409  # there would be no way in any more
+    assert disconnect(again, provider, "ada").status_code == 409  # there would be no way in any more
 
 
 def test_who_has_the_address_already_is_connected_by_it(
@@ -88,7 +232,7 @@ def test_who_has_the_address_already_is_connected_by_it(
     page = arrives(has_it, provider.sign_in(has_it, person("grace", email)))
     assert email in page
     assert provider.issuer in page
-    assert has_it.post(f"{ACCOUNT}/identity/forget").status_code == 303
+    assert disconnect(has_it, provider, "grace").status_code == 303
 
 
 def test_addresses_of_other_domains_stay_out(provider: OidcProvider, visit: Visits) -> None:

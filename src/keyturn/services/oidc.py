@@ -14,9 +14,10 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.audit import Facts, note
 from keyturn.services.oidc_provider import Claims, Provider, ProviderError
+from keyturn.services.sessions import Visitor
 from keyturn.services.tickets import Tickets
 from keyturn.services.users import problem_with_person
-from keyturn.store import accounts, identities, logins, users
+from keyturn.store import accounts, identities, logins, passkeys, users
 from keyturn.store.engine import Store
 from keyturn.store.identities import StoredIdentity
 from keyturn.store.logins import StoredLogin
@@ -30,6 +31,10 @@ NO_ADDRESS = "The provider does not say that your e-mail address is yours; sign 
 SOMEBODY_ELSE = "You are somebody else at the provider"
 NOT_ASKED = "The provider did not ask again who you are"
 CODE_TOO = "You use codes of an app: the provider alone does not show that it is you; give a code"
+TAKEN = "Who you are there is connected to somebody else here; sign in there as another one, or have them disconnect it"
+CONNECT, CONNECT_MS = "connect an identity", 10 * 60_000
+MOST = 10
+"""Identities of one user."""
 NOT_ALLOWED = "People with addresses of this domain can't sign in here"
 _FRESH_S = 600
 
@@ -48,7 +53,9 @@ class Arrived(msgspec.Struct, frozen=True):
     then: str
     """The page they wanted."""
     proves: str
-    """The session that is to be proved by it; empty: a new one begins."""
+    """The session that is to be proved by it; empty: a new one begins, or an identity was connected."""
+    connected: str = ""
+    """Who they are at the provider, as it calls them; then this identity is theirs from now on."""
 
 
 class Oidc:
@@ -70,18 +77,36 @@ class Oidc:
         async with self._store.reading() as connection:
             return await identities.of_user(connection, user_id)
 
-    async def forget(self, user_id: str, by: Principal) -> Refused | None:
-        """Let somebody sign in with the provider no more; they must have another way."""
+    async def forget(self, visitor: Visitor, issuer: str, subject: str) -> Refused | None:
+        """Let the visitor sign in with one of their identities no more; they must have another way."""
+        user_id = visitor.person.id
         async with self._store.writing() as connection:
+            own = await identities.of_user(connection, user_id)
+            rest = [one for one in own if (one.issuer, one.subject) != (issuer, subject)]
+            if len(rest) == len(own):
+                return Refused(Reason.RESOURCE_NOT_FOUND, "You have no such identity")
             login = await logins.get(connection, user_id)
-            if login is None or not login.password_hash:
+            at_provider = any(one.issuer == self._settings.issuer for one in rest)
+            has_key = bool(await passkeys.of_user(connection, user_id))
+            if not (at_provider or has_key or (login is not None and login.password_hash)):
                 return Refused(Reason.CONFLICT, "Set a password first: you could not sign in any more")
-            for one in await identities.of_user(connection, user_id):
-                await identities.remove(connection, user_id, one.issuer)
-            await note(connection, by, "user.forget_identity", user_id)
+            await identities.remove(connection, issuer, subject)
+            before: Facts = {"issuer": issuer, "subject": subject}
+            await note(connection, visitor.principal, "user.forget_identity", user_id, before=before)
         return None
 
-    async def lead(self, holder: str, *, redirect_uri: str, then: str, proves: str = "") -> Led | Refused:
+    def ask_to_connect(self, holder: str) -> Secret:
+        """Return what a page of ours gives along: without it no link leads anybody into connecting something."""
+        _, text = self._tickets.issue(CONNECT, holder, for_ms=CONNECT_MS)
+        return text
+
+    def wants_to_connect(self, holder: str, text: str) -> bool:
+        """Say whether the visitor has seen the page that asks."""
+        return self._tickets.read(text, CONNECT, holder) is not None
+
+    async def lead(
+        self, holder: str, *, redirect_uri: str, then: str, proves: str = "", connects: str = ""
+    ) -> Led | Refused:
         """Return where to lead a browser.
 
         Args:
@@ -89,6 +114,7 @@ class Oidc:
             redirect_uri: Where the browser comes back to.
             then: The page they want.
             proves: The session that is to be proved; empty: they sign in.
+            connects: The session whose user is to be known by who they are there; empty: none.
         """
         if not self.name:
             return Refused(Reason.PATH_NOT_FOUND, "There is no such page")
@@ -96,15 +122,24 @@ class Oidc:
         # RFC 7636 section 4.1: at least 43 characters.
         facts["verifier"] = system.new_token().reveal() + system.new_token().reveal()
         try:
-            address = await self._provider.address(redirect_uri=redirect_uri, fresh=bool(proves), **facts)
+            fresh = bool(proves or connects)
+            address = await self._provider.address(redirect_uri=redirect_uri, fresh=fresh, **facts)
         except ProviderError as error:
             return _not_reached(error)
-        facts |= {"then": then, "proves": proves}
+        facts |= {"then": then, "proves": proves, "connects": connects}
         _, ticket = self._tickets.issue(TICKET, holder, facts, for_ms=TICKET_MS)
         return Led(address, ticket)
 
     async def arrive(
-        self, holder: str, ticket_text: str, *, state: str, code: str, redirect_uri: str, address: str
+        self,
+        holder: str,
+        ticket_text: str,
+        *,
+        state: str,
+        code: str,
+        redirect_uri: str,
+        address: str,
+        visitor: Visitor | None = None,
     ) -> Arrived | Refused:
         """Return who comes back from the provider.
 
@@ -115,12 +150,15 @@ class Oidc:
             code: What came back.
             redirect_uri: The same as on the way there.
             address: Where they come from.
+            visitor: Who has signed in already.
         """
         ticket = self._tickets.read(ticket_text, TICKET, holder)
         facts = ticket.facts if ticket else {}
         if ticket is None or not hmac.compare_digest(
             facts["state"].encode(), state.encode("utf-8", "replace")
         ):
+            return Refused(Reason.INVALID_MEMBER, STALE)
+        if facts["connects"] != (visitor.person.session_id if visitor and facts["connects"] else ""):
             return Refused(Reason.INVALID_MEMBER, STALE)
         if not code or not self._tickets.spend(ticket):
             return Refused(Reason.INVALID_MEMBER, STALE)
@@ -130,6 +168,10 @@ class Oidc:
             )
         except ProviderError as error:
             return _not_reached(error)
+        if visitor is not None and facts["connects"]:
+            refused = await self._connect(claims, visitor)
+            who = claims.email or claims.name or claims.sub
+            return refused or Arrived(visitor.person.id, facts["then"], "", connected=who)
         if facts["proves"]:
             user_id = await self._proving(claims)
             return (
@@ -141,6 +183,28 @@ class Oidc:
                 return user
             await logins.change(connection, user.id, {"last_sign_in_at": system.now_ms()})
         return Arrived(user.id, facts["then"], "")
+
+    async def _connect(self, claims: Claims, visitor: Visitor) -> Refused | None:
+        """Let the visitor sign in as who they are at the provider; nobody else may be that already."""
+        refused = self._problem(claims)
+        # Not every provider says when it asked; one that does and did not ask has shown only whose browser it is.
+        if claims.auth_time is not None and claims.auth_time < system.now() - _FRESH_S:
+            refused = Refused(Reason.INVALID_MEMBER, NOT_ASKED)
+        if refused is not None:
+            return refused
+        user_id = visitor.person.id
+        async with self._store.writing() as connection:
+            held = await identities.get(connection, claims.iss, claims.sub)
+            if held is not None and held.user_id == user_id:
+                return None
+            if held is not None and await users.get(connection, held.user_id) is not None:
+                return Refused(Reason.CONFLICT, TAKEN)
+            if held is not None:
+                await identities.remove(connection, held.issuer, held.subject)  # of somebody deleted
+            if len(await identities.of_user(connection, user_id)) >= MOST:
+                return Refused(Reason.CONFLICT, f"You have {MOST} identities; disconnect one first")
+            await _link(connection, claims, user_id, visitor.principal)
+        return None
 
     async def _proving(self, claims: Claims) -> str | Refused:
         """Return who shows again that it is them; nobody is connected or made a user by it."""
@@ -165,16 +229,14 @@ class Oidc:
             known = await users.get(connection, identity.user_id)
             if known is not None:
                 return known if known.suspended_at is None else Refused(Reason.INVALID_MEMBER, NO_USER)
-            await identities.remove(connection, identity.user_id, identity.issuer)  # of somebody deleted
+            await identities.remove(connection, identity.issuer, identity.subject)  # of somebody deleted
         email = claims.verified_email
         if not email:
             return Refused(Reason.INVALID_MEMBER, NO_ADDRESS)
         user = await self._linked(connection, email) or await self._provisioned(connection, email, claims)
         if isinstance(user, Refused):
             return user
-        await identities.add(connection, StoredIdentity(claims.iss, claims.sub, user.id, system.now_ms()))
-        told: Facts = {"issuer": claims.iss, "subject": claims.sub}
-        await note(connection, Principal(user.id, address), "user.link_identity", user.id, after=told)
+        await _link(connection, claims, user.id, Principal(user.id, address))
         return user
 
     def _problem(self, claims: Claims) -> Refused | None:
@@ -219,6 +281,12 @@ class Oidc:
         told: Facts = {"email": email, "role": role}
         await note(connection, Principal(user.id), "user.provision", user.id, after=told)
         return user
+
+
+async def _link(connection: AsyncConnection, claims: Claims, user_id: str, by: Principal) -> None:
+    await identities.add(connection, StoredIdentity(claims.iss, claims.sub, user_id, system.now_ms()))
+    told: Facts = {"issuer": claims.iss, "subject": claims.sub}
+    await note(connection, by, "user.link_identity", user_id, after=told)
 
 
 def _not_reached(error: ProviderError) -> Refused:

@@ -12,6 +12,7 @@ import ipaddress
 import msgspec
 import webauthn
 from cryptography.exceptions import UnsupportedAlgorithm
+from sqlalchemy.ext.asyncio import AsyncConnection
 from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
@@ -29,7 +30,7 @@ from keyturn.domain.secret import Secret
 from keyturn.services.audit import Facts, note
 from keyturn.services.sessions import Visitor
 from keyturn.services.tickets import Ticket, Tickets
-from keyturn.store import logins, passkeys, users
+from keyturn.store import identities, logins, passkeys, users
 from keyturn.store.engine import Store
 from keyturn.store.passkeys import StoredPasskey
 
@@ -182,6 +183,8 @@ class Passkeys:
             found = await passkeys.get(connection, _id(passkey_id))
             if found is None or found.user_id != visitor.person.id:
                 return Refused(Reason.RESOURCE_NOT_FOUND, "You have no such passkey")
+            if await _is_last_way_in(connection, found):
+                return Refused(Reason.CONFLICT, "Set a password first: you could not sign in any more")
             await passkeys.remove(connection, found.id)
             before: Facts = {"name": found.name}
             await note(connection, visitor.principal, "passkey.remove", found.user_id, before=before)
@@ -243,6 +246,14 @@ class Passkeys:
 def text_of(passkey_id: bytes) -> str:
     """Return what names a passkey in a path."""
     return bytes_to_base64url(passkey_id)
+
+
+async def _is_last_way_in(connection: AsyncConnection, passkey: StoredPasskey) -> bool:
+    login = await logins.get(connection, passkey.user_id)
+    if login is not None and login.password_hash:
+        return False
+    others = await passkeys.of_user(connection, passkey.user_id)
+    return len(others) == 1 and not await identities.of_user(connection, passkey.user_id)
 
 
 def _id(text: str) -> bytes:

@@ -35,7 +35,7 @@ async def of_user(connection: AsyncConnection, user_id: str) -> list[StoredIdent
     return [StoredIdentity(*row) for row in await connection.execute(query)]
 
 
-async def remove(connection: AsyncConnection, user_id: str, issuer: str) -> None:
-    """Forget who a user is at a provider."""
-    query = delete(identities).where(identities.c.user_id == user_id, identities.c.issuer == issuer)
+async def remove(connection: AsyncConnection, issuer: str, subject: str) -> None:
+    """Forget whose an identity is."""
+    query = delete(identities).where(identities.c.issuer == issuer, identities.c.subject == subject)
     await connection.execute(query)

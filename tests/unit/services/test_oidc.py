@@ -11,15 +11,32 @@ from fakes.issuer import Issuer, issuer
 from fakes.stored_keys import BY_OPERATOR
 from keyturn import system
 from keyturn.config.sections import Oidc as OidcSettings
+from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
+from keyturn.domain.roles import Person, Role
 from keyturn.services.accounts import Accounts
-from keyturn.services.oidc import CODE_TOO, NO_USER, NOT_ASKED, SOMEBODY_ELSE, Arrived, Led, Oidc
+from keyturn.services.oidc import (
+    CODE_TOO,
+    MOST,
+    NO_USER,
+    NOT_ASKED,
+    SOMEBODY_ELSE,
+    STALE,
+    TAKEN,
+    Arrived,
+    Led,
+    Oidc,
+)
+from keyturn.services.passkeys import Passkeys, text_of
+from keyturn.services.sessions import Visitor
 from keyturn.services.tickets import Tickets
 from keyturn.services.users import NewUser, User, UserChange, Users
-from keyturn.store import identities, logins, users as stored_users
+from keyturn.store import identities, logins, passkeys, users as stored_users
 from keyturn.store.engine import Store
 from keyturn.store.identities import StoredIdentity
 from keyturn.store.logins import UNPROVED, StoredLogin
+from keyturn.store.passkeys import StoredPasskey
+from keyturn.store.sessions import SignedIn, StoredSession
 
 ADA = "ada@example.com"
 
@@ -49,9 +66,22 @@ class Visitors:
             await logins.add(connection, login)
         return user.stored.id
 
-    async def come(self, *, proves: str = "", **others: Any) -> Arrived | Refused:
+    async def come(
+        self,
+        *,
+        proves: str = "",
+        connects: Visitor | None = None,
+        back_as: Visitor | None = None,
+        **others: Any,
+    ) -> Arrived | Refused:
         """Go and come back as Ada; ``others`` stands in the place of what the ID token says."""
-        led = await self.oidc.lead("form", redirect_uri="http://us/back", then="/dashboard", proves=proves)
+        led = await self.oidc.lead(
+            "form",
+            redirect_uri="http://us/back",
+            then="/dashboard",
+            proves=proves,
+            connects=connects.person.session_id if connects else "",
+        )
         assert isinstance(led, Led)
         query = parse_qs(urlsplit(led.address).query)
         now = int(system.now())
@@ -65,12 +95,21 @@ class Visitors:
             code="code",
             redirect_uri="http://us/back",
             address="192.0.2.1",
+            visitor=back_as or connects,
         )
 
     async def identity(self) -> StoredIdentity | None:
         """Return whose Ada's identity is."""
         async with self.store.reading() as connection:
             return await identities.get(connection, self.at.url, "ada")
+
+
+def visitor(user_id: str, session_id: str = "ses_1") -> Visitor:
+    """Return somebody who has signed in."""
+    person = Person(user_id, "acct_1", Role.MEMBER, first_account=False, session_id=session_id)
+    session = StoredSession(session_id, b"", user_id, "form", 1, 1, 1, "192.0.2.1", "")
+    signed_in = SignedIn(session, "acct_1", "One", "eve@example.com", "Eve", "member", "UTC", active=True)
+    return Visitor(signed_in, person, Principal(user_id, person=person))
 
 
 @pytest.fixture
@@ -158,3 +197,73 @@ async def test_where_a_code_is_asked_for_the_provider_alone_proves_nothing(visit
     found = await visitors.come(proves="ses_1", auth_time=int(system.now()))
 
     assert message(found) == CODE_TOO
+
+
+async def test_an_identity_of_somebody_deleted_can_be_connected(visitors: Visitors) -> None:
+    """It opens nothing any more; and of an address of theirs nobody asks."""
+    gone, user_id = await visitors.add("gone@example.com"), await visitors.add("eve@example.com")
+    assert isinstance(await visitors.come(connects=visitor(gone)), Arrived)
+    assert message(await visitors.come(connects=visitor(user_id))) == TAKEN
+    async with visitors.store.writing() as connection:
+        await stored_users.change(connection, gone, {"deleted_at": 1})
+
+    found = await visitors.come(connects=visitor(user_id), email="other@example.com", email_verified=False)
+
+    assert found == Arrived(user_id, "/dashboard", "", connected="other@example.com")
+    held = await visitors.identity()
+    assert held is not None
+    assert held.user_id == user_id
+
+
+@pytest.mark.parametrize(("auth_time", "connected"), [(None, True), (1, False)])
+async def test_who_is_connected_was_asked_who_they_are(
+    visitors: Visitors, *, auth_time: int | None, connected: bool
+) -> None:
+    """Somebody else may have signed in at the provider in this browser before. Some providers never say when."""
+    user_id = await visitors.add("eve@example.com")
+
+    found = await visitors.come(connects=visitor(user_id), auth_time=auth_time)
+
+    assert isinstance(found, Arrived) == connected
+    assert connected or message(found) == NOT_ASKED
+
+
+async def test_another_session_connects_nobody(visitors: Visitors) -> None:
+    """Whatever its forms carry: not somebody else's, and not another one of theirs."""
+    eve, mallory = await visitors.add("eve@example.com"), await visitors.add("mallory@example.com")
+
+    for back_as in (visitor(mallory, "ses_2"), visitor(eve, "ses_2")):
+        assert message(await visitors.come(connects=visitor(eve), back_as=back_as)) == STALE
+    assert await visitors.identity() is None
+
+
+async def test_nobody_connects_without_end(visitors: Visitors) -> None:
+    """Ten are more than anybody has."""
+    user_id = await visitors.add("eve@example.com")
+    for number in range(MOST):
+        assert isinstance(await visitors.come(connects=visitor(user_id), sub=f"sub-{number}"), Arrived)
+
+    assert isinstance(await visitors.come(connects=visitor(user_id), sub="one more"), Refused)
+
+
+async def test_the_last_way_in_stays(visitors: Visitors) -> None:
+    """Without a password: another identity, or a passkey; one of a provider that is not asked any more is none."""
+    user_id = await visitors.add("eve@example.com")
+    eve, keys = visitor(user_id), Passkeys(visitors.store, Tickets())
+    for sub in ("ada", "second"):
+        await visitors.come(connects=eve, sub=sub)
+    async with visitors.store.writing() as connection:
+        await logins.change(connection, user_id, {"password_hash": ""})
+        await identities.add(connection, StoredIdentity("https://old.example", "eve", user_id, 1))
+    at = visitors.at.url
+
+    assert await visitors.oidc.forget(eve, at, "second") is None
+    assert message(await visitors.oidc.forget(eve, at, "ada")).startswith("Set a password first")
+    async with visitors.store.writing() as connection:
+        await passkeys.add(connection, StoredPasskey(b"key", user_id, "Phone", b"", 0, 1))
+    assert await visitors.oidc.forget(eve, at, "ada") is None
+    assert await visitors.oidc.forget(eve, "https://old.example", "eve") is None
+    assert message(await keys.remove(eve, text_of(b"key"))).startswith("Set a password first")
+    async with visitors.store.writing() as connection:
+        await passkeys.add(connection, StoredPasskey(b"other", user_id, "Laptop", b"", 0, 1))
+    assert await keys.remove(eve, text_of(b"key")) is None

@@ -84,9 +84,11 @@ async def end_session(request: AnyRequest, management: Managed, session_id: From
 
 @post("/account/identity/forget", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
 async def forget_identity(request: AnyRequest, management: Managed) -> Page:
-    """Sign in at the provider no more."""
-    visitor = visitor_of(request)
-    refused = await management.people.oidc.forget(visitor.person.id, visitor.principal)
+    """Sign in as one of them at the provider no more."""
+    form = form_of(request)
+    refused = await management.people.oidc.forget(
+        visitor_of(request), form.raw("issuer"), form.raw("subject")
+    )
     if refused is not None:
         return await account(request, management, refused)
     return see(request, ACCOUNT_PATH, "You sign in there no more")

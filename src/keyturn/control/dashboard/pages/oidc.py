@@ -10,19 +10,27 @@ from keyturn.control.dashboard import cookies
 from keyturn.control.dashboard.guard import (
     ANYONE,
     SIGN_IN_PATH,
+    SIGNED_IN,
     csrf_of,
     for_,
     known_visitor,
+    visitor_of,
 )
+from keyturn.control.dashboard.pages.account import ACCOUNT_PATH
 from keyturn.control.dashboard.pages.entrance import Next, admit, set_session
 from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, render, safe_path, see
 from keyturn.control.door import visit_of
+from keyturn.control.errors import refuse
 from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
+from keyturn.control.visitors import still
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS
+from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS, Led
+from keyturn.store.engine import BEFORE_CHANGE
 
 State = Annotated[str, QueryParameter(name="state")]
+Asked = Annotated[str, QueryParameter(name="ticket")]
+CONNECT_PATH = f"{ACCOUNT_PATH}/identity/connect"
 CALLBACK_PATH = "/dashboard/oidc/callback"
 
 
@@ -36,15 +44,42 @@ async def lead(request: AnyRequest, management: Managed, then: Next = "") -> Pag
         then=safe_path(then),
         proves=visitor.person.session_id if visitor else "",
     )
-    if isinstance(led, Refused):
-        return _problem(request, led)
-    answer = Redirect(led.address, status_code=303, headers={"cache-control": "no-store"})
-    kept_s = TICKET_MS // 1000
-    answer.cookies.append(cookies.write(request.headers, cookies.LED, led.ticket.reveal(), max_age_s=kept_s))
-    if visitor is None:
+    answer = _led(request, led)
+    if visitor is None and not isinstance(led, Refused):
         kept = cookies.write(request.headers, cookies.VISIT, csrf_of(request), max_age_s=VISIT_S)
         answer.cookies.append(kept)
     return answer
+
+
+@get("/account/identity/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+async def connect_page(request: AnyRequest, management: Managed) -> Page:
+    """Say what it means to connect an identity, and ask."""
+    oidc = management.people.oidc
+    if not oidc.name:
+        refuse(Reason.PATH_NOT_FOUND, "There is no such page")
+    return render(
+        request,
+        "identity_connect.html",
+        title=f"Connect {oidc.name}",
+        section="account",
+        provider=oidc.name,
+        ticket=oidc.ask_to_connect(csrf_of(request)).reveal(),
+    )
+
+
+@get("/oidc/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+async def connect(request: AnyRequest, management: Managed, ticket: Asked = "") -> Page:
+    """Lead to the provider to connect who they are there; a link from elsewhere leads to the page that asks."""
+    oidc = management.people.oidc
+    if not oidc.wants_to_connect(csrf_of(request), ticket):
+        return see(request, CONNECT_PATH)
+    led = await oidc.lead(
+        csrf_of(request),
+        redirect_uri=_redirect_uri(request, management),
+        then=ACCOUNT_PATH,
+        connects=visitor_of(request).person.session_id,
+    )
+    return _led(request, led)
 
 
 @get("/oidc/callback", include_in_schema=False, opt=for_(ANYONE))
@@ -56,6 +91,11 @@ async def arrive(
     error: FromQuery[str] = "",
 ) -> Page:
     """Take somebody in who comes back from the provider."""
+    visitor = known_visitor(request)
+    if visitor is not None:  # the provider is asked in between: the session may have ended meanwhile
+        BEFORE_CHANGE.set(still(request.scope, request.headers, visitor))
+    if error and visitor is not None:
+        return see(request, ACCOUNT_PATH, "The provider did not say who you are", failed=True)
     if error:
         return see(request, SIGN_IN_PATH, "The provider did not let you in", failed=True)
     arrived = await management.people.oidc.arrive(
@@ -65,20 +105,34 @@ async def arrive(
         code=code,
         redirect_uri=_redirect_uri(request, management),
         address=visit_of(request.scope).address,
+        visitor=visitor,
     )
     if isinstance(arrived, Refused):
         return _problem(request, arrived)
     if arrived.proves:
         return await _proved(request, management, arrived.user_id, arrived.then)
-    found = await management.people.sign_in.again(arrived.user_id)
-    if isinstance(found, Refused):
-        return _problem(request, found)
-    answer = await admit(request, management, found, arrived.then)
+    if arrived.connected:
+        said = f"You can sign in with {management.people.oidc.name} now, as {arrived.connected}"
+        answer = see(request, arrived.then, said)
+    else:
+        found = await management.people.sign_in.again(arrived.user_id)
+        if isinstance(found, Refused):
+            return _problem(request, found)
+        answer = await admit(request, management, found, arrived.then)
     answer.cookies.append(cookies.write(request.headers, cookies.LED, "", max_age_s=0))
     return answer
 
 
-HANDLERS = [lead, arrive]
+HANDLERS = [lead, connect_page, connect, arrive]
+
+
+def _led(request: AnyRequest, led: Led | Refused) -> Page:
+    if isinstance(led, Refused):
+        return _problem(request, led)
+    answer = Redirect(led.address, status_code=303, headers={"cache-control": "no-store"})
+    kept_s = TICKET_MS // 1000
+    answer.cookies.append(cookies.write(request.headers, cookies.LED, led.ticket.reveal(), max_age_s=kept_s))
+    return answer
 
 
 async def _proved(request: AnyRequest, management: Management, user_id: str, then: str) -> Page:
