@@ -59,6 +59,7 @@ ACTS = [
     ("POST", "/disable", None),
     ("POST", "/revoke", None),
     ("POST", "/rotate", {}),
+    ("DELETE", "/secrets/sec_00000000000000000000", None),
     ("POST", "/reveal", {}),
     ("POST", "/simulate", {"path": "/v1/chat/completions"}),
     ("GET", "/limits", None),

@@ -56,6 +56,7 @@ CALLS = {
     "/api/v1/requests/{request_id}": {"get"},
     "/api/v1/requests/{request_id}/bodies": {"get"},
     "/api/v1/keys/{key_id}/rotate": {"post"},
+    "/api/v1/keys/{key_id}/secrets/{secret_id}": {"delete"},
     "/api/v1/key": {"get"},
     "/api/v1/key/rotate": {"post"},
     "/api/v1/key/successor": {"get"},

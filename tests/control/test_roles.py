@@ -70,6 +70,7 @@ PUT    a /api/v1/keys/{key_id}/limits
 POST   m /api/v1/keys/{key_id}/reveal
 POST   m /api/v1/keys/{key_id}/revoke
 POST   m /api/v1/keys/{key_id}/rotate
+DELETE m /api/v1/keys/{key_id}/secrets/{secret_id}
 POST   m /api/v1/keys/{key_id}/simulate
 POST   - /api/v1/keys/{key_id}/undelete
 GET    e /api/v1/keys/{key_id}/usage

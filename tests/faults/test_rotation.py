@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from support.node import Node, running, until
@@ -232,3 +233,20 @@ def test_no_secret_of_a_rotation_is_left_anywhere(node: Node) -> None:
         content = Path(path).read_bytes()
         for secret in (returned, claimed, claim["token"]):
             assert secret.encode() not in content, path
+
+
+def test_one_secret_that_is_ended_is_dead_on_every_worker_when_the_call_returns(node: Node) -> None:
+    """Whoever has the old one and keeps all workers busy with it is out at once; the new one works on."""
+    key_id, old, new = in_overlap(node, "ended alone")
+    listed = node.manage("GET", f"{KEYS}/{key_id}")["data"]["secrets"]
+    assert {node.chat(key=old).status_code for _ in range(16)} == {WELL}  # every worker knows it
+
+    node.manage("DELETE", f"{KEYS}/{key_id}/secrets/{listed[0]['id']}")
+    after = [node.chat(key=old) for _ in range(16)]
+
+    assert {answer.status_code for answer in after} == {401}
+    assert node.chat(key=new).status_code == WELL
+    assert states(node, key_id) == ["dead", "active"]
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        node.manage("DELETE", f"{KEYS}/{key_id}/secrets/{listed[1]['id']}")
+    assert node.chat(key=new).status_code == WELL

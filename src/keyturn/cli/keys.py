@@ -13,6 +13,7 @@ from keyturn.cli.failure import CommandFailed
 from keyturn.cli.key_exposed import revoke_exposed
 from keyturn.cli.key_reveal import reveal
 from keyturn.cli.key_rotation import claim, rotate
+from keyturn.cli.key_secret import revoke_secret
 from keyturn.cli.key_simulate import simulate
 from keyturn.cli.key_terms import Asked, body
 from keyturn.cli.key_verify import verify
@@ -350,6 +351,7 @@ def _report(done: str, answer: Answer, *, as_json: bool) -> None:
 
 
 app.command("rotate")(rotate)
+app.command("revoke-secret")(revoke_secret)
 app.command("claim")(claim)
 app.command("simulate")(simulate)
 app.command("verify")(verify)

@@ -27,6 +27,7 @@ from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
 from keyturn.services.invitations import Invitations
+from keyturn.services.key_secrets import KeySecrets
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
@@ -85,6 +86,7 @@ class Management(msgspec.Struct, frozen=True, kw_only=True):
     invitations: Invitations
     holder_sessions: HolderSessions
     keys: Keys
+    key_secrets: KeySecrets
     limits: Limits
     hygiene: Hygiene
     policies: Policies

@@ -40,6 +40,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("POST", "/api/v1/keys/{key_id}/disable"): _WRITE,
     ("POST", "/api/v1/keys/{key_id}/revoke"): _WRITE,
     ("POST", "/api/v1/keys/{key_id}/rotate"): _WRITE,
+    ("DELETE", "/api/v1/keys/{key_id}/secrets/{secret_id}"): _WRITE,
     ("GET", "/api/v1/key"): _OWN,
     ("GET", "/api/v1/key/successor"): _OWN,
     ("POST", "/api/v1/key/rotate"): _OWN,

@@ -59,6 +59,7 @@ _OF_MEMBERS = frozenset(
         ("POST", "/api/v1/keys/{key_id}/disable"),
         ("POST", "/api/v1/keys/{key_id}/revoke"),
         ("POST", "/api/v1/keys/{key_id}/rotate"),
+        ("DELETE", "/api/v1/keys/{key_id}/secrets/{secret_id}"),
         ("POST", "/api/v1/keys/{key_id}/reveal"),
         ("POST", "/api/v1/keys/{key_id}/simulate"),
         ("GET", "/api/v1/keys/{key_id}/limits"),

@@ -52,6 +52,7 @@ from keyturn.services.holder_sessions import HolderSessions
 from keyturn.services.hygiene import Hygiene
 from keyturn.services.idempotency import Idempotency
 from keyturn.services.imports import Imports
+from keyturn.services.key_secrets import KeySecrets
 from keyturn.services.keys import Keys
 from keyturn.services.leaks import Leaks
 from keyturn.services.ledger import Ledger
@@ -235,6 +236,7 @@ async def _management(
         hygiene=hygiene,
         policies=Policies(store, bus),
         keys=keys,
+        key_secrets=KeySecrets(store, bus),
         limits=Limits(store, bus, counting),
         rotation=rotation,
         rotation_policy=RotationPolicy(store, rotation),

@@ -140,3 +140,35 @@ def test_a_used_link_ends_with_status_1(keyturn: Run, node: ManagementApi) -> No
 
     assert (ran.status, ran.out) == (1, "")
     assert "it works once" in ran.err
+
+
+def test_one_secret_is_revoked_after_the_keys_name_was_typed(keyturn: Run, node: ManagementApi) -> None:
+    """By its id, or by what is shown of it."""
+    at = "/api/v1/keys/my-app"
+    node.data("GET", at, KEY)
+    node.data("DELETE", "/api/v1/keys/key_1/secrets/sec_1", KEY)
+
+    wrong = keyturn("keys", "revoke-secret", "my-app", "sec_1", typed="my\n")
+    typed = keyturn("keys", "revoke-secret", "my-app", "sk-old1…", typed="my-app\n")
+    sure = keyturn("keys", "revoke-secret", "my-app", "sec_1", "--yes", "--json")
+
+    assert wrong.status == 1
+    assert "nothing was revoked" in wrong.err
+    assert typed.out == "Revoked the secret sk-old1… of key_1\n"
+    assert '"id":"key_1"' in sure.out.replace(" ", "")
+    assert [one.method for one in node.asked] == ["GET", "GET", "DELETE", "GET", "DELETE"]
+
+
+def test_a_secret_that_is_not_the_keys_or_not_the_only_one_is_not_revoked(
+    keyturn: Run, node: ManagementApi
+) -> None:
+    """Nothing is guessed."""
+    twin = KEY | {"secrets": [one | {"display": "sk-same…"} for one in KEY["secrets"]]}
+    node.data("GET", "/api/v1/keys/my-app", twin)
+
+    absent = keyturn("keys", "revoke-secret", "my-app", "sec_9")
+    several = keyturn("keys", "revoke-secret", "my-app", "sk-same…")
+
+    assert "keys show" in absent.err
+    assert "sec_1, sec_2" in several.err
+    assert [one.method for one in node.asked] == ["GET", "GET"]

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, Router, delete, post
 from litestar.openapi.spec import Example
-from litestar.params import Body
+from litestar.params import Body, PathParameter
 from msgspec import Meta
 
 from keyturn.control.auth import principal_of
@@ -22,7 +22,7 @@ from keyturn.control.idempotency import RENDER
 from keyturn.control.management import Managed
 from keyturn.control.resources.key_objects import KeyObject, key_object
 from keyturn.control.resources.keys import KeyId
-from keyturn.control.wire import refusals
+from keyturn.control.wire import Answer, refusals
 from keyturn.domain.refusals import Reason
 from keyturn.domain.rotation import Delivery
 from keyturn.services.claims import TTL_S
@@ -31,6 +31,13 @@ from keyturn.services.key_checks import LONGEST_OVERLAP_HOURS
 from keyturn.services.rotation import Successor, Wish
 
 _STATUS = 200
+SecretId = Annotated[
+    str,
+    PathParameter(
+        description="The secret's `id`, as the key shows it.",
+        examples=[Example(value="sec_VbXhUyU1qGm2pTTyZ0aB")],
+    ),
+]
 
 
 class RotateKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,4 +160,22 @@ async def rotate_key(
     )
 
 
-router = Router("/keys", tags=["Keys"], route_handlers=[rotate_key])
+@delete(
+    "/{key_id:str}/secrets/{secret_id:str}",
+    summary="Revoke one secret of a key",
+    status_code=200,
+    responses=refusals(Reason.RESOURCE_NOT_FOUND, Reason.CONFLICT, Reason.NOT_CONFIRMED),
+)
+async def revoke_secret(
+    request: Request[Any, Any, Any], management: Managed, key_id: KeyId, secret_id: SecretId
+) -> Answer[KeyObject]:
+    """For one that was rotated and still has days to live, or that nobody has used yet. The key's others work on.
+
+    No worker accepts it any more when the call returns. The newest one in use is not ended this way: rotate the key with
+    `revoke_old`, or revoke the key.
+    """
+    ended = await management.key_secrets.revoke(key_id, secret_id, by=principal_of(request))
+    return Answer(data=key_object(granted(ended)))
+
+
+router = Router("/keys", tags=["Keys"], route_handlers=[rotate_key, revoke_secret])

@@ -4,6 +4,7 @@ import json
 from zoneinfo import ZoneInfo
 
 from litestar import get, post
+from litestar.params import FromPath
 
 from keyturn import system
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
@@ -19,7 +20,7 @@ from keyturn.control.dashboard.key_forms import (
     texts_in,
     texts_of,
 )
-from keyturn.control.dashboard.pages.key_page import frame, week_of
+from keyturn.control.dashboard.pages.key_page import frame, secret_rows, week_of
 from keyturn.control.dashboard.pages.keys import KEYS, REVOKE, KeyId, checked_id, display_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted
@@ -28,6 +29,7 @@ from keyturn.domain.permissions import Preset
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.keys import Key
 
+END = ("DELETE", "/api/v1/keys/{key_id}/secrets/{secret_id}")
 EDIT, DELETE = ("PATCH", "/api/v1/keys/{key_id}"), ("DELETE", "/api/v1/keys/{key_id}")
 
 
@@ -75,6 +77,44 @@ async def revoke(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
     return see(request, f"{KEYS}/{key_id}", f"{key.stored.name} is revoked, everywhere")
 
 
+@get("/keys/{key_id:str}/secrets/{secret_id:str}/revoke", include_in_schema=False, opt=for_(END, proof=True))
+async def revoke_secret_page(
+    request: AnyRequest, management: Managed, key_id: KeyId, secret_id: FromPath[str]
+) -> Page:
+    """Ask whether one secret of a key is to be ended."""
+    await management.ingest.flush()
+    key = granted(await management.keys.show(checked_id(key_id), by=visitor_of(request).principal))
+    row = next((one for one in secret_rows(key) if one.secret.id == secret_id and one.ends_alone), None)
+    if row is None:
+        return see(request, f"{KEYS}/{key_id}", "This secret can't be ended alone", failed=True)
+    return render(
+        request,
+        "keys/secret_ending.html",
+        title="Revoke one secret",
+        section="keys",
+        key=key.stored,
+        row=row,
+    )
+
+
+@post(
+    "/keys/{key_id:str}/secrets/{secret_id:str}/revoke",
+    include_in_schema=False,
+    opt=for_(END, proof=True),
+    status_code=200,
+)
+async def revoke_secret(
+    request: AnyRequest, management: Managed, key_id: KeyId, secret_id: FromPath[str]
+) -> Page:
+    """End one secret of a key."""
+    by = visitor_of(request).principal
+    done = await management.key_secrets.revoke(checked_id(key_id), secret_id, by=by)
+    if isinstance(done, Refused) and done.reason is Reason.CONFLICT:
+        return see(request, f"{KEYS}/{key_id}", done.text, failed=True)
+    key = granted(done)
+    return see(request, f"{KEYS}/{key_id}", f"One secret of {key.stored.name} is revoked, everywhere")
+
+
 @get("/keys/{key_id:str}/delete", include_in_schema=False, opt=for_(DELETE, proof=True))
 async def delete_page(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Ask whether a key is to be deleted."""
@@ -91,7 +131,16 @@ async def delete(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
     return see(request, KEYS, f"{key.stored.name} is deleted; its usage stays in reports")
 
 
-HANDLERS = [edit_page, edit, revoke_page, revoke, delete_page, delete]
+HANDLERS = [
+    edit_page,
+    edit,
+    revoke_page,
+    revoke,
+    revoke_secret_page,
+    revoke_secret,
+    delete_page,
+    delete,
+]
 
 
 def _texts_now(request: AnyRequest, key: Key) -> Texts:

@@ -23,6 +23,7 @@ from keyturn.domain.journal import Refused as RefusedRecord
 from keyturn.domain.keys import SecretState, Status, secret_state
 from keyturn.domain.limits import Scope
 from keyturn.domain.refusals import Refused
+from keyturn.services.key_secrets import needed
 from keyturn.services.keys import Key
 from keyturn.services.sessions import Visitor
 from keyturn.store.audit import AuditFilter
@@ -47,6 +48,8 @@ class SecretRow(msgspec.Struct, frozen=True):
     state: str
     kind: str
     """Of the dot beside it."""
+    ends_alone: bool
+    """It can be ended while the key lives on."""
 
 
 class RequestRow(msgspec.Struct, frozen=True):
@@ -162,10 +165,12 @@ def secret_rows(key: Key) -> list[SecretRow]:
     """Return the secrets of a key, newest first."""
     now_ms = system.now_ms()
     dead = key.status is Status.REVOKED
+    kept = needed(key.secrets, now_ms)
     rows = []
     for one in reversed(key.secrets):
         state = SecretState.DEAD if dead else secret_state(one.life(), now_ms)
-        rows.append(SecretRow(one, state.value, _LIFE[state]))
+        alone = state is not SecretState.DEAD and one.id != kept
+        rows.append(SecretRow(one, state.value, _LIFE[state], alone))
     return rows
 
 

@@ -102,6 +102,7 @@ class May(msgspec.Struct, frozen=True):
     revoke: bool
     delete: bool
     rotate: bool
+    end_secret: bool
     reveal: bool
     simulate: bool
     requests: bool
@@ -119,6 +120,7 @@ def what_may(person: Person) -> May:
         revoke=may(person, *REVOKE),
         delete=may(person, "DELETE", of_key),
         rotate=may(person, "POST", f"{of_key}/rotate"),
+        end_secret=may(person, "DELETE", f"{of_key}/secrets/{{secret_id}}"),
         reveal=may(person, "POST", f"{of_key}/reveal"),
         simulate=may(person, "POST", f"{of_key}/simulate"),
         requests=may(person, "GET", "/api/v1/requests"),

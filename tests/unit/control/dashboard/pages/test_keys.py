@@ -49,7 +49,18 @@ def test_what_was_done_with_many_keys_is_said_in_a_line(
         (Role.MEMBER, {"audit", "hygiene"}),
         (
             Role.VIEWER,
-            {"audit", "create", "delete", "edit", "reveal", "revoke", "rotate", "simulate", "switch"},
+            {
+                "audit",
+                "create",
+                "delete",
+                "edit",
+                "end_secret",
+                "reveal",
+                "revoke",
+                "rotate",
+                "simulate",
+                "switch",
+            },
         ),
     ],
 )
