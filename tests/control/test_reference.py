@@ -72,6 +72,7 @@ CALLS = {
     "/api/v1/alerts/{alert_id}": {"get"},
     "/api/v1/alerts/{alert_id}/acknowledge": {"post"},
     "/api/v1/audit": {"get"},
+    "/api/v1/audit/export": {"get"},
     "/api/v1/audit/verify": {"get"},
     "/api/v1/audit/checkpoint": {"get", "post"},
     "/api/v1/keys/revoke-exposed": {"post"},

@@ -40,6 +40,7 @@ POST   a /api/v1/alerts/{alert_id}/acknowledge
 GET    n /api/v1/audit
 GET    n /api/v1/audit/checkpoint
 POST   n /api/v1/audit/checkpoint
+GET    n /api/v1/audit/export
 GET    n /api/v1/audit/verify
 POST   * /api/v1/claims
 GET    r /api/v1/credit

@@ -123,6 +123,7 @@ OPERATIONS: dict[tuple[str, str], Needs] = {
     ("GET", "/api/v1/alerts/{alert_id}"): _WRITE,
     ("POST", "/api/v1/alerts/{alert_id}/acknowledge"): _WRITE,
     ("GET", "/api/v1/audit"): _NODE,
+    ("GET", "/api/v1/audit/export"): _NODE,
     ("GET", "/api/v1/audit/verify"): _NODE,
     ("GET", "/api/v1/audit/checkpoint"): _NODE,
     ("POST", "/api/v1/audit/checkpoint"): _NODE,

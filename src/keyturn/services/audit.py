@@ -1,7 +1,7 @@
 """Who changed what: entries written in the transaction of the change, each with the hash of the one before."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -27,6 +27,7 @@ Facts = dict[str, object]
 CHECKPOINT_EVERY = 1_000
 """Entries."""
 CHECKPOINT_EVERY_MS = 3_600_000
+EXPORTED_AT_ONCE = 1_000
 REFUSALS_A_MINUTE = 30
 """Entries about refused calls; what is beyond is counted, so that a flood can't fill the disk."""
 REFUSED = "management.refused"
@@ -125,6 +126,21 @@ class Audit:
         async with self._store.reading() as connection:
             found = await audit.page(connection, wanted, before=cursor, limit=limit + 1)
         return found[:limit], found[limit - 1].seq if len(found) > limit else None
+
+    async def export(self, wanted: AuditFilter) -> AsyncIterator[list[Entry]]:
+        """Yield all entries that are wanted, newest first, some at a time.
+
+        Each piece is read by itself, so that a slow reader holds up nobody; what is written meanwhile is left out.
+        """
+        cursor: int | None = None
+        while True:
+            async with self._store.reading() as connection:
+                found = await audit.page(connection, wanted, before=cursor, limit=EXPORTED_AT_ONCE)
+            if found:
+                yield found
+            if len(found) < EXPORTED_AT_ONCE:
+                return
+            cursor = found[-1].seq
 
     async def verify(self, noted: Iterable[Checkpoint] = ()) -> Verdict:
         """Walk along the whole chain, from the file, and compare it with our own checkpoints and others."""

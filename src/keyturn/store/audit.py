@@ -15,6 +15,7 @@ class AuditFilter(msgspec.Struct, frozen=True):
     action: str = ""
     target: str = ""
     since_ms: int | None = None
+    until_ms: int | None = None
 
 
 async def last(connection: AsyncConnection) -> Entry | None:
@@ -66,4 +67,6 @@ def _conditions(wanted: AuditFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [column == value for column, value in exact if value]
     if wanted.since_ms is not None:
         found.append(audit.c.at >= wanted.since_ms)
+    if wanted.until_ms is not None:
+        found.append(audit.c.at < wanted.until_ms)
     return found

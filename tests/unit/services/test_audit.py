@@ -262,3 +262,19 @@ def test_a_file_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) ->
         verify(entries_in(tmp_path / "keyturn.db"))
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 6, 100])
+async def test_an_export_is_read_in_pieces_and_leaves_out_what_is_written_meanwhile(
+    audit: Audit, store: Store, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    """A log of years fits into no memory, and an end that moves away is never reached."""
+    monkeypatch.setattr("keyturn.services.audit.EXPORTED_AT_ONCE", at_once)
+
+    pieces = []
+    async for piece in audit.export(EVERY):
+        pieces.append([one.seq for one in piece])
+        await write(store, 1)
+
+    assert [seq for piece in pieces for seq in piece] == [6, 5, 4, 3, 2, 1]
+    assert max(len(piece) for piece in pieces) == min(at_once, 6)

@@ -1,17 +1,21 @@
 """The audit log: who changed what, and the proof that nobody has touched what is written of it."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import get, post
 from litestar.params import QueryParameter
+from litestar.response import Stream
 
 from keyturn import system
 from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.guard import for_
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
 from keyturn.control.errors import refuse
+from keyturn.control.exports import Format
 from keyturn.control.management import Managed
+from keyturn.control.resources.audit import export
 from keyturn.domain.audit import Entry
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.checkpoints import CheckpointError
@@ -76,11 +80,28 @@ async def audit_page(
         section="audit",
         lines=lines,
         wanted=wanted,
+        exports=urlencode({"actor": wanted.actor, "action": wanted.action, "target": wanted.target}),
         filtered=wanted != AuditFilter(),
         newest=management.audit.newest(),
         next=with_query(request, cursor=str(following)) if following is not None else "",
         first=with_query(request, cursor="") if cursor else "",
     )
+
+
+@get("/audit/export", include_in_schema=False, opt=for_(("GET", "/api/v1/audit/export")))
+async def export_audit(
+    request: AnyRequest,
+    management: Managed,
+    *,
+    actor: Annotated[str, QueryParameter()] = "",
+    action: Annotated[str, QueryParameter()] = "",
+    target: Annotated[str, QueryParameter()] = "",
+) -> Stream:
+    """Write all that the filters leave to a file."""
+    form = request.query_params.get("format", Format.CSV.value)
+    if form not in set(Format):
+        refuse(Reason.INVALID_MEMBER, "Write csv or jsonl", "format")
+    return export(management, AuditFilter(actor.strip(), action.strip(), target.strip()), Format(form))
 
 
 @get("/audit/verify", include_in_schema=False, opt=for_(("GET", "/api/v1/audit/verify")))
@@ -115,7 +136,7 @@ async def make_checkpoint(request: AnyRequest, management: Managed) -> Page:
     return see(request, f"{PATH}/verify", f"Checkpoint at entry {made.seq:,}")
 
 
-HANDLERS = [audit_page, verify_page, make_checkpoint]
+HANDLERS = [audit_page, export_audit, verify_page, make_checkpoint]
 
 
 def differences(before: str, after: str) -> list[Difference]:
