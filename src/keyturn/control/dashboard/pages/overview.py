@@ -10,7 +10,7 @@ from litestar.params import QueryParameter
 
 from keyturn import system
 from keyturn.control.dashboard import charts, ranges
-from keyturn.control.dashboard.charts import Unit
+from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
@@ -167,10 +167,7 @@ async def _usage(management: Management, by: Principal, chosen: Range) -> dict[s
     return {
         "total": report.total,
         "compared": _compare(report.total, before),
-        "courses": [
-            charts.course(plan, report.lines, title=title, unit=unit, series=series, kind=kind)
-            for title, unit, kind, series in _COURSES
-        ],
+        "courses": charts.plot(plan, report.lines, _PLOTS),
         "nothing_yet": nothing and not await management.attention.ever_used(by=by),
         "top_keys": top_keys,
         "top_models": top_models,
@@ -209,28 +206,26 @@ def _tokens(line: Line) -> int:
     return line.usage.input_tokens + line.usage.output_tokens
 
 
-_COURSES = (
-    (
+_PLOTS = (
+    Plot(
         "Requests",
         Unit.COUNT,
-        "bars",
         {
             "Answered": lambda line: line.usage.requests - line.usage.errors,
             "Failed": lambda line: line.usage.errors,
         },
     ),
-    (
+    Plot(
         "Tokens",
         Unit.COUNT,
-        "bars",
         {"Input": lambda line: line.usage.input_tokens, "Output": lambda line: line.usage.output_tokens},
     ),
-    ("Spend", Unit.USD, "bars", {"Spend": lambda line: line.usage.cost_nano_usd}),
-    (
+    Plot("Spend", Unit.USD, {"Spend": lambda line: line.usage.cost_nano_usd}),
+    Plot(
         "Latency",
         Unit.MS,
-        "line",
         {"Half of the requests": lambda line: line.took_us[0], "95 % of them": lambda line: line.took_us[1]},
+        "line",
     ),
 )
 
