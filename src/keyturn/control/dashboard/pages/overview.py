@@ -116,8 +116,12 @@ async def overview(
     chosen = ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
     person, by = visitor.person, visitor.principal
     await management.ingest.flush()
-    shows_usage = may(person, "GET", "/api/v1/usage")
-    usage = await _usage(management, by, chosen) if shows_usage else {}
+    usage, attention, filling, upstreams = await asyncio.gather(
+        _usage(management, person, by, chosen),
+        _attention(management, person, by),
+        _filling(management, person, by),
+        _upstreams(management, person, by),
+    )
     return render(
         request,
         "overview.html",
@@ -125,14 +129,14 @@ async def overview(
         section="overview",
         presets=PRESETS,
         chosen=chosen,
-        shows_usage=shows_usage,
-        attention=await _attention(management, person, by),
-        filling=await _filling(management, person, by),
-        upstreams=await _upstreams(management, by) if may(person, "GET", "/api/v1/upstreams") else None,
+        shows_usage=usage is not None,
+        attention=attention,
+        filling=filling,
+        upstreams=upstreams,
         may_create=may(person, "POST", "/api/v1/keys"),
         may_models=may(person, "GET", "/api/v1/models"),
         curl=sample(own_origin(request.headers)),
-        **usage,
+        **(usage or {}),
     )
 
 
@@ -149,7 +153,11 @@ def sample(origin: str) -> str:
     )
 
 
-async def _usage(management: Management, by: Principal, chosen: Range) -> dict[str, Any]:
+async def _usage(
+    management: Management, person: Person, by: Principal, chosen: Range
+) -> dict[str, Any] | None:
+    if not may(person, "GET", "/api/v1/usage"):
+        return None
     reports = management.reports.usage
     query = UsageQuery(
         since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
@@ -258,7 +266,9 @@ async def _filling(management: Management, person: Person, by: Principal) -> lis
     )
 
 
-async def _upstreams(management: Management, by: Principal) -> list[UpstreamHealth]:
+async def _upstreams(management: Management, person: Person, by: Principal) -> list[UpstreamHealth] | None:
+    if not may(person, "GET", "/api/v1/upstreams"):
+        return None
     reports, now_ms = management.reports.usage, system.now_ms()
     query = UsageQuery(by=Dimension.UPSTREAM, since_ms=now_ms - HEALTH_S * 1000)
     lately = {one.group: one for one in await reports.top(granted(await reports.plan(query, by=by)), 1_000)}
