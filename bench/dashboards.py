@@ -3,7 +3,6 @@
 Half of the pages show requests as they come in, half only figures.
 """
 
-import re
 import selectors
 import socket
 import threading
@@ -11,20 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from bench import load, processes
 from bench.results import Dashboards
 from bench.subjects import Failure, Subject
+from bench.visits import sign_in
 from keyturn.control.dashboard.live import MOST_OF_ONE_SESSION
 
 OPEN = 50
-PASSWORD, EMAIL = "correct horse battery", "bench@example.com"
 WARM_S = 1
 AT_REST_S = 5.0
 OPEN_WITHIN_S = 10.0
-_SETUP = re.compile(r"/dashboard/setup#(\w+)")
-_CSRF = re.compile(r'<meta name="csrf" content="(\w+)">')
 _READ = 1 << 16
 
 
@@ -83,7 +78,7 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
         seconds: How long a turn lasts.
         note: Told what is being done.
     """
-    cookies = _sign_in(subject)
+    cookies = sign_in(subject, -(-OPEN // MOST_OF_ONE_SESSION))
     load.wrk(subject, headers="sdk", seconds=WARM_S)
     taken: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     events = 0
@@ -137,25 +132,3 @@ def _watching(subject: Subject, cookies: list[str]) -> Iterator[Pages]:
             raise Failure(f"{pages.ended} of {OPEN} dashboards were ended meanwhile")
     finally:
         pages.close()
-
-
-def _sign_in(subject: Subject) -> list[str]:
-    """Make the node's first owner; return the cookies of as many sessions of theirs as hold all pages."""
-    token = _SETUP.search((subject.data.parent / "keyturn.log").read_text())
-    if token is None:
-        raise Failure("the node printed no link to set it up")
-    new = {"token": token[1], "email": EMAIL, "name": "Bench", "password": PASSWORD}
-    cookies = [_session(subject, "/dashboard/setup", new)]
-    while len(cookies) * MOST_OF_ONE_SESSION < OPEN:
-        cookies.append(_session(subject, "/dashboard/sign-in", {"email": EMAIL, "password": PASSWORD}))
-    return cookies
-
-
-def _session(subject: Subject, path: str, form: dict[str, str]) -> str:
-    """Fill in a form that lets somebody in; return their cookies."""
-    with httpx.Client(base_url=f"http://127.0.0.1:{subject.port}") as client:
-        csrf = _CSRF.search(client.get(path).text)
-        answer = client.post(path, data={**form, "csrf": csrf[1] if csrf else ""})
-        if answer.status_code != httpx.codes.SEE_OTHER:
-            raise Failure(f"{path} did not let anybody in: {answer.status_code}")
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
