@@ -50,19 +50,22 @@ ELSEWHERE = {
     "/dashboard/account/passkeys/options": "figures for a script",
     "/dashboard/usage/export": "a file",
     "/dashboard/requests/export": "a file",
+    "/dashboard/audit/export": "a file",
     "/dashboard/account/recovery-codes": "leads back: they are shown once",
     "/dashboard/keys/bulk": "leads back: what to do with which keys is in the form",
     "/dashboard/team/{user_id}/invite": "leads back: the link is shown once",
     "/dashboard/sign-in/code": "asks who has given a password: tests/browser/test_entrance.py",
     "/dashboard/sign-in/passkey": "begins a ceremony: tests/browser/test_entrance.py",
     "/dashboard/oidc": "leads to the provider, of which there is none: tests/control/test_oidc.py",
+    "/dashboard/oidc/connect": "leads there too",
     "/dashboard/oidc/callback": "leads back from there",
+    "/dashboard/account/identity/connect": "asks before that: tests/control/test_oidc.py",
     "/dashboard/sign-up": "closed on this node: tests/control/test_sign_up.py",
 }
 """Routes that are no page of this crawl, each with why."""
 _LINK = re.compile(r'href="(/dashboard[^"#]*)"')
 _UPSTREAM = re.compile(r"(?<=/models/upstreams/)[^/]+")
-_NUMBERED = re.compile(r"(key|req|user|acct|proj|plan|evt|up|prc|grnt)_[0-9A-Za-z]{20}")
+_NUMBERED = re.compile(r"(key|sec|req|user|acct|proj|plan|evt|up|prc|grnt)_[0-9A-Za-z]{20}")
 
 MEASURE = """() => {
   const paint = performance.getEntriesByName("first-contentful-paint")[0];
@@ -94,7 +97,8 @@ new PerformanceObserver((list) => {
 def furnished(node: Node, owner: Visit) -> Visit:
     """A node in use: keys with long and hostile names, requests that went well and badly."""
     for name in ("app", LONG[:100], HOSTILE):
-        _, secret = node.new_key(name, recoverable=True)
+        key_id, secret = node.new_key(name, recoverable=True)
+        node.manage("POST", f"/api/v1/keys/{key_id}/rotate")
         with httpx.Client(base_url=node.url, verify=NO_TLS, headers={"user-agent": HOSTILE}) as client:
             for model in ("demo-chat", "demo-chat", "no-such-model"):
                 body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
@@ -107,10 +111,12 @@ def furnished(node: Node, owner: Visit) -> Visit:
 
 
 @pytest.fixture(scope="module")
-def paths(furnished: Visit) -> list[str]:
+def paths(node: Node, furnished: Visit) -> list[str]:
     """The paths of all pages, one of each kind."""
     found: dict[str, str] = {}
-    waiting = ["/dashboard", "/dashboard/account", *BY_ADDRESS]
+    kim = node.manage("GET", f"/api/v1/users/{EMAIL}")["data"]["id"]
+    # Whoever has a second factor is somebody else than the only one who is there.
+    waiting = ["/dashboard", "/dashboard/account", *BY_ADDRESS, f"/dashboard/team/{kim}/second-factor"]
     while waiting:
         assert len(found) < MOST_PAGES, sorted(found)
         path = waiting.pop(0)

@@ -60,6 +60,8 @@ def test_filters_leave_out_what_is_not_wanted(control: ControlProcess, key_id: s
 
     assert (first["action"], last["action"], first["target"]) == ("key.disable", "key.disable", key_id)
     assert msgspec.json.decode(last["after"])["enabled"] is False
+    listed = control.operator.get("/api/v1/audit", params=both).json()["data"]
+    assert [one["at"] for one in found] == [one["at"] for one in listed]
     at = control.operator.get("/api/v1/audit", params={"target": key_id, "limit": 1}).json()["data"][0]["at"]
     for query, wanted in (({"until": at}, False), ({"since": at}, True)):
         kept = control.operator.get(EXPORT, params={"format": "jsonl", "target": key_id, **query}).text

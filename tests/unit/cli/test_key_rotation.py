@@ -10,27 +10,28 @@ from unit.cli.conftest import Run
 SECRET = "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"
 TOKEN = "7fK2mQx9TzLw4RbN8cVd1HsYp6JgAe3u"
 PATH = "/api/v1/keys/my-app/rotate"
+SECRETS = [
+    {
+        "id": "sec_1",
+        "display": "sk-old1…",
+        "state": "retiring",
+        "created_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2099-01-01T00:00:00Z",
+    },
+    {
+        "id": "sec_2",
+        "display": "sk-ABCD…",
+        "state": "pending",
+        "created_at": "2026-01-01T00:00:00Z",
+    },
+]
 KEY = {
     "id": "key_1",
     "name": "my-app",
     "status": "active",
     "display": "sk-ABCD…",
     "created_at": "2026-01-01T00:00:00Z",
-    "secrets": [
-        {
-            "id": "sec_1",
-            "display": "sk-old1…",
-            "state": "retiring",
-            "created_at": "2026-01-01T00:00:00Z",
-            "expires_at": "2099-01-01T00:00:00Z",
-        },
-        {
-            "id": "sec_2",
-            "display": "sk-ABCD…",
-            "state": "pending",
-            "created_at": "2026-01-01T00:00:00Z",
-        },
-    ],
+    "secrets": SECRETS,
 }
 LINK = {"token": TOKEN, "url": f"https://k.test/claim#{TOKEN}", "expires_at": "2026-01-01T00:05:00Z"}
 
@@ -163,7 +164,8 @@ def test_a_secret_that_is_not_the_keys_or_not_the_only_one_is_not_revoked(
     keyturn: Run, node: ManagementApi
 ) -> None:
     """Nothing is guessed."""
-    twin = KEY | {"secrets": [one | {"display": "sk-same…"} for one in KEY["secrets"]]}
+    twins = [{**SECRETS[0], "display": "sk-same…"}, {**SECRETS[1], "display": "sk-same…"}]
+    twin = KEY | {"secrets": twins}
     node.data("GET", "/api/v1/keys/my-app", twin)
 
     absent = keyturn("keys", "revoke-secret", "my-app", "sec_9")

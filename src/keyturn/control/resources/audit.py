@@ -17,6 +17,7 @@ from keyturn.control.exports import Format, Row
 from keyturn.control.management import Managed, Management
 from keyturn.control.wire import Answer, Cursor, Limit, Moment, Page, milliseconds, moment, refusals
 from keyturn.domain.audit import Damage, Entry
+from keyturn.domain.keys import rfc3339
 from keyturn.domain.refusals import Reason
 from keyturn.services.checkpoints import Checkpoint
 from keyturn.store.audit import AuditFilter
@@ -182,7 +183,7 @@ def _row(entry: Entry) -> Row:
     """Return an entry as a row: its hash can be worked out again from what stands there."""
     return {
         "seq": entry.seq,
-        "at": moment(entry.at),
+        "at": rfc3339(entry.at / 1000),
         "at_ms": entry.at,
         "actor": entry.actor,
         "address": entry.address,
