@@ -93,6 +93,21 @@ def test_what_is_not_there_is_said(owner: Visit, path: str, status: int) -> None
     assert "<h1>" in answer.text
 
 
+def test_the_page_of_a_key_says_of_a_request_what_the_log_says(owner: Visit, node: Node) -> None:
+    """The client's own mistake must not look like an outage on one page, and like nothing much on the other."""
+    key_id, secret = node.new_key("elsewhere", models=["other"])
+    request_id = node.chat(key=secret).headers["x-request-id"]
+
+    pages = [owner.get(f"/dashboard/{path}").text for path in ("requests", f"keys/{key_id}/requests")]
+
+    log, own = (
+        page.partition(f'<tr data-request="{request_id}">')[2].partition("</tr>")[0] for page in pages
+    )
+    whose = f'<td><a class="clip" href="/dashboard/keys/{key_id}" title="elsewhere">elsewhere</a></td>'
+    assert "status warn" in log
+    assert own == log.replace(whose, "")
+
+
 def test_nothing_that_a_client_sends_becomes_markup(owner: Visit, node: Node) -> None:
     """Models and paths are whatever somebody makes up."""
     answer = node.chat(model=XSS)

@@ -16,10 +16,10 @@ from keyturn.control.dashboard.pages.keys import (
     display_of,
     what_may,
 )
+from keyturn.control.dashboard.request_rows import row
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
-from keyturn.domain.journal import Refused as RefusedRecord
 from keyturn.domain.keys import SecretState, Status, secret_state
 from keyturn.domain.limits import Scope
 from keyturn.domain.refusals import Refused
@@ -27,7 +27,7 @@ from keyturn.services.keys import Key
 from keyturn.services.sessions import Visitor
 from keyturn.store.audit import AuditFilter
 from keyturn.store.keys import StoredSecret
-from keyturn.store.requests import Ended, RequestFilter
+from keyturn.store.requests import RequestFilter
 from keyturn.store.usage_rows import Dimension
 
 REQUESTS, AUDIT = ("GET", "/api/v1/requests"), ("GET", "/api/v1/audit")
@@ -47,20 +47,6 @@ class SecretRow(msgspec.Struct, frozen=True):
     state: str
     kind: str
     """Of the dot beside it."""
-
-
-class RequestRow(msgspec.Struct, frozen=True):
-    """A request that has ended or was refused."""
-
-    id: str
-    at_ms: int
-    status: int
-    model: str
-    outcome: str
-    tokens: int | None
-    cost_nano_usd: int | None
-    took_us: int | None
-    address: str
 
 
 @get("/keys/{key_id:str}", include_in_schema=False, opt=for_(SHOW))
@@ -101,7 +87,8 @@ async def key_requests(request: AnyRequest, management: Managed, key_id: KeyId) 
         request,
         "keys/requests.html",
         **frame(visitor, key, "requests"),
-        requests=[_request_row(one) for one in found],
+        requests=found,
+        row=row,
         most=SHOWN_REQUESTS,
     )
 
@@ -173,29 +160,3 @@ async def week_of(management: Management, key_id: str) -> int:
     """Return how many requests a key made in the last 7 days, today included."""
     days = await management.reports.usage.days_of_keys([key_id], days=7)
     return sum(days[key_id])
-
-
-def _request_row(one: Ended) -> RequestRow:
-    if isinstance(one, RefusedRecord):
-        return RequestRow(
-            one.request_id,
-            one.at_us // 1000,
-            one.status,
-            one.model,
-            one.reason,
-            None,
-            None,
-            None,
-            one.address,
-        )
-    return RequestRow(
-        one.request_id,
-        one.started_us // 1000,
-        one.status,
-        one.model,
-        one.outcome,
-        one.input_tokens + one.output_tokens,
-        one.cost_nano_usd,
-        one.total_us,
-        one.address,
-    )
