@@ -71,7 +71,7 @@ def render(
     *,
     title: str,
     section: str = "",
-    status: int = 200,
+    status: int | None = None,
     refused: Refused | None = None,
     **values: object,
 ) -> Page:
@@ -82,7 +82,7 @@ def render(
         template: Its file below ``templates``.
         title: Of the page, for the browser's tab and its heading.
         section: Which entry of the navigation it belongs to (``navigation.SECTIONS``).
-        status: Of the answer.
+        status: Of the answer; ``None``: the refusal's, or 200.
         refused: Why what the page before sent was not done: shown above, and beside the field at fault.
         values: What the template works with.
     """
@@ -111,6 +111,8 @@ def render(
                 **values,
             },
         )
+    if status is None:
+        status = 200 if refused is None else refused.rule.status
     headers = dict(HEADERS)
     if refused is not None and refused.wait_s is not None:
         headers["retry-after"] = str(refused.wait_s)

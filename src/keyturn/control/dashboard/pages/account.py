@@ -113,7 +113,6 @@ async def account(
         "account.html",
         title="Your account",
         section="account",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         name=visitor.signed_in.name if name is None else name,
         login=await people.own_account.login(visitor),

@@ -246,7 +246,6 @@ async def _rules(
         "alert_rules.html",
         title="What is told",
         section="alerts",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         owner=owner,
         owner_name=names.get(owner, owner),

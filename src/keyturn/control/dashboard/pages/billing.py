@@ -222,7 +222,6 @@ async def _page(
         "billing.html",
         title="Plans and credit",
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         held=held,
         own=account.id == person.account_id,

@@ -133,7 +133,6 @@ async def _codes(
         "billing_codes.html",
         title="Codes",
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         codes=found,
         made=[] if made is None else [one.reveal() for one in made.codes],

@@ -186,11 +186,8 @@ def _ask(request: AnyRequest, refused: Refused | None) -> Page:
         request,
         "holder/sign_in.html",
         title="Your API key",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
     )
-    if refused is not None and refused.wait_s:
-        answer.headers["retry-after"] = str(refused.wait_s)
     if cookies.read(request.headers, cookies.HOLDER):
         answer.cookies.append(cookies.write(request.headers, cookies.HOLDER, "", max_age_s=0))
     return answer
@@ -208,7 +205,6 @@ async def _own_page(
         request,
         "holder/page.html",
         title=key.stored.name,
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         held=found.held.key,
         key=key.stored,

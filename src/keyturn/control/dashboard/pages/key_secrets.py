@@ -203,7 +203,6 @@ def _rotate_form(
         "keys/rotate.html",
         title="Rotate the key",
         section="keys",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         key=key.stored,
         display=display_of(key),

@@ -76,7 +76,6 @@ def _answer(
         request,
         "keys/simulate.html",
         **frame(visitor, key, "simulate"),
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         typed=typed,
         verdict=verdict,

@@ -186,7 +186,6 @@ async def key_list(
         title="API keys",
         section="keys",
         refused=refused,
-        status=200 if refused is None else refused.rule.status,
         rows=await _rows(management, keys),
         asked=asked,
         filtered=any(asked.values()),

@@ -96,4 +96,4 @@ def _redirect_uri(request: AnyRequest, management: Management) -> str:
 
 def _problem(request: AnyRequest, refused: Refused) -> Page:
     template = "problem.html" if known_visitor(request) else "problem_outside.html"
-    return render(request, template, title="That did not work", status=refused.rule.status, refused=refused)
+    return render(request, template, title="That did not work", refused=refused)

@@ -181,7 +181,6 @@ def _form(request: AnyRequest, plan: Plan | None, typed: Form, refused: Refused 
         "plan.html",
         title="New plan" if plan is None else plan.stored.name,
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         plan=plan,
         typed=typed,

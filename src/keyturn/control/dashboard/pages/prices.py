@@ -194,7 +194,6 @@ def _rerate(
         "rerate.html",
         title="Price requests again",
         section="models",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         typed=typed,
         walk=walk,
