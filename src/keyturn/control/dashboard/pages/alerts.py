@@ -9,8 +9,9 @@ from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.anomalies import ALERTS, Rule
@@ -84,14 +85,12 @@ async def alerts_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """List what waits, what somebody has seen to, or everything that happened."""
-    if cursor and not ids.is_id(cursor, ids.EVENT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     by = visitor_of(request).principal
     graveness = severity if severity in set(Severity) else ""
     acknowledged = {"open": False, "seen": True}.get(view)
     wanted = EventFilter(severity=graveness, key=key.strip(), acknowledged=acknowledged)
     source = management.events if acknowledged is None else management.alerts
-    found, following = await source.page(wanted, reach=by, cursor=cursor or None, limit=SHOWN)
+    found, following = await source.page(wanted, reach=by, cursor=after(cursor, ids.EVENT), limit=SHOWN)
     return render(
         request,
         "alerts.html",
@@ -105,8 +104,7 @@ async def alerts_page(
         key=key,
         filtered=bool(graveness or key.strip()),
         acknowledges=may(visitor_of(request).person, *_ACKNOWLEDGE),
-        next=with_query(request, cursor=following) if following else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 

@@ -9,11 +9,11 @@ from litestar.params import QueryParameter
 from keyturn import system
 from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.guard import for_
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import refuse
+from keyturn.control.dashboard.lists import after_number, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed
 from keyturn.domain.audit import Entry
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.services.checkpoints import CheckpointError
 from keyturn.store.audit import AuditFilter
 
@@ -53,12 +53,8 @@ async def audit_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """Show entries, newest first."""
-    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     wanted = AuditFilter(actor.strip(), action.strip(), target.strip())
-    found, following = await management.audit.page(
-        wanted, cursor=int(cursor) if cursor else None, limit=SHOWN
-    )
+    found, following = await management.audit.page(wanted, cursor=after_number(cursor), limit=SHOWN)
     names = await management.names.of({one for entry in found for one in (entry.actor, entry.target)})
     lines = [
         Line(
@@ -78,8 +74,7 @@ async def audit_page(
         wanted=wanted,
         filtered=wanted != AuditFilter(),
         newest=management.audit.newest(),
-        next=with_query(request, cursor=str(following)) if following is not None else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 

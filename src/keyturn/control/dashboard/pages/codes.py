@@ -8,11 +8,12 @@ from litestar.params import QueryParameter
 
 from keyturn.control.dashboard import amounts
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, no_page, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.services.codes import MadeCodes, NewCodes
 
 SHOWN = 50
@@ -29,12 +30,10 @@ async def accounts_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """List accounts with what they have, to pick one."""
-    if cursor and not ids.is_id(cursor, ids.ACCOUNT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     by = visitor_of(request).principal
     await management.ingest.flush()
     found, following = await management.accounts.page(
-        search.strip(), by=by, cursor=cursor or None, limit=SHOWN
+        search.strip(), by=by, cursor=after(cursor, ids.ACCOUNT), limit=SHOWN
     )
     standings = await management.credit.standings([one.stored.id for one in found], by=by)
     plans = await management.names.of(one.stored.plan_id or "" for one in found)
@@ -45,8 +44,7 @@ async def accounts_page(
         section="billing",
         lines=[(one, standings[one.stored.id], plans.get(one.stored.plan_id or "", "")) for one in found],
         search=search,
-        next=with_query(request, cursor=following) if following else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -121,13 +119,7 @@ async def _codes(
     refused: Refused | None = None,
     typed: Form | None = None,
 ) -> Page:
-    after = None
-    if cursor:
-        at = _CURSOR.fullmatch(cursor)
-        if at is None:
-            refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
-        after = int(at["at"]), bytes.fromhex(at["hash"])
-    found, more = await management.codes.page(cursor=after, limit=SHOWN)
+    found, more = await management.codes.page(cursor=_place(cursor), limit=SHOWN)
     return render(
         request,
         "billing_codes.html",
@@ -137,6 +129,12 @@ async def _codes(
         codes=found,
         made=[] if made is None else [one.reveal() for one in made.codes],
         typed=Form() if typed is None else typed,
-        next="" if more is None else f"/dashboard/billing/codes?cursor={more[0]}.{more[1].hex()}",
-        first="/dashboard/billing/codes" if cursor else "",
+        **ways(request, cursor, more and f"{more[0]}.{more[1].hex()}"),
     )
+
+
+def _place(cursor: str) -> tuple[int, bytes] | None:
+    at = _CURSOR.fullmatch(cursor)
+    if cursor and at is None:
+        no_page()
+    return None if at is None else (int(at["at"]), bytes.fromhex(at["hash"]))

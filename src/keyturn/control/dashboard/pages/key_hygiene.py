@@ -6,7 +6,8 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from keyturn.control.dashboard.guard import for_, visitor_of
-from keyturn.control.dashboard.pages.keys import KEYS, what_may
+from keyturn.control.dashboard.lists import ways
+from keyturn.control.dashboard.pages.keys import what_may
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed
@@ -65,8 +66,7 @@ async def hygiene(
         told=TOLD,
         projects=projects,
         can=what_may(visitor.person),
-        next=f"{KEYS}/hygiene?cursor={report.next_cursor}" if report.next_cursor else "",
-        first=f"{KEYS}/hygiene" if cursor else "",
+        **ways(request, cursor, report.next_cursor),
     )
 
 

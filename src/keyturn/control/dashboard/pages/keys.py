@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
 
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
@@ -176,7 +177,7 @@ async def key_list(
     }
     await management.ingest.flush()
     found = await management.keys.page(
-        _filter(asked), by=visitor.principal, cursor=_cursor(cursor), limit=A_PAGE
+        _filter(asked), by=visitor.principal, cursor=after(cursor, ids.KEY), limit=A_PAGE
     )
     refused = found if isinstance(found, Refused) else None
     keys, more = ([], None) if isinstance(found, Refused) else found
@@ -194,8 +195,7 @@ async def key_list(
         kinds=[one.value for one in Kind],
         days=SPARK_DAYS,
         can=what_may(visitor.person),
-        next=_address(asked, cursor=more) if more else "",
-        first=_address(asked) if cursor else "",
+        **ways(request, cursor, more),
     )
 
 
@@ -319,15 +319,6 @@ def _filter(asked: dict[str, str]) -> KeyFilter:
         tag=asked["tag"],
         kind=next((one.value for one in Kind if one.value == asked["kind"]), ""),
     )
-
-
-def _cursor(cursor: str) -> str | None:
-    return cursor if ids.is_id(cursor, ids.KEY) else None
-
-
-def _address(asked: dict[str, str], **more: str) -> str:
-    fields = {name: value for name, value in {**asked, **more}.items() if value}
-    return f"{KEYS}?{urlencode(fields)}" if fields else KEYS
 
 
 def _by_name(project: tuple[str, str]) -> tuple[str, str]:

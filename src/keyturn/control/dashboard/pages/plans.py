@@ -8,8 +8,9 @@ from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard import amounts
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.domain import ids
 from keyturn.domain.limit_text import BadLimitError, format_limit, parse_limit
@@ -29,17 +30,14 @@ async def plans_page(
     request: AnyRequest, management: Managed, cursor: Annotated[str, QueryParameter()] = ""
 ) -> Page:
     """List plans with how many accounts have each."""
-    if cursor and not ids.is_id(cursor, ids.PLAN):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
-    found, following = await management.plans.page("", cursor=cursor or None, limit=SHOWN)
+    found, following = await management.plans.page("", cursor=after(cursor, ids.PLAN), limit=SHOWN)
     return render(
         request,
         "plans.html",
         title="Plans",
         section="billing",
         plans=[(one, limit_lines(one)) for one in found],
-        next=with_query(request, cursor=following) if following else "",
-        first=PATH if cursor else "",
+        **ways(request, cursor, following),
     )
 
 

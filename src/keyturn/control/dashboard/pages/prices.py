@@ -11,6 +11,7 @@ from keyturn import system
 from keyturn.control.dashboard import model_forms, model_views
 from keyturn.control.dashboard.figures import plural
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import ways
 from keyturn.control.dashboard.pages.models import here
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed, Management
@@ -65,8 +66,7 @@ async def prices_page(
         prices=management.settings.prices,
         total=total,
         search=search,
-        next=here("/prices", search=search, cursor=rows[-1][0]) if len(found) > ROWS else "",
-        first=here("/prices", search=search) if cursor else "",
+        **ways(request, cursor, rows[-1][0] if len(found) > ROWS else None),
     )
 
 
@@ -92,8 +92,7 @@ async def shipped_page(
         figures=model_views.figures_in(one for row in rows for one in row),
         total=len(found),
         search=search,
-        next=here("/prices/shipped", search=search, cursor=following) if following else "",
-        first=here("/prices/shipped", search=search) if cursor else "",
+        **ways(request, cursor, following),
     )
 
 

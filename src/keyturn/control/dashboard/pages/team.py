@@ -1,11 +1,12 @@
 """The people of an account: who they are, what they may do, and how they come and go."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.handover import people_url
@@ -67,12 +68,10 @@ async def people(
     """Show who there is."""
     visitor = visitor_of(request)
     by, account_id = visitor.principal, account or visitor.person.account_id
-    if cursor and not ids.is_id(cursor, ids.USER):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     shown = granted(await management.accounts.show(account_id, by=by))
     wanted = UserFilter(account_id=shown.stored.id, search=search.strip())
-    found, next_cursor = granted(
-        await management.users.page(wanted, by=by, cursor=cursor or None, limit=ROWS)
+    found, following = granted(
+        await management.users.page(wanted, by=by, cursor=after(cursor, ids.USER), limit=ROWS)
     )
     return render(
         request,
@@ -80,15 +79,13 @@ async def people(
         title="Team",
         section="team",
         people=found,
-        next_cursor=next_cursor or "",
-        cursor=cursor,
         search=search,
         account=shown.stored,
         foreign=shown.stored.id != visitor.person.account_id,
         projects=await project_names(management, shown.stored.id, by),
         may_invite=may(visitor.person, *_INVITE),
-        sees_people=True,
-        sees_accounts=may(visitor.person, "POST", "/api/v1/accounts"),
+        **ways(request, cursor, following),
+        **tabs(request),
     )
 
 
@@ -250,7 +247,7 @@ HANDLERS = [
 ]
 
 
-def tabs(request: AnyRequest) -> dict[str, object]:
+def tabs(request: AnyRequest) -> dict[str, Any]:
     """Return which of the pages about the team somebody may open."""
     who = visitor_of(request).person
     return {
