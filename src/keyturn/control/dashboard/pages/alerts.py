@@ -169,7 +169,7 @@ async def enable_key(request: AnyRequest, management: Managed, alert_id: FromPat
     key = await management.keys.enable(found.key_id, by=by)
     here = f"{PATH}/{alert_id}"
     if isinstance(key, Refused):
-        return see(request, here, key.message or key.rule.message, failed=True)
+        return see(request, here, key.text, failed=True)
     return see(request, here, f"{key.stored.name} works again")
 
 

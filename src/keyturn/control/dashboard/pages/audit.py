@@ -106,7 +106,7 @@ async def make_checkpoint(request: AnyRequest, management: Managed) -> Page:
     except (CheckpointError, OSError) as error:
         return see(request, f"{PATH}/verify", f"No checkpoint could be made: {error}", failed=True)
     if isinstance(made, Refused):
-        return see(request, f"{PATH}/verify", made.message, failed=True)
+        return see(request, f"{PATH}/verify", made.text, failed=True)
     return see(request, f"{PATH}/verify", f"Checkpoint at entry {made.seq:,}")
 
 

@@ -100,7 +100,7 @@ async def delete_plan(request: AnyRequest, management: Managed, plan_id: FromPat
     """Delete a plan that no account has."""
     deleted = await management.plans.delete(plan_id, by=visitor_of(request).principal)
     if isinstance(deleted, Refused):
-        return see(request, f"{PATH}/{plan_id}", deleted.message, failed=True)
+        return see(request, f"{PATH}/{plan_id}", deleted.text, failed=True)
     return see(request, PATH, f"Plan {deleted.stored.name} is gone")
 
 

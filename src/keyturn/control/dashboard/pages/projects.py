@@ -101,7 +101,7 @@ async def delete(request: AnyRequest, management: Managed, project_id: FromPath[
     """Take it away; one that has live keys stays."""
     gone = await management.projects.delete(project_id, by=visitor_of(request).principal)
     if isinstance(gone, Refused) and gone.reason is Reason.CONFLICT:
-        return see(request, f"{PROJECTS}/{project_id}", gone.message, failed=True)
+        return see(request, f"{PROJECTS}/{project_id}", gone.text, failed=True)
     return see(request, PROJECTS, f"The project {granted(gone).stored.name} is deleted")
 
 
