@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.entities import entity
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after_number, ways
@@ -161,10 +162,10 @@ HANDLERS = [
 
 def new_credit(form: Form, zone: str, *, negative: bool = False) -> NewCredit | Refused:
     """Read what is to be granted, or with ``negative`` to be adjusted."""
-    amount = amounts.dollars(form, "amount_usd", negative=negative)
+    amount = fields.dollars(form.text("amount_usd"), "amount_usd", negative=negative)
     if isinstance(amount, Refused):
         return amount
-    ends = amounts.end_of_day(form, "expires_at", zone)
+    ends = fields.end_of_day(form.text("expires_at"), "expires_at", ZoneInfo(zone))
     if isinstance(ends, Refused):
         return ends
     return NewCredit(amount, form.text("note"), ends, form.text("reference") or None)

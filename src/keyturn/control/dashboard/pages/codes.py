@@ -2,11 +2,12 @@
 
 import re
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, no_page, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
@@ -90,24 +91,22 @@ HANDLERS = [accounts_page, codes_page, make_codes, verify_page]
 
 def new_codes(form: Form, zone: str) -> NewCodes | Refused:
     """Read what codes are to be made."""
-    amount = amounts.dollars(form, "amount_usd")
+    amount = fields.dollars(form.text("amount_usd"), "amount_usd")
     if isinstance(amount, Refused):
         return amount
-    count = amounts.whole(form, "count", empty=1)
+    count = fields.whole(form.text("count"), "count", 1)
     if isinstance(count, Refused):
         return count
-    uses = amounts.whole(form, "max_uses", empty=1)
+    uses = fields.whole(form.text("max_uses"), "max_uses", 1)
     if isinstance(uses, Refused):
         return uses
-    days = amounts.whole(form, "credit_days")
+    days = fields.whole(form.text("credit_days"), "credit_days", None)
     if isinstance(days, Refused):
         return days
-    ends = amounts.end_of_day(form, "expires_at", zone)
+    ends = fields.end_of_day(form.text("expires_at"), "expires_at", ZoneInfo(zone))
     if isinstance(ends, Refused):
         return ends
-    return NewCodes(
-        amount, 1 if count is None else count, ends, days, 1 if uses is None else uses, form.text("note")
-    )
+    return NewCodes(amount, count, ends, days, uses, form.text("note"))
 
 
 async def _codes(

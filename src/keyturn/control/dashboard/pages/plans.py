@@ -6,7 +6,7 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
@@ -125,10 +125,10 @@ def plan_members(form: Form) -> PlanMembers | Refused:
     limits = limits_in(form.text("limits"))
     figures = (
         limits,
-        amounts.whole(form, "tier", empty=0),
-        amounts.dollars(form, "trial_usd", empty=0),
-        amounts.whole(form, "trial_days"),
-        amounts.dollars(form, "monthly_usd", empty=0),
+        fields.whole(form.text("tier"), "tier", 0),
+        fields.dollars(form.text("trial_usd"), "trial_usd", empty=0),
+        fields.whole(form.text("trial_days"), "trial_days", None),
+        fields.dollars(form.text("monthly_usd"), "monthly_usd", empty=0),
     )
     for figure in figures:
         if isinstance(figure, Refused):

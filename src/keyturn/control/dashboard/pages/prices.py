@@ -8,7 +8,7 @@ from litestar import get, post
 from litestar.params import FromQuery
 
 from keyturn import system
-from keyturn.control.dashboard import model_forms, model_views
+from keyturn.control.dashboard import fields, model_views
 from keyturn.control.dashboard.figures import plural
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import ways
@@ -125,7 +125,7 @@ HANDLERS = [prices_page, shipped_page, rerate_page, rerate]
 
 def order_of(since: str, model: str, zone: ZoneInfo) -> RerateOrder | Refused:
     """Read what to price again: from a local time on."""
-    at = model_forms.local_time(since, zone, "since")
+    at = fields.moment(since, "since", zone)
     if at is None:
         return Refused(Reason.INVALID_MEMBER, "Say from when on", "since")
     if isinstance(at, Refused):

@@ -8,7 +8,7 @@ from litestar.params import FromPath, QueryParameter
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
-from keyturn.control.errors import granted, refuse
+from keyturn.control.errors import granted
 from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
