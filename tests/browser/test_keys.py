@@ -128,7 +128,7 @@ def test_a_key_is_rotated_revealed_and_deleted(node: Node, page: Page) -> None:
     page.get_by_role("link", name="Go to the key").click()
     page.get_by_label("About this key").get_by_role("link", name="Audit").click()
     expect(page.get_by_role("rowheader", name="key.reveal")).to_be_visible()
-    expect(page.get_by_role("cell", name="kim@example.com").first).to_be_visible()
+    expect(page.get_by_role("cell", name="Kim Example").first).to_be_visible()
     shoot(page, "keys-audit")
 
     page.get_by_role("link", name="Delete").click()

@@ -12,7 +12,6 @@ from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.domain.hygiene import SETTLING_DAYS, SPAN_DAYS, WEIGHTS, Finding
-from keyturn.store.usage_rows import Dimension
 
 HYGIENE = ("GET", "/api/v1/hygiene")
 A_PAGE = 50
@@ -52,9 +51,7 @@ async def hygiene(
     report = granted(
         await management.hygiene.report(by=visitor.principal, cursor=cursor or None, limit=A_PAGE)
     )
-    projects = await management.reports.usage.names(
-        Dimension.PROJECT, (row.key.project_id for row in report.rows)
-    )
+    projects = await management.names.of(row.key.project_id for row in report.rows)
     return render(
         request,
         "keys/hygiene.html",

@@ -28,7 +28,6 @@ from keyturn.services.sessions import Visitor
 from keyturn.store.audit import AuditFilter
 from keyturn.store.keys import StoredSecret
 from keyturn.store.requests import RequestFilter
-from keyturn.store.usage_rows import Dimension
 
 REQUESTS, AUDIT = ("GET", "/api/v1/requests"), ("GET", "/api/v1/audit")
 SHOWN_REQUESTS, SHOWN_ENTRIES = 20, 50
@@ -58,9 +57,7 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
     key = granted(await management.keys.show(checked_id(key_id), by=by))
     used = await course(management, key_id, by=by, zone=visitor.signed_in.time_zone)
     limits = await management.limits.show(Scope.KEY, key_id, by=by)
-    names = management.reports.usage
-    projects = await names.names(Dimension.PROJECT, [key.stored.project_id])
-    holders = await names.names(Dimension.USER, [key.stored.user_id or ""])
+    names = await management.names.of([key.stored.project_id, key.stored.user_id or ""])
     return render(
         request,
         "keys/overview.html",
@@ -69,8 +66,8 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
         gauges=[] if isinstance(limits, Refused) else gauges(limits.limits),
         inherited=[] if isinstance(limits, Refused) else gauges(limits.inherited),
         secrets=secret_rows(key),
-        project=projects.get(key.stored.project_id, key.stored.project_id),
-        holder=holders.get(key.stored.user_id or "", ""),
+        project=names.get(key.stored.project_id, key.stored.project_id),
+        holder=names.get(key.stored.user_id or "", ""),
     )
 
 
@@ -99,7 +96,7 @@ async def key_audit(request: AnyRequest, management: Managed, key_id: KeyId) -> 
     visitor = visitor_of(request)
     key = granted(await management.keys.show(checked_id(key_id), by=visitor.principal))
     entries, more = await management.audit.page(AuditFilter(target=key_id), cursor=None, limit=SHOWN_ENTRIES)
-    actors = await management.reports.usage.names(Dimension.USER, (one.actor for one in entries))
+    actors = await management.names.of(one.actor for one in entries)
     return render(
         request,
         "keys/audit.html",

@@ -24,7 +24,6 @@ from keyturn.services.keys import Key
 from keyturn.store.engine import BEFORE_CHANGE
 from keyturn.store.keys import KeyFilter
 from keyturn.store.projects import ProjectFilter
-from keyturn.store.usage_rows import Dimension
 
 KEYS = "/dashboard/keys"
 LIST, CREATE, SHOW = ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("GET", "/api/v1/keys/{key_id}")
@@ -293,18 +292,17 @@ def back_to(request: AnyRequest, key_id: str) -> str:
 
 
 async def _rows(management: Management, keys: Sequence[Key]) -> list[Row]:
-    usage = management.reports.usage
     key_ids = [key.stored.id for key in keys]
-    days = await usage.days_of_keys(key_ids, days=SPARK_DAYS)
-    projects = await usage.names(Dimension.PROJECT, (key.stored.project_id for key in keys))
-    holders = await usage.names(Dimension.USER, (key.stored.user_id or "" for key in keys))
+    days = await management.reports.usage.days_of_keys(key_ids, days=SPARK_DAYS)
+    whose = (one for key in keys for one in (key.stored.project_id, key.stored.user_id or ""))
+    names = await management.names.of(whose)
     return [
         Row(
             key,
             display_of(key),
             days[key.stored.id],
-            projects.get(key.stored.project_id, ""),
-            holders.get(key.stored.user_id or "", ""),
+            names.get(key.stored.project_id, ""),
+            names.get(key.stored.user_id or "", ""),
         )
         for key in keys
     ]

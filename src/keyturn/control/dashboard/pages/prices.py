@@ -116,7 +116,7 @@ async def rerate(request: AnyRequest, management: Managed) -> Page:
     walk = await _walk(management, order, by=visitor.principal)
     if order.apply and not walk.cursor:
         return see(request, here("/prices"), f"{plural(walk.total.requests, 'request')} priced again")
-    names = await management.reports.key_names(row.key_id for row in walk.rows)
+    names = await management.names.of(row.key_id for row in walk.rows)
     return _rerate(request, typed, walk=walk, names=names)
 
 

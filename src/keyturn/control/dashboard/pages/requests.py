@@ -75,7 +75,7 @@ async def requests(request: AnyRequest, management: Managed) -> Page:
         wanted, last = await _wanted(management, asked, by), after(cursor, ids.REQUEST)
         await management.ingest.flush()
         found, following = await management.reports.requests(wanted, reach=by, cursor=last, limit=PAGE)
-        names = await management.reports.key_names(one.key_id for one in found)
+        names = await management.names.of(one.key_id for one in found)
         key_id = wanted.key_id
     except RefusedError as error:
         refused, key_id = error.refused, ""
@@ -142,7 +142,7 @@ async def _explain(
 ) -> Page:
     visitor = visitor_of(request)
     record, source = await find(management, request_id, by=visitor.principal)
-    names = await management.reports.key_names([record.key_id])
+    names = await management.names.of([record.key_id])
     shown = show(record, names.get(record.key_id, ""))
     return render(
         request,

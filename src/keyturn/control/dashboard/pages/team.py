@@ -17,7 +17,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, Role, may
 from keyturn.services.invitations import Invitation, Invited
 from keyturn.services.users import User, UserChange
-from keyturn.store.projects import ProjectFilter
+from keyturn.store.projects import ProjectFilter, StoredProject
 from keyturn.store.users import UserFilter
 
 TEAM = "/dashboard/team"
@@ -82,7 +82,7 @@ async def people(
         search=search,
         account=shown.stored,
         foreign=shown.stored.id != visitor.person.account_id,
-        projects=await project_names(management, shown.stored.id, by),
+        names=await management.names.of(one for person in found for one in person.projects),
         may_invite=may(visitor.person, *_INVITE),
         **ways(request, cursor, following),
         **tabs(request),
@@ -262,12 +262,12 @@ def team_of(request: AnyRequest, user: User) -> str:
     return TEAM if own else f"{TEAM}?account={user.stored.account_id}"
 
 
-async def project_names(management: Management, account_id: str, by: Principal) -> dict[str, str]:
-    """Return the names of an account's projects by identifier; of many, the newest hundred."""
+async def _projects_of(management: Management, account_id: str, by: Principal) -> list[StoredProject]:
+    """Return an account's projects; of many, the newest hundred."""
     found, _ = granted(
         await management.projects.page(ProjectFilter(account_id=account_id), by=by, cursor=None, limit=100)
     )
-    return {one.stored.id: one.stored.name for one in found}
+    return [one.stored for one in found]
 
 
 async def _invite_page(
@@ -303,7 +303,7 @@ async def _person_page(
 ) -> Page:
     visitor = visitor_of(request)
     user = granted(await management.users.show(user_id, by=visitor.principal))
-    names = await project_names(management, user.stored.account_id, visitor.principal)
+    projects = await _projects_of(management, user.stored.account_id, visitor.principal)
     who = visitor.person
     return render(
         request,
@@ -314,8 +314,8 @@ async def _person_page(
         user=user,
         typed={"email": user.stored.email, "name": user.stored.name, **(typed or {})},
         back=team_of(request, user),
-        names=names,
-        others=[(one, name) for one, name in names.items() if one not in user.projects],
+        names=await management.names.of(user.projects),
+        others=[(one.id, one.name) for one in projects if one.id not in user.projects],
         roles=roles_for(who, user.stored.account_id),
         changes=may(who, *_EDIT) and may_touch(who, user),
         joins=may(who, *_JOIN),
