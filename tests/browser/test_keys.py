@@ -129,6 +129,10 @@ def test_a_key_is_rotated_revealed_and_deleted(node: Node, page: Page) -> None:
     page.get_by_label("About this key").get_by_role("link", name="Audit").click()
     expect(page.get_by_role("rowheader", name="key.reveal")).to_be_visible()
     expect(page.get_by_role("cell", name="Kim Example").first).to_be_visible()
+    created = page.get_by_role("row").filter(has_text="key.create")
+    expect(created).to_contain_text("Operator at the machine")
+    created.get_by_text("differences").click()
+    expect(created.get_by_text("ending", exact=True)).to_be_visible()
     shoot(page, "keys-audit")
 
     page.get_by_role("link", name="Delete").click()

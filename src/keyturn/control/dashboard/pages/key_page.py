@@ -6,6 +6,7 @@ import msgspec
 from litestar import get
 
 from keyturn import system
+from keyturn.control.dashboard.audit_lines import lines_of
 from keyturn.control.dashboard.guard import for_, visitor_of
 from keyturn.control.dashboard.key_figures import course, gauges
 from keyturn.control.dashboard.pages.keys import (
@@ -96,12 +97,11 @@ async def key_audit(request: AnyRequest, management: Managed, key_id: KeyId) -> 
     visitor = visitor_of(request)
     key = granted(await management.keys.show(checked_id(key_id), by=visitor.principal))
     entries, more = await management.audit.page(AuditFilter(target=key_id), cursor=None, limit=SHOWN_ENTRIES)
-    actors = await management.names.of(one.actor for one in entries)
     return render(
         request,
         "keys/audit.html",
         **frame(visitor, key, "audit"),
-        entries=[(one, actors.get(one.actor, one.actor)) for one in entries],
+        lines=await lines_of(entries, management.names),
         most=SHOWN_ENTRIES if more else 0,
     )
 
