@@ -10,6 +10,7 @@ from litestar.params import FromPath, QueryParameter
 from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
+from keyturn.control.dashboard.pages.keys import QUARANTINED, key_status
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
@@ -19,12 +20,10 @@ from keyturn.domain.events import EventKind, Severity
 from keyturn.domain.keys import Status
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import may
-from keyturn.services.keys import Key
 from keyturn.store.events import EventFilter, StoredEvent
 
 PATH, RULES_PATH = "/dashboard/alerts", "/dashboard/alerts/rules"
 SHOWN = 50
-QUARANTINED = "quarantined"
 DOTS = {Severity.INFO: "info", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
 WORDS = {
     EventKind.LIMIT_REACHED: "A limit is used",
@@ -137,7 +136,7 @@ async def alert_page(request: AnyRequest, management: Managed, alert_id: FromPat
     found = granted(await management.alerts.show(alert_id, by=visitor.principal))
     [shown] = await _all_shown(management, [found])
     key = await management.keys.show(found.key_id, by=visitor.principal) if found.key_id else None
-    status = "" if key is None or isinstance(key, Refused) else _status(key)
+    status = "" if key is None or isinstance(key, Refused) else key_status(key)
     names = await management.names.of([found.acknowledged_by, found.project_id, found.account_id])
     return render(
         request,
@@ -197,10 +196,6 @@ def summary(details: dict[str, str]) -> str:
     parts = [details[name] for name in ("effect", "why") if name in details]
     rest = [f"{name} {text}" for name, text in details.items() if name not in {"effect", "why", "to_do"}]
     return ", ".join([*parts, *rest])
-
-
-def _status(key: Key) -> str:
-    return key.status.value if key.stored.frozen_at is None else QUARANTINED
 
 
 async def _all_shown(management: Management, found: list[StoredEvent]) -> list[Shown]:

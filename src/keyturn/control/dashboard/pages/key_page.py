@@ -15,6 +15,7 @@ from keyturn.control.dashboard.pages.keys import (
     KeyId,
     checked_id,
     display_of,
+    key_status,
     what_may,
 )
 from keyturn.control.dashboard.request_rows import row
@@ -132,7 +133,7 @@ def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, Any]:
         "section": "keys",
         "key": key.stored,
         "used": key.usage,
-        "status_of_key": "quarantined" if key.stored.frozen_at else key.status.value,
+        "status_of_key": key_status(key),
         "lives": key.status is not Status.REVOKED,
         "display": display_of(key),
         "can": can,

@@ -33,6 +33,7 @@ ENABLE, DISABLE, REVOKE = (
     ("POST", "/api/v1/keys/{key_id}/revoke"),
 )
 A_PAGE = 40
+QUARANTINED = "quarantined"
 SPARK_DAYS = 14
 FILTERS = ("search", "status", "kind", "project", "environment", "tag")
 MOST_PROJECTS = 100
@@ -51,6 +52,11 @@ class Row(msgspec.Struct, frozen=True):
     """Requests of the last days, oldest first."""
     project: str
     holder: str
+
+    @property
+    def status(self) -> str:
+        """What it would be refused for."""
+        return key_status(self.key)
 
     @property
     def on(self) -> bool:
@@ -136,6 +142,12 @@ def checked_id(key_id: str) -> str:
     if not ids.is_id(key_id, ids.KEY):
         refuse(Reason.RESOURCE_NOT_FOUND, "There is no such key")
     return key_id
+
+
+def key_status(key: Key) -> str:
+    """Return what a key would be refused for, in a word: a quarantined one is one that would be active."""
+    quarantined = key.status is Status.ACTIVE and key.stored.frozen_at is not None
+    return QUARANTINED if quarantined else key.status.value
 
 
 def display_of(key: Key) -> str:

@@ -16,6 +16,7 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, Role, may
 from keyturn.services.invitations import Invitation, Invited
+from keyturn.services.roles import refused_to_touch
 from keyturn.services.users import User, UserChange
 from keyturn.store.projects import ProjectFilter, StoredProject
 from keyturn.store.users import UserFilter
@@ -48,12 +49,6 @@ def roles_for(person: Person, account_id: str) -> list[tuple[str, str]]:
         for role, name, means in reversed(ROLES)
         if owners or role is not Role.OWNER
     ]
-
-
-def may_touch(person: Person, user: User) -> bool:
-    """Say whether somebody may change a user: owners are changed by owners, and from outside the account."""
-    foreign = person.node_wide and user.stored.account_id != person.account_id
-    return person.role is Role.OWNER or user.role != Role.OWNER or foreign
 
 
 @get("/team", include_in_schema=False, opt=for_(("GET", "/api/v1/users")))
@@ -304,7 +299,7 @@ async def _person_page(
     visitor = visitor_of(request)
     user = granted(await management.users.show(user_id, by=visitor.principal))
     projects = await _projects_of(management, user.stored.account_id, visitor.principal)
-    who = visitor.person
+    who, role = visitor.person, Role(user.role) if user.role else None
     return render(
         request,
         "team_person.html",
@@ -317,7 +312,8 @@ async def _person_page(
         names=await management.names.of(user.projects),
         others=[(one.id, one.name) for one in projects if one.id not in user.projects],
         roles=roles_for(who, user.stored.account_id),
-        changes=may(who, *_EDIT) and may_touch(who, user),
+        changes=may(who, *_EDIT)
+        and refused_to_touch(visitor.principal, user.stored.account_id, role) is None,
         joins=may(who, *_JOIN),
         sees_keys=may(who, "GET", "/api/v1/keys"),
         itself=user.stored.id == who.id,
