@@ -9,7 +9,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard import charts, ranges
+from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
@@ -18,13 +18,12 @@ from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
 from keyturn.control.visitors import own_origin
-from keyturn.domain.periods import MINUTE_S
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
 from keyturn.services.attention import Filling, Suspended
 from keyturn.services.usage_plans import UsageQuery
-from keyturn.services.usage_reports import Line, Top
+from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
 from keyturn.store.events import EventFilter, StoredEvent
 from keyturn.store.usage_rows import Dimension, Rank, UsageRow
@@ -32,9 +31,6 @@ from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6
 _ALERTS = 5
-HEALTH_S = 15 * MINUTE_S
-_SHAKY, _FAILING = 0.02, 0.2
-"""Shares of requests that failed, from which on an upstream is not well, and is ill."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -53,31 +49,6 @@ class Comparison(msgspec.Struct, frozen=True):
             return "as before"
         shown = f"{abs(change) * 100:.0f} %" if abs(change) < 10 else "far"
         return f"{shown} {'more' if change > 0 else 'less'} than before"
-
-
-class UpstreamHealth(msgspec.Struct, frozen=True):
-    """How the last requests to an upstream went."""
-
-    name: str
-    requests: int
-    errors: int
-
-    @property
-    def kind(self) -> str:
-        """The colour of its dot."""
-        share = self.errors / self.requests if self.requests else 0
-        if not self.requests:
-            return "idle"
-        return "bad" if share >= _FAILING else "warn" if share >= _SHAKY else "good"
-
-    @property
-    def text(self) -> str:
-        """What stands beside the dot."""
-        if not self.requests:
-            return "no requests lately"
-        return (
-            f"{self.errors:,} of {self.requests:,} failed" if self.errors else f"{self.requests:,} answered"
-        )
 
 
 class Attention(msgspec.Struct, frozen=True):
@@ -128,7 +99,7 @@ async def overview(
         shows_usage=shows_usage,
         attention=await _attention(management, person, by),
         filling=await _filling(management, person, by),
-        upstreams=await _upstreams(management, by) if may(person, "GET", "/api/v1/upstreams") else None,
+        **(await _upstreams(management, by) if may(person, "GET", "/api/v1/upstreams") else {}),
         may_create=may(person, "POST", "/api/v1/keys"),
         may_models=may(person, "GET", "/api/v1/models"),
         curl=sample(own_origin(request.headers)),
@@ -263,15 +234,6 @@ async def _filling(management: Management, person: Person, by: Principal) -> lis
     )
 
 
-async def _upstreams(management: Management, by: Principal) -> list[UpstreamHealth]:
-    reports, now_ms = management.reports.usage, system.now_ms()
-    query = UsageQuery(by=Dimension.UPSTREAM, since_ms=now_ms - HEALTH_S * 1000)
-    lately = {one.group: one for one in await reports.top(granted(await reports.plan(query, by=by)), 1_000)}
-    return [
-        UpstreamHealth(one.stored.name, *_counts(lately.get(one.stored.name)))
-        for one in await management.upstreams.everything()
-    ]
-
-
-def _counts(top: Top | None) -> tuple[int, int]:
-    return (0, 0) if top is None else (top.requests, top.errors)
+async def _upstreams(management: Management, by: Principal) -> dict[str, Any]:
+    names = [one.stored.name for one in await management.upstreams.everything()]
+    return {"upstreams": names, "health": await model_views.health(management, by) if names else {}}
