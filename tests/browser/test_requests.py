@@ -73,6 +73,20 @@ def test_requests_are_found_by_what_is_known_of_them(owner: Visit, node: Node) -
     assert owner.get(f"/dashboard/requests?cursor={request_id}").status_code == 200
 
 
+def test_an_empty_log_says_how_long_requests_are_kept(owner: Visit, node: Node) -> None:
+    """As it is set now, not as it comes out of the box."""
+    key_id, _ = node.new_key("unused")
+    before = owner.get("/dashboard/requests?model=nothing").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": 7})
+    after = owner.get("/dashboard/requests?model=nothing").text
+    own = owner.get(f"/dashboard/keys/{key_id}/requests").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": None})
+
+    assert "Requests are kept for 30 days." in before
+    assert "Requests are kept for 7 days." in after
+    assert "requests are kept for 7 days." in own
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

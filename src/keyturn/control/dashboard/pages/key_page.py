@@ -89,6 +89,7 @@ async def key_requests(request: AnyRequest, management: Managed, key_id: KeyId) 
         requests=found,
         row=row,
         most=SHOWN_REQUESTS,
+        kept_days=management.settings.requests.kept_days,
     )
 
 

@@ -91,6 +91,7 @@ async def requests(request: AnyRequest, management: Managed) -> Page:
         row=row,
         found=[(one, names.get(one.key_id, "")) for one in found],
         exports=urlencode(asked.parameters()),
+        kept_days=management.settings.requests.kept_days,
         **ways(request, cursor, following),
     )
 
