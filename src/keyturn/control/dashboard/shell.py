@@ -12,8 +12,9 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from keyturn import __version__, system
-from keyturn.control.dashboard import cookies, figures
-from keyturn.control.dashboard.cookies import Toast
+from keyturn.control import cookies
+from keyturn.control.cookies import Toast
+from keyturn.control.dashboard import figures
 from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor, open_alerts_of
 from keyturn.control.dashboard.navigation import sections_for
 from keyturn.control.errors import help_of

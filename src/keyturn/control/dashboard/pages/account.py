@@ -3,7 +3,7 @@
 from litestar import get, post
 from litestar.params import FromPath
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.agents import describe
 from keyturn.control.dashboard.guard import (
     PROVE_PATH,

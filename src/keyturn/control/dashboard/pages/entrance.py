@@ -6,7 +6,7 @@ from urllib.parse import quote
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.guard import (
     ANYONE,
     SIGN_IN_PATH,
