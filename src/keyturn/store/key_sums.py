@@ -1,9 +1,10 @@
 """What keys used in whole days (UTC) and whole hours: enough to rank them by, and no more."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.periods import DAY_S, HOUR_S, Span, cover_days
@@ -57,7 +58,7 @@ class KeySums:
         same: dict[Span, Mapping[str, Figures]] = {}
         found: list[Mapping[str, Figures]] = []
         for part in (part for span in spans for part in _parts(span)):
-            stamp = await _totals(connection, part)
+            stamp = await totals_of(connection, part)
             known = self._known.get((part,))
             if known is not None and known[0] == stamp:
                 same[part] = self._remember((part,), *known)
@@ -128,8 +129,8 @@ async def days_of(
     return found
 
 
-async def _totals(connection: AsyncConnection, span: Span) -> object:
-    """Return the sums over all keys of each day or hour of a stretch: what they change, has changed."""
+async def totals_of(connection: AsyncConnection, span: Span) -> Sequence[Row[Any]]:
+    """Return the start of each day or hour of a stretch, with its sums over all keys: where they change, something has."""
     values = {"period": span.period, "since": span.since_s, "until": span.until_s}
     return (await connection.execute(text(_STAMP), values)).all()
 
