@@ -183,7 +183,7 @@ def test_a_form_that_is_refused_keeps_what_was_typed(owner: Visit) -> None:
         (model, ("kept-there", "gone", "An amount in US dollars")),
         (price, ("kept-note", "names output, too")),
         (room, ("many", "A whole number")),
-        (rerate, ("kept-model", "This is no time")),
+        (rerate, ("kept-model", "A day and a time")),
     ):
         assert answer.status_code == 400
         for text in kept:

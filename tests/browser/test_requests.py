@@ -73,6 +73,20 @@ def test_requests_are_found_by_what_is_known_of_them(owner: Visit, node: Node) -
     assert owner.get(f"/dashboard/requests?cursor={request_id}").status_code == 200
 
 
+def test_an_empty_log_says_how_long_requests_are_kept(owner: Visit, node: Node) -> None:
+    """As it is set now, not as it comes out of the box."""
+    key_id, _ = node.new_key("unused")
+    before = owner.get("/dashboard/requests?model=nothing").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": 7})
+    after = owner.get("/dashboard/requests?model=nothing").text
+    own = owner.get(f"/dashboard/keys/{key_id}/requests").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": None})
+
+    assert "Requests are kept for 30 days." in before
+    assert "Requests are kept for 7 days." in after
+    assert "requests are kept for 7 days." in own
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -91,6 +105,21 @@ def test_what_is_not_there_is_said(owner: Visit, path: str, status: int) -> None
 
     assert answer.status_code == status
     assert "<h1>" in answer.text
+
+
+def test_the_page_of_a_key_says_of_a_request_what_the_log_says(owner: Visit, node: Node) -> None:
+    """The client's own mistake must not look like an outage on one page, and like nothing much on the other."""
+    key_id, secret = node.new_key("elsewhere", models=["other"])
+    request_id = node.chat(key=secret).headers["x-request-id"]
+
+    pages = [owner.get(f"/dashboard/{path}").text for path in ("requests", f"keys/{key_id}/requests")]
+
+    log, own = (
+        page.partition(f'<tr data-request="{request_id}">')[2].partition("</tr>")[0] for page in pages
+    )
+    whose = f'<td><a class="clip" href="/dashboard/keys/{key_id}" title="elsewhere">elsewhere</a></td>'
+    assert "status warn" in log
+    assert own == log.replace(whose, "")
 
 
 def test_nothing_that_a_client_sends_becomes_markup(owner: Visit, node: Node) -> None:

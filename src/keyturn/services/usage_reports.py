@@ -1,7 +1,7 @@
 """What was used: by whom, of what, when. Reads what is in the store: ask ingest to flush first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
 from heapq import nlargest
 from itertools import islice
@@ -19,7 +19,7 @@ from keyturn.store import key_sums, owner_sums, usage_reports
 from keyturn.store.engine import Store
 from keyturn.store.key_sums import Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
-from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter, UsageRow
+from keyturn.store.usage_rows import Rank, Step, UsageFilter, UsageRow
 
 MOST_ROWS = 50_000
 """In a report; an export has no limit."""
@@ -158,11 +158,6 @@ class UsageReports:
         wanted = [today - DAY_S * ago for ago in range(days - 1, -1, -1)]
         async with self._store.reading() as connection:
             return await key_sums.days_of(connection, key_ids, wanted)
-
-    async def names(self, by: Dimension, found: Iterable[str]) -> dict[str, str]:
-        """Return what these keys, projects, accounts or users are called; who is out of reach must not be among them."""
-        async with self._store.reading() as connection:
-            return await usage_reports.names(connection, by, found)
 
     async def export(self, plan: Plan) -> AsyncIterator[list[Line]]:
         """Yield all rows, a piece at a time: in order of time, then by group. Nothing is left out.

@@ -9,7 +9,7 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard import charts, ranges
+from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
@@ -18,13 +18,13 @@ from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
 from keyturn.control.visitors import own_origin
-from keyturn.domain.periods import MINUTE_S
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
+from keyturn.domain.upstream_health import UpstreamHealth
 from keyturn.services.attention import Filling, Suspended
 from keyturn.services.usage_plans import UsageQuery
-from keyturn.services.usage_reports import Line, Top
+from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
 from keyturn.store.events import EventFilter, StoredEvent
 from keyturn.store.usage_rows import Dimension, Rank, UsageRow
@@ -32,9 +32,6 @@ from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6
 _ALERTS = 5
-HEALTH_S = 15 * MINUTE_S
-_SHAKY, _FAILING = 0.02, 0.2
-"""Shares of requests that failed, from which on an upstream is not well, and is ill."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -53,31 +50,6 @@ class Comparison(msgspec.Struct, frozen=True):
             return "as before"
         shown = f"{abs(change) * 100:.0f} %" if abs(change) < 10 else "far"
         return f"{shown} {'more' if change > 0 else 'less'} than before"
-
-
-class UpstreamHealth(msgspec.Struct, frozen=True):
-    """How the last requests to an upstream went."""
-
-    name: str
-    requests: int
-    errors: int
-
-    @property
-    def kind(self) -> str:
-        """The colour of its dot."""
-        share = self.errors / self.requests if self.requests else 0
-        if not self.requests:
-            return "idle"
-        return "bad" if share >= _FAILING else "warn" if share >= _SHAKY else "good"
-
-    @property
-    def text(self) -> str:
-        """What stands beside the dot."""
-        if not self.requests:
-            return "no requests lately"
-        return (
-            f"{self.errors:,} of {self.requests:,} failed" if self.errors else f"{self.requests:,} answered"
-        )
 
 
 class Attention(msgspec.Struct, frozen=True):
@@ -266,17 +238,10 @@ async def _filling(management: Management, person: Person, by: Principal) -> lis
     )
 
 
-async def _upstreams(management: Management, person: Person, by: Principal) -> list[UpstreamHealth] | None:
+async def _upstreams(
+    management: Management, person: Person, by: Principal
+) -> dict[str, UpstreamHealth | None] | None:
     if not may(person, "GET", "/api/v1/upstreams"):
         return None
-    reports, now_ms = management.reports.usage, system.now_ms()
-    query = UsageQuery(by=Dimension.UPSTREAM, since_ms=now_ms - HEALTH_S * 1000)
-    lately = {one.group: one for one in await reports.top(granted(await reports.plan(query, by=by)), 1_000)}
-    return [
-        UpstreamHealth(one.stored.name, *_counts(lately.get(one.stored.name)))
-        for one in await management.upstreams.everything()
-    ]
-
-
-def _counts(top: Top | None) -> tuple[int, int]:
-    return (0, 0) if top is None else (top.requests, top.errors)
+    known = await model_views.health(management, by)
+    return {one.stored.name: known.get(one.stored.name) for one in await management.upstreams.everything()}

@@ -140,7 +140,6 @@ async def usage(request: AnyRequest, management: Managed) -> Page:
         "usage.html",
         title="Usage",
         section="usage",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         asked=asked,
         presets=ranges.PRESETS,
