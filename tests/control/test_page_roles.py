@@ -1,18 +1,11 @@
 """Who may open which page: every route of the dashboard, tried by somebody of every role."""
 
-import re
-
 import httpx
 import pytest
-from litestar import Litestar
-from litestar.di import Provide
-from litestar.handlers import HTTPRouteHandler
-from litestar.routes import HTTPRoute
 
 from fakes.control_process import ControlProcess
 from fakes.people import FORM, Human, crowd
-from fakes.roles import LETTERS, example, read_table
-from keyturn.control.dashboard import routes as dashboard
+from fakes.roles import LETTERS, example, pages, read_table
 from keyturn.control.dashboard.guard import STALE
 
 # Written down by hand from what each page shows and each form does; nothing of it is read from the pages themselves.
@@ -187,31 +180,6 @@ GET  e /dashboard/{rest}
 """
 WHO = read_table(TABLE)
 OUT_OF_ROLE = "Your role in this account does not reach this page"
-
-
-def pages() -> dict[tuple[str, str], str]:
-    """Return every route of the dashboard: by method and path without types, the path with them."""
-
-    def nothing() -> None:
-        return None
-
-    app = Litestar(
-        route_handlers=[dashboard.router()],
-        dependencies={"management": Provide(nothing, sync_to_thread=False)},
-        openapi_config=None,
-        logging_config=None,
-    )
-    found = {}
-    for route in app.routes:
-        assert isinstance(route, HTTPRoute)
-        for handler in route.route_handlers:
-            assert isinstance(handler, HTTPRouteHandler)
-            for method in handler.http_methods:
-                if str(method) not in {"OPTIONS", "HEAD"}:
-                    found[str(method), re.sub(r":\w+}", "}", route.path)] = route.path
-    return found
-
-
 PAGES = pages()
 
 

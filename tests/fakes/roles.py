@@ -2,6 +2,13 @@
 
 import re
 
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
+
+from keyturn.control.dashboard import routes as dashboard
+
 # The letters:
 #   *  anybody, signed in or not               -  nobody: it belongs to a key, or to whoever is at the machine
 #   n  owners and admins of the node's own account: it is the node's, or concerns all accounts
@@ -45,3 +52,26 @@ def read_table(table: str) -> dict[tuple[str, str], str]:
     """Return the letter of each route, by method and path; a line is ``METHOD letter path``."""
     lines = [line.split() for line in table.strip().splitlines()]
     return {(method, path): letter for method, letter, path in lines}
+
+
+def pages() -> dict[tuple[str, str], str]:
+    """Return every route of the dashboard: by method and path without types, the path with them."""
+
+    def nothing() -> None:
+        return None
+
+    app = Litestar(
+        route_handlers=[dashboard.router()],
+        dependencies={"management": Provide(nothing, sync_to_thread=False)},
+        openapi_config=None,
+        logging_config=None,
+    )
+    found = {}
+    for route in app.routes:
+        assert isinstance(route, HTTPRoute)
+        for handler in route.route_handlers:
+            assert isinstance(handler, HTTPRouteHandler)
+            for method in handler.http_methods:
+                if str(method) not in {"OPTIONS", "HEAD"}:
+                    found[str(method), re.sub(r":\w+}", "}", route.path)] = route.path
+    return found
