@@ -6,13 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from fakes.dashboard import Visit, shoot
-from support.node import Node
+from fakes.dashboard import Visit, set_up, shoot
+from support.node import Node, running
 
 XSS = "<img src=x onerror=alert(1)>"
 
@@ -165,11 +166,15 @@ def test_a_stream_ends_with_its_session(owner: Visit, node: Node) -> None:
     assert ends == ["session"]
 
 
-def test_a_node_with_open_pages_stops_at_once(owner: Visit, node: Node) -> None:
-    """A window that somebody forgot must not hold up a restart. The last test: the node is gone after it."""
-    with stream(owner, "") as frames:
+def test_a_node_with_open_pages_stops_at_once(tmp_path: Path) -> None:
+    """A window that somebody forgot must not hold up a restart."""
+    with (
+        running(Node(tmp_path, workers=1, demo=False)) as node,
+        closing(set_up(node)) as visit,
+        stream(visit, "") as frames,
+    ):
         assert next(frames)[0] in {"alerts", "counters"}
-        owner.csrf("/dashboard/requests")  # another connection, idle
+        visit.csrf("/dashboard/requests")  # another connection, idle
         begun = time.monotonic()
         assert node.stop() == 0
         took = time.monotonic() - begun
