@@ -102,19 +102,6 @@ def test_a_session_that_was_planted_is_not_whose_who_signs_in_with_it(control: C
     assert attacker.page(ACCOUNT).headers["location"].startswith("/dashboard/sign-in")
 
 
-def test_a_session_that_was_made_up_is_nobodys_afterwards(control: ControlProcess) -> None:
-    """The node chooses the token anew; what was planted stays without a session."""
-    human = newcomer(control, "careful@first.example", "admin")
-    planted = {"keyturn_session": "a" * 32, "keyturn_visit": "b" * 32}
-
-    human.cookies = dict(planted)
-    assert human.sign_in().status_code == 303
-
-    assert "careful@first.example" in human.page(ACCOUNT).text
-    human.cookies = dict(planted)
-    assert human.page(ACCOUNT).headers["location"].startswith("/dashboard/sign-in")
-
-
 def test_signing_in_again_ends_the_session_that_the_browser_had(control: ControlProcess) -> None:
     """A token that somebody has copied before is worth nothing afterwards."""
     human = newcomer(control, "again@first.example", "member")
