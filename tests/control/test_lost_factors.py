@@ -48,7 +48,7 @@ def with_codes(visit: Visits, human: Human) -> tuple[Somebody, list[str]]:
     """Have somebody turn codes on in another browser; return it, and the recovery codes."""
     browser = visit()
     assert browser.sign_in(human.email, PASSWORD).headers["location"] == "/dashboard"
-    return browser, turn_on(browser)[1]
+    return browser, turn_on(browser)[2]
 
 
 def give_passkey(control: ControlProcess, human: Human) -> None:

@@ -31,12 +31,12 @@ def test_a_code_is_asked_for_after_the_password_and_works_once(
     email, password = another(control)
     here, there = visit(), visit()
     here.sign_in(email, password)
-    app, codes = turn_on(here)
+    app, used, codes = turn_on(here)
     assert len(set(codes)) == 10
 
     assert there.sign_in(email, password, then=ACCOUNT).headers["location"] == f"{SIGN_IN}/code"
     assert there.get(ACCOUNT).headers["location"].startswith(SIGN_IN)  # the password alone is no session
-    assert give_code(there, app.now()) == ""  # it turned codes on
+    assert give_code(there, used) == ""  # it turned codes on
     code = later(app)
     assert give_code(there, code) == ACCOUNT
     assert there.get(ACCOUNT).status_code == 200
@@ -53,7 +53,7 @@ def test_half_a_sign_in_is_worth_nothing_in_another_browser_or_after_it_is_whole
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     victim, thief = visit(), visit()
     victim.sign_in(email, password)
     stolen = victim.http.cookies["keyturn_pending"]
@@ -75,7 +75,7 @@ def test_a_recovery_code_works_once_also_if_it_comes_twice_at_once(
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     many = [visit() for _ in range(4)]
     for one in many:
         one.sign_in(email, password)
@@ -130,7 +130,7 @@ def test_what_asks_for_proof_asks_after_ten_minutes(
 
     assert proved.headers["location"] == f"{ACCOUNT}?a=b"
     assert here.http.cookies["keyturn_session"] != before
-    app, _ = turn_on(here)
+    app, _, _ = turn_on(here)
     here.age(proved_minutes=11)
     assert (
         here.post("/dashboard/prove", {"password": password}).status_code == 401
@@ -147,7 +147,7 @@ def test_a_link_from_the_operator_sets_a_new_password_once(
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     made = control.operator.post(f"/api/v1/users/{email}/reset-link")
     assert made.status_code == 201, made.text
     url = made.json()["data"]["url"]

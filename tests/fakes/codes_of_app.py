@@ -21,13 +21,14 @@ def seed_of(somebody: Somebody) -> str:
     return found[1]
 
 
-def turn_on(somebody: Somebody) -> tuple[pyotp.TOTP, list[str]]:
-    """Turn codes on for somebody; return the app and the recovery codes."""
+def turn_on(somebody: Somebody) -> tuple[pyotp.TOTP, str, list[str]]:
+    """Turn codes on for somebody; return the app, the code of it that did so, and the recovery codes."""
     app = pyotp.TOTP(seed_of(somebody))
-    answer = somebody.post(f"{ACCOUNT}/two-factor", {"code": app.now()})
+    code = app.now()
+    answer = somebody.post(f"{ACCOUNT}/two-factor", {"code": code})
     shown = CODES.search(answer.text)
     assert shown is not None, answer.text
-    return app, shown[1].split()
+    return app, code, shown[1].split()
 
 
 def later(app: pyotp.TOTP) -> str:
