@@ -32,7 +32,9 @@ def run(
         subjects.ALL
     ),
     workers: Annotated[int, typer.Option(help="Workers of nginx and Keyturn; 0: half of the cores.")] = 0,
-    long: Annotated[bool, typer.Option("--long", help="Watch the memory over a million requests.")] = False,
+    long: Annotated[
+        bool, typer.Option("--long", help="A million requests for the memory, ten million for the pages.")
+    ] = False,
     docs: Annotated[
         bool, typer.Option("--docs", help="Write docs/benchmarks.md although parts are missing.")
     ] = False,
@@ -88,6 +90,7 @@ def _measure(results: Results, chosen: list[str], names: list[str], *, long: boo
             latency_s=2 if quick else 8,
             memory_requests=1_000_000 if long else (50_000 if quick else 200_000),
             keys=100_000 if quick else key_check.KEYS,
+            page_requests=10_000_000 if long else (100_000 if quick else 1_000_000),
             note=lambda text: progress.update(task, description=text),
             step=lambda: progress.advance(task),
         )

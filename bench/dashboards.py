@@ -3,7 +3,6 @@
 Half of the pages show requests as they come in, half only figures.
 """
 
-import re
 import selectors
 import socket
 import threading
@@ -11,38 +10,41 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import httpx
-
 from bench import load, processes
 from bench.results import Dashboards
 from bench.subjects import Failure, Subject
+from bench.visits import sign_in
+from keyturn.control.dashboard.live import MOST_OF_ONE_SESSION
 
 OPEN = 50
 WARM_S = 1
 AT_REST_S = 5.0
 OPEN_WITHIN_S = 10.0
-_SETUP = re.compile(r"/dashboard/setup#(\w+)")
-_CSRF = re.compile(r'<meta name="csrf" content="(\w+)">')
 _READ = 1 << 16
 
 
 class Pages:
     """Open pages that read what they are told."""
 
-    def __init__(self, port: int, cookie: str) -> None:
+    def __init__(self, port: int, cookies: list[str]) -> None:
         self._selector = selectors.DefaultSelector()
         self._sockets: list[socket.socket] = []
         self._done = False
         self.events = 0
         """Events that came, of all pages."""
+        self.told: set[int] = set()
+        """The pages that have got figures."""
+        self.ended = 0
+        """Streams that the node has ended."""
         for number in range(OPEN):
             page = socket.create_connection(("127.0.0.1", port))
             query = "?rows=1" if number % 2 else ""
             page.sendall(
-                f"GET /dashboard/live{query} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\ncookie: {cookie}\r\n\r\n".encode()
+                f"GET /dashboard/live{query} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n"
+                f"cookie: {cookies[number // MOST_OF_ONE_SESSION]}\r\n\r\n".encode()
             )
             self._sockets.append(page)
-            self._selector.register(page, selectors.EVENT_READ)
+            self._selector.register(page, selectors.EVENT_READ, number)
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
@@ -57,9 +59,13 @@ class Pages:
     def _read(self) -> None:
         while not self._done:
             for key, _ in self._selector.select(timeout=0.1):
-                data = self._sockets[self._sockets.index(key.fileobj)].recv(_READ)  # type: ignore[arg-type]
+                data = self._sockets[key.data].recv(_READ)
                 if not data:
                     self._selector.unregister(key.fileobj)
+                if not data or b"event: end" in data:
+                    self.ended += 1
+                if b"event: counters" in data:
+                    self.told.add(key.data)
                 self.events += data.count(b"event: ")
 
 
@@ -72,7 +78,7 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
         seconds: How long a turn lasts.
         note: Told what is being done.
     """
-    cookie = _sign_in(subject)
+    cookies = sign_in(subject, -(-OPEN // MOST_OF_ONE_SESSION))
     load.wrk(subject, headers="sdk", seconds=WARM_S)
     taken: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     events = 0
@@ -80,13 +86,13 @@ def measure(subject: Subject, *, rounds: int, seconds: float, note: Callable[[st
         for watched in (False, True) if number % 2 == 0 else (True, False):
             note(f"dashboards, round {number + 1} of {rounds}: {OPEN if watched else 0} open")
             if watched:
-                with _watching(subject, cookie) as pages:
+                with _watching(subject, cookies) as pages:
                     taken[True].append(_cpu_us(subject, seconds))
                     events += pages.events
             else:
                 taken[False].append(_cpu_us(subject, seconds))
     note("dashboards, at rest")
-    with _watching(subject, cookie):
+    with _watching(subject, cookies):
         before = processes.settled_cpu_s(subject.process)
         time.sleep(AT_REST_S)
         at_rest = (processes.cpu_s(subject.process) - before) / AT_REST_S
@@ -113,33 +119,16 @@ def _cpu_us(subject: Subject, seconds: float) -> tuple[float, float]:
 
 
 @contextmanager
-def _watching(subject: Subject, cookie: str) -> Iterator[Pages]:
-    pages = Pages(subject.port, cookie)
+def _watching(subject: Subject, cookies: list[str]) -> Iterator[Pages]:
+    pages = Pages(subject.port, cookies)
     try:
         deadline = time.monotonic() + OPEN_WITHIN_S
-        while pages.events < OPEN:
+        while len(pages.told) < OPEN:
             if time.monotonic() > deadline:
-                raise Failure("the dashboards were not told anything")
+                raise Failure(f"only {len(pages.told)} of {OPEN} dashboards were told anything")
             time.sleep(0.05)
         yield pages
+        if pages.ended:
+            raise Failure(f"{pages.ended} of {OPEN} dashboards were ended meanwhile")
     finally:
         pages.close()
-
-
-def _sign_in(subject: Subject) -> str:
-    """Make the node's first owner; return the cookie of their session."""
-    token = _SETUP.search((subject.data.parent / "keyturn.log").read_text())
-    if token is None:
-        raise Failure("the node printed no link to set it up")
-    with httpx.Client(base_url=f"http://127.0.0.1:{subject.port}") as client:
-        csrf = _CSRF.search(client.get("/dashboard/setup").text)
-        form = {
-            "token": token[1],
-            "email": "bench@example.com",
-            "name": "Bench",
-            "password": "correct horse battery",
-        }
-        answer = client.post("/dashboard/setup", data={**form, "csrf": csrf[1] if csrf else ""})
-        if answer.status_code != httpx.codes.SEE_OTHER:
-            raise Failure(f"the dashboard could not be set up: {answer.status_code}")
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)

@@ -14,6 +14,7 @@ from bench import (
     key_check,
     limits as limited,
     load,
+    pages as dashboard_times,
     processes,
     subjects,
     translated,
@@ -49,6 +50,8 @@ class Plan(msgspec.Struct, frozen=True):
     memory_requests: int
     keys: int
     """In the database of the key checks."""
+    page_requests: int
+    """In the database of the pages, of ``usage.KEYS`` keys."""
     note: Callable[[str], None]
     """Told what is being done."""
     step: Callable[[], None]
@@ -67,6 +70,7 @@ class Plan(msgspec.Struct, frozen=True):
             "keys": 1,
             "limits": 1,
             "dashboards": 1,
+            "pages": 1,
             "translated": 1,
             "usage": 1,
         }[part]
@@ -230,6 +234,23 @@ def dashboards(plan: Plan, results: Results) -> None:
     plan.step()
 
 
+def pages(plan: Plan, results: Results) -> None:
+    """Measure how long pages take on a node that keeps much."""
+    with tempfile.TemporaryDirectory(prefix="keyturn-bench-") as folder:
+        data = Path(folder) / "data"
+        data.mkdir(mode=0o700)
+        plan.note(f"pages: filling a database with {plan.page_requests:,} requests")
+        dashboard_times.furnish(data / "keyturn.db", keys=usage.KEYS, requests=plan.page_requests)
+        with (
+            subjects.upstream(Path(folder)) as upstream,
+            subjects.keyturn(Setting(upstream, Path(folder), plan.workers)) as subject,
+        ):
+            results.pages = dashboard_times.measure(
+                subject, keys=usage.KEYS, requests=plan.page_requests, note=plan.note
+            )
+    plan.step()
+
+
 def translation(plan: Plan, results: Results) -> None:
     """Measure what translating costs on one node."""
     with started(plan, ["keyturn"], streams=True) as (subject,):
@@ -252,6 +273,7 @@ ALL: dict[str, Callable[[Plan, Results], None]] = {
     "keys": keys,
     "limits": limits,
     "dashboards": dashboards,
+    "pages": pages,
     "translated": translation,
     "usage": usage_cost,
 }

@@ -16,7 +16,7 @@ from bench.parts import (
     RATE,
     WORDS,
 )
-from bench.results import Dashboards, KeyCheck, Limits, Results, UsageCost, difference, median, ratio
+from bench.results import Dashboards, KeyCheck, Limits, Pages, Results, UsageCost, difference, median, ratio
 from bench.translated import PASSED
 
 LABELS = {"bare": "upstream", "nginx": "nginx", "keyturn": "Keyturn"}
@@ -74,14 +74,20 @@ def sheets(results: Results) -> Iterator[Sheet]:
         yield _memory(results)
     if results.key_check is not None:
         yield _key_check(results.key_check)
-    if results.limits is not None:
-        yield _limits(results.limits)
-    if results.dashboards is not None:
-        yield _dashboards(results.dashboards)
+    yield from _of_one_node(results)
     if results.translated:
         yield _translated(results)
     if results.usage is not None:
         yield _usage(results.usage)
+
+
+def _of_one_node(results: Results) -> Iterator[Sheet]:
+    if results.limits is not None:
+        yield _limits(results.limits)
+    if results.dashboards is not None:
+        yield _dashboards(results.dashboards)
+    if results.pages is not None:
+        yield _pages(results.pages)
 
 
 def _plain(results: Results) -> Iterator[Sheet]:
@@ -226,6 +232,16 @@ def _dashboards(taken: Dashboards) -> Sheet:
     return sheet
 
 
+def _pages(taken: Pages) -> Sheet:
+    title = f"Pages of the dashboard, {taken.keys:,} keys, {taken.requests:,} requests in a month"
+    sheet = Sheet(title, "", "median", "slowest", "first since the start")
+    for name, median_ms in taken.median_ms.items():
+        sheet.add(
+            name, f"{median_ms:.0f} ms", f"{taken.slowest_ms[name]:.0f} ms", f"{taken.first_ms[name]:.0f} ms"
+        )
+    return sheet
+
+
 def _translated(results: Results) -> Sheet:
     title = "Translated from OpenAI's dialect"
     sheet = Sheet(title, "upstream", "CPU/request", "to passed", "CPU/chunk")
@@ -317,6 +333,7 @@ _METHOD = f"""## Method
   two of them a byte goes to another process and back, which nothing on that machine can beat.
 - **Open dashboards**: plain requests with no page open and with 50 in turns, on one node; half of the pages show requests
   as they come in, half only figures. At rest: the 50 open, and no requests.
+- **Pages**: from asking for a page to having all of it, by the clock, one at a time, with a request to a model before each.
 - **Usage**: 300,000 requests of 1,000 keys are taken into a database that holds a month of 10,000 keys, while reports are asked
   for; the overview is that month by the hour, its ten dearest keys and its models.
 - **Translated**: one node, one upstream under three names, one for each dialect it speaks; a client of OpenAI's dialect
@@ -332,7 +349,7 @@ Debian's `nginx` and `wrk` are needed (`apt-get install nginx wrk`).
 ```
 make bench                                   # everything, about eight minutes; rewrites this page
 .venv/bin/python -m bench --only plain --quick   # a first look, half a minute
-.venv/bin/python -m bench --long             # memory over a million requests
+.venv/bin/python -m bench --long             # a million requests, pages over ten million
 ```
 
 Each run is also saved as JSON in `bench/results`.

@@ -131,6 +131,20 @@ class Dashboards(msgspec.Struct, frozen=True):
     """Of one core, that all processes use with the pages open and no requests."""
 
 
+class Pages(msgspec.Struct, frozen=True):
+    """How long pages of the dashboard took, by name; milliseconds until all of a page was there."""
+
+    keys: int
+    """In the database."""
+    requests: int
+    """That they made in the last month."""
+    first_ms: dict[str, float]
+    """When each was opened for the first time since the start."""
+    median_ms: dict[str, float]
+    """Of the other times."""
+    slowest_ms: dict[str, float]
+
+
 class Translated(msgspec.Struct, frozen=True):
     """What requests cost whose upstream speaks one dialect, by round; the client's is OpenAI's."""
 
@@ -175,6 +189,7 @@ class Results(msgspec.Struct):
     key_check: KeyCheck | None = None
     limits: Limits | None = None
     dashboards: Dashboards | None = None
+    pages: Pages | None = None
     usage: UsageCost | None = None
     translated: dict[str, Translated] = {}
     """By dialect of the upstream; ``openai`` is passed through."""

@@ -38,7 +38,7 @@ class Setting(msgspec.Struct, frozen=True):
 
     upstream: Upstream
     folder: Path
-    """For its files; it is empty."""
+    """For its files; it is empty, but for a database that Keyturn is to start with."""
     workers: int
     streams: bool = False
     """It will mostly stream: nginx then does not buffer."""

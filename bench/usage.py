@@ -72,7 +72,7 @@ async def _ingest(folder: Path, requests: int) -> tuple[float, float]:
     now_us = time.time_ns() // 1_000 - 60_000_000
     with (folder / "journals" / "1-bench.0.journal").open("wb") as stream:
         for number, key in enumerate(chosen):
-            for record in _request(f"key_{key:020d}", chance.choice(MODELS), now_us + number * 100, chance):
+            for record in _request(key_id(key), chance.choice(MODELS), now_us + number * 100, chance):
                 stream.write(journal.frame(msgspec.msgpack.encode(record)))
     store = await open_store(folder / "keyturn.db")
     reports, ingest = UsageReports(store), Ingest(store, folder / "journals")
@@ -89,8 +89,8 @@ async def _ingest(folder: Path, requests: int) -> tuple[float, float]:
 
 async def _overview(folder: Path, keys: int) -> tuple[int, float, float]:
     store = await open_store(folder / "keyturn.db")
-    await _own(store, keys)
-    minutes = await _fill(store, keys)
+    await own(store, keys)
+    minutes = await fill(store, keys)
     reports = UsageReports(store)
     times, cpu_times = [], []
     for _ in range(ROUNDS):
@@ -112,7 +112,7 @@ async def _ask(reports: UsageReports) -> None:
     await asyncio.gather(*map(answer, OVERVIEW))
 
 
-async def _own(store: Store, keys: int) -> None:
+async def own(store: Store, keys: int) -> None:
     """Store keys with the accounts and projects that they belong to."""
     numbers = range(ACCOUNTS)
     accounts = [{"id": f"acct_{one:020d}", "name": f"a{one}", "created_at": 0} for one in numbers]
@@ -132,7 +132,7 @@ async def _own(store: Store, keys: int) -> None:
     owned = [
         {
             **common,
-            "id": f"key_{number:020d}",
+            "id": key_id(number),
             "name": f"k{number}",
             "project_id": f"proj_{number % ACCOUNTS:020d}",
         }
@@ -143,34 +143,39 @@ async def _own(store: Store, keys: int) -> None:
             await connection.execute(insert(table), rows)
 
 
-async def _fill(store: Store, keys: int) -> int:
+async def fill(store: Store, keys: int, sessions: int = SESSIONS) -> int:
     """Store a month of requests, one for each busy minute of each key; return how many there are."""
     chance, series = random.Random(2), Series()  # noqa: S311 -- the same each time
     today_us = int(time.time()) // 86_400 * 86_400_000_000
     busy: list[tuple[int, str, str]] = []
     for number in range(keys):
-        key_id, model = f"key_{number:020d}", chance.choice(MODELS)
-        for _ in range(SESSIONS):
+        own_id, model = key_id(number), chance.choice(MODELS)
+        for _ in range(sessions):
             begin = today_us - chance.randrange(DAYS) * 86_400_000_000 + chance.randrange(1_430) * 60_000_000
-            busy += [(begin + minute * 60_000_000, key_id, model) for minute in range(SESSION_MINUTES)]
+            busy += [(begin + minute * 60_000_000, own_id, model) for minute in range(SESSION_MINUTES)]
     busy.sort()
     remaining: Iterator[tuple[int, str, str]] = iter(busy)
     while some := list(itertools.islice(remaining, 30_000)):
         tally = Tally()
-        for at_us, key_id, model in some:
-            tally.add([msgspec.msgpack.encode(_request(key_id, model, at_us, chance)[1])])
+        for at_us, own_id, model in some:
+            tally.add([msgspec.msgpack.encode(_request(own_id, model, at_us, chance)[1])])
         batch = tally.batch(journal="", worker="", position=0, finished=True)
         async with store.writing() as connection:
             await journals.write(connection, msgspec.structs.replace(batch, blocks=[], settled=[]), series)
     return len(busy)
 
 
-def _request(key_id: str, model: str, at_us: int, chance: random.Random) -> tuple[Admitted, Served]:
+def key_id(number: int) -> str:
+    """Return the identifier of one of the keys."""
+    return f"key_{number:020d}"
+
+
+def _request(own_id: str, model: str, at_us: int, chance: random.Random) -> tuple[Admitted, Served]:
     request_id = ids.mint(ids.REQUEST, now_ms=at_us // 1_000, entropy=next(_numbers))
-    admitted = Admitted(request_id, key_id, model, "demo", "chat", at_us, 500, 1_000, 675_000, "203.0.113.7")
+    admitted = Admitted(request_id, own_id, model, "demo", "chat", at_us, 500, 1_000, 675_000, "203.0.113.7")
     served = Served(
         request_id=request_id,
-        key_id=key_id,
+        key_id=own_id,
         model=model,
         upstream="demo",
         upstream_model=model,
@@ -192,7 +197,7 @@ def _request(key_id: str, model: str, at_us: int, chance: random.Random) -> tupl
         outcome="ok",
         location="authorization",
         address="203.0.113.7",
-        secret_id=key_id.replace("key_", "sec_"),
+        secret_id=own_id.replace("key_", "sec_"),
         price="2026-11",
     )
     return admitted, served

@@ -48,3 +48,19 @@ def page(browser: Browser, owner: Visit) -> Iterator[Page]:
     yield window
     window.context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def lenient_page(browser: Browser, owner: Visit) -> Iterator[Page]:
+    """A window of the owner's, whose browser may complain."""
+    window = signed_in(browser, owner)
+    yield window
+    window.context.close()
+
+
+@pytest.fixture
+def strange_page(browser: Browser, node: Node) -> Iterator[Page]:
+    """A window of somebody who has not signed in."""
+    context = browser.new_context(base_url=node.url)
+    yield context.new_page()
+    context.close()

@@ -1,6 +1,7 @@
 """The audit page: who changed what, found again, and the proof that the log is whole."""
 
 import sqlite3
+from contextlib import closing
 
 from playwright.sync_api import Page, expect
 
@@ -39,12 +40,12 @@ def test_the_log_is_proved_and_a_touched_one_is_found_out(node: Node, owner: Vis
     expect(page.locator(".toast")).to_contain_text("Checkpoint at entry")
     shoot(page, "audit-verify")
 
-    with sqlite3.connect(node.data / "keyturn.db", timeout=20) as database:
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=20)) as database, database:
         [kept] = database.execute("SELECT actor FROM audit WHERE seq = 2").fetchone()
         database.execute("UPDATE audit SET actor = 'mallory' WHERE seq = 2")
     touched = owner.get("/dashboard/audit/verify")
     listed = owner.get("/dashboard/audit")
-    with sqlite3.connect(node.data / "keyturn.db", timeout=20) as database:
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=20)) as database, database:
         database.execute("UPDATE audit SET actor = ? WHERE seq = 2", (kept,))
 
     assert "The log was touched at entry 2" in touched.text

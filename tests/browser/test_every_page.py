@@ -1,8 +1,8 @@
 """What holds for every page that a link leads to, found by following the links from the first page."""
 
 import html
+import os
 import re
-import statistics
 import sys
 import time
 from collections.abc import Iterator
@@ -12,9 +12,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.routes import HTTPRoute
 from playwright.sync_api import Browser, Page
 
 from fakes.dashboard import EMAIL, PASSWORD, Visit, shoot, signed_in
+from keyturn.control.dashboard import routes as dashboard
 from support.node import NO_TLS, Node, until
 
 AXE = Path(sys.prefix) / "node-sdks" / "node_modules" / "axe-core" / "axe.min.js"
@@ -22,9 +26,43 @@ HEAVIEST = 150_000
 """Bytes of a page with all that it loads."""
 LONG = "A name that goes on and on, as people write them who do not see the table it ends up in " * 2
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-MOST_PAGES = 60
+MOST_PAGES = 200
+"""More than there are: names that lead to pages of their own without end are a mistake here."""
+ENTRANCE = (
+    "/dashboard/sign-in",
+    "/dashboard/setup",
+    "/dashboard/forgot",
+    "/dashboard/reset",
+    "/dashboard/verify",
+    "/dashboard/invite",
+    "/dashboard/holder",
+)
+"""What is for those who have not signed in."""
+HOLDER = ("/dashboard/holder", "/dashboard/holder/rotate")
+"""What whoever has a key sees of it."""
+BY_ADDRESS = ("/dashboard/account/passkeys", "/dashboard/prove", "/dashboard/account/two-factor")
+"""Forms lead there, or a script."""
+ELSEWHERE = {
+    "/dashboard/{rest}": "says that there is no such page",
+    "/dashboard/static/{version}/{name}": "no page",
+    "/dashboard/live": "a stream",
+    "/dashboard/playground/cost": "figures for a script",
+    "/dashboard/account/passkeys/options": "figures for a script",
+    "/dashboard/usage/export": "a file",
+    "/dashboard/requests/export": "a file",
+    "/dashboard/account/recovery-codes": "leads back: they are shown once",
+    "/dashboard/keys/bulk": "leads back: what to do with which keys is in the form",
+    "/dashboard/team/{user_id}/invite": "leads back: the link is shown once",
+    "/dashboard/sign-in/code": "asks who has given a password: tests/browser/test_entrance.py",
+    "/dashboard/sign-in/passkey": "begins a ceremony: tests/browser/test_entrance.py",
+    "/dashboard/oidc": "leads to the provider, of which there is none: tests/control/test_oidc.py",
+    "/dashboard/oidc/callback": "leads back from there",
+    "/dashboard/sign-up": "closed on this node: tests/control/test_sign_up.py",
+}
+"""Routes that are no page of this crawl, each with why."""
 _LINK = re.compile(r'href="(/dashboard[^"#]*)"')
-_NUMBERED = re.compile(r"(key|req|user|acct|proj|plan|evt|up|prc)_[0-9A-Za-z]{20}")
+_UPSTREAM = re.compile(r"(?<=/models/upstreams/)[^/]+")
+_NUMBERED = re.compile(r"(key|req|user|acct|proj|plan|evt|up|prc|grnt)_[0-9A-Za-z]{20}")
 
 MEASURE = """() => {
   const paint = performance.getEntriesByName("first-contentful-paint")[0];
@@ -33,8 +71,16 @@ MEASURE = """() => {
     paint_ms: paint ? paint.startTime : 0,
     shift: window.shifted || 0,
     bytes: loaded.reduce((sum, one) => sum + one.decodedBodySize, 0),
-    wide: document.documentElement.scrollWidth - document.documentElement.clientWidth,
   };
+}"""
+PAINTED = "performance.getEntriesByName('first-contentful-paint').length > 0"
+SETTLE_MS = 300
+"""What comes in after a page has loaded may move nothing either."""
+SIDEWAYS = """() => {
+  scrollTo(9999, scrollY);
+  const far = scrollX;
+  scrollTo(0, scrollY);
+  return far;
 }"""
 WATCH_SHIFTS = """
 window.shifted = 0;
@@ -48,12 +94,15 @@ new PerformanceObserver((list) => {
 def furnished(node: Node, owner: Visit) -> Visit:
     """A node in use: keys with long and hostile names, requests that went well and badly."""
     for name in ("app", LONG[:100], HOSTILE):
-        _, secret = node.new_key(name)
+        _, secret = node.new_key(name, recoverable=True)
         with httpx.Client(base_url=node.url, verify=NO_TLS, headers={"user-agent": HOSTILE}) as client:
             for model in ("demo-chat", "demo-chat", "no-such-model"):
                 body = {"model": model, "messages": [{"role": "user", "content": "Hello!"}]}
                 client.post("/v1/chat/completions", json=body, headers={"authorization": f"Bearer {secret}"})
     until(lambda: node.manage("GET", "/api/v1/usage")["data"]["total"]["requests"] >= 6, what="usage")
+    node.manage("POST", "/api/v1/plans", body={"name": LONG[:60]})
+    node.manage("POST", "/api/v1/credit/grants", body={"amount_usd": "5", "note": HOSTILE})
+    owner.post("/dashboard/account/two-factor/begin")
     return owner
 
 
@@ -61,8 +110,9 @@ def furnished(node: Node, owner: Visit) -> Visit:
 def paths(furnished: Visit) -> list[str]:
     """The paths of all pages, one of each kind."""
     found: dict[str, str] = {}
-    waiting = ["/dashboard", "/dashboard/account"]
-    while waiting and len(found) < MOST_PAGES:
+    waiting = ["/dashboard", "/dashboard/account", *BY_ADDRESS]
+    while waiting:
+        assert len(found) < MOST_PAGES, sorted(found)
         path = waiting.pop(0)
         answer = furnished.get(path)
         if not answer.headers.get("content-type", "").startswith("text/html"):
@@ -95,27 +145,46 @@ def test_every_page_is_light_quick_still_and_usable_by_everybody(window: Page, p
     window.on("dialog", lambda dialog: complaints.append(f"a dialog: {dialog.message}"))
     found: dict[str, list[str]] = {}
     for path in paths:
-        window.goto(path)
-        window.wait_for_function("document.readyState === 'complete'")
-        measured = window.evaluate(MEASURE)
-        problems = _serious(window) + complaints
+        problems = _problems(window, path) + complaints
         complaints.clear()
-        if measured["bytes"] > HEAVIEST:
-            problems.append(f"{measured['bytes']} bytes")
-        if measured["shift"] > 0.01:
-            problems.append(f"moves by {measured['shift']:.3f} while it loads")
-        if measured["paint_ms"] > 500:
-            problems.append(f"first paint after {measured['paint_ms']:.0f} ms")
-        window.set_viewport_size({"width": 390, "height": 800})
-        if window.evaluate(MEASURE)["wide"] > 0:
-            problems.append("is wider than a narrow window")
-        window.set_viewport_size({"width": 1280, "height": 800})
-        shoot(window, _kind(path).strip("/").replace("/", "-"))
         if problems:
             found[path] = problems
 
     assert found == {}
-    assert len(paths) > 3
+
+
+def test_pages_for_those_outside_are_as_good(browser: Browser, node: Node, furnished: Visit) -> None:
+    """The first page that somebody ever sees is one of them."""
+    stranger = Visit(node.url)
+    window = signed_in(browser, stranger)
+    window.add_init_script(WATCH_SHIFTS)
+
+    found = {path: problems for path in ENTRANCE if (problems := _problems(window, path))}
+    _, secret = node.new_key("somebody's")
+    window.goto("/dashboard/holder")
+    window.get_by_label("API key", exact=True).fill(secret)
+    window.get_by_role("button", name="Show my key").click()
+    window.get_by_role("button", name="Sign out").wait_for()
+    found |= {f"{path} (inside)": problems for path in HOLDER if (problems := _problems(window, path))}
+
+    window.context.close()
+    stranger.close()
+    assert found == {}
+
+
+def test_no_page_is_left_out(paths: list[str]) -> None:
+    """A page that no link leads to is one that nobody looks at."""
+    seen = [urlsplit(path).path for path in (*paths, *ENTRANCE, *HOLDER)]
+    routes = _routes()
+
+    left_out = {
+        route
+        for route in routes - set(ELSEWHERE)
+        if not any(re.fullmatch(re.sub(r"{\w+}", "[^/]+", route), path) for path in seen)
+    }
+
+    assert left_out == set()
+    assert set(ELSEWHERE) - routes == set()
 
 
 def test_every_page_forbids_what_it_does_not_need(furnished: Visit, paths: list[str]) -> None:
@@ -141,11 +210,7 @@ def test_what_others_wrote_is_never_markup(furnished: Visit, paths: list[str]) -
 def test_no_page_is_shown_to_whoever_has_not_signed_in(node: Node, paths: list[str]) -> None:
     """They are asked who they are, and led back afterwards."""
     stranger = Visit(node.url)
-    inside = [
-        path
-        for path in paths
-        if not path.startswith(("/dashboard/sign", "/dashboard/setup", "/dashboard/holder"))
-    ]
+    inside = [path for path in paths if path not in ENTRANCE]
 
     answers = {path: stranger.get(path) for path in inside}
 
@@ -156,16 +221,16 @@ def test_no_page_is_shown_to_whoever_has_not_signed_in(node: Node, paths: list[s
 
 
 def test_pages_come_within_their_time(furnished: Visit, paths: list[str]) -> None:
-    """Half of the requests for any page are answered within 100 ms; with 10,000 keys it is measured elsewhere."""
+    """Under 100 ms of the server's time; what 10,000 keys and a month of use make of it, a benchmark says."""
     slow: dict[str, float] = {}
     for path in paths:
         took = []
         for _ in range(3):
             began = time.perf_counter()
-            furnished.get(path)
+            assert furnished.get(path).status_code < 400, path
             took.append(time.perf_counter() - began)
-        if statistics.median(took) > 0.3:
-            slow[path] = statistics.median(took)
+        if min(took) > 0.1:
+            slow[path] = min(took)
 
     assert slow == {}
 
@@ -181,20 +246,72 @@ def test_the_last_page_can_be_reached_without_a_script(
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+    page.goto("/dashboard/keys/new")
+    page.get_by_label("Name").fill("made without a script")
+    page.get_by_role("button", name="Create the key").click()
+    assert page.get_by_text("Store it now").is_visible()
+    page.goto("/dashboard/keys")
+    page.get_by_label("Search").fill("without a script")
+    page.get_by_role("button", name="Filter").click()
+    assert page.locator("tbody tr").count() == 1
     page.get_by_role("button", name="Sign out").click()
 
     assert page.get_by_role("heading", name="Sign in").is_visible()
     context.close()
 
 
+def _problems(window: Page, path: str) -> list[str]:
+    """Open a page and return what is wrong with it."""
+    window.set_viewport_size({"width": 1280, "height": 800})
+    window.emulate_media(color_scheme="light")
+    window.goto(path)
+    until(lambda: window.evaluate(PAINTED), what="the first paint")
+    window.wait_for_timeout(SETTLE_MS)
+    measured = window.evaluate(MEASURE)
+    problems = _serious(window)
+    if measured["bytes"] > HEAVIEST:
+        problems.append(f"{measured['bytes']} bytes")
+    if measured["shift"] > 0.01:
+        problems.append(f"moves by {measured['shift']:.3f}")
+    if measured["paint_ms"] > 500:
+        problems.append(f"first paint after {measured['paint_ms']:.0f} ms")
+    window.set_viewport_size({"width": 390, "height": 800})
+    window.emulate_media(color_scheme="dark")
+    if window.evaluate(SIDEWAYS) > 0:
+        problems.append("is wider than a narrow window")
+    problems += [f"narrow and dark: {one}" for one in _serious(window)]
+    shoot(window, _kind(path).strip("/").replace("/", "-"))
+    return problems
+
+
 def _kind(path: str) -> str:
-    """Return what pages of one kind have in common: no query, and no identifier."""
-    return _NUMBERED.sub(r"\1", urlsplit(path).path)
+    """Return what pages of one kind have in common: no query, and no identifier or name."""
+    return _UPSTREAM.sub("name", _NUMBERED.sub(r"\1", urlsplit(path).path))
+
+
+def _routes() -> set[str]:
+    """Return the routes of all pages, without the types of their parts."""
+
+    def nothing() -> None:
+        return None
+
+    app = Litestar(
+        [dashboard.router()],
+        dependencies={"management": Provide(nothing, sync_to_thread=False)},
+        openapi_config=None,
+        logging_config=None,
+    )
+    return {
+        re.sub(r":\w+}", "}", route.path)
+        for route in app.routes
+        if isinstance(route, HTTPRoute) and "GET" in route.methods
+    }
 
 
 def _serious(page: Page) -> list[str]:
     if not AXE.exists():
-        pytest.skip("axe-core could not be fetched")
+        assert not os.environ.get("CI"), "axe-core could not be fetched"
+        return []
     page.evaluate(AXE.read_text("utf-8"))
     result: dict[str, Any] = page.evaluate("axe.run({ resultTypes: ['violations'] })")
     return [

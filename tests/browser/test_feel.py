@@ -38,9 +38,11 @@ def test_light_or_dark_stays_as_it_was_chosen(page: Page) -> None:
     page.get_by_role("button", name="Light or dark").click()
     chosen = page.evaluate("document.documentElement.dataset.theme")
 
-    page.goto("/dashboard/keys")
+    answer = page.goto("/dashboard/keys")
 
     assert chosen == "dark"
+    assert answer is not None
+    assert '<html lang="en" data-theme="dark"' in answer.text()
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 19, 24)"
 

@@ -3,9 +3,9 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from fakes.dashboard import Visit, shoot, signed_in
+from fakes.dashboard import Visit, shoot
 from support.node import Node
 
 KEYS = "/dashboard/keys"
@@ -83,7 +83,7 @@ def test_a_key_is_switched_off_from_the_list_and_the_toast_takes_it_back(node: N
 def test_one_key_shows_how_it_does_and_what_would_happen_to_a_request(node: Node, page: Page) -> None:
     """Its course, gauges and last requests; each check that a request would meet."""
     limits = [
-        {"metric": "requests", "window": "hour", "max": 10},
+        {"metric": "requests", "window": "lifetime", "max": 10},
         {"metric": "tokens", "window": "day", "max": 100_000, "shadow": True},
     ]
     key_id, secret = node.new_key("measured", limits=limits, ip=["127.0.0.1"], recoverable=True)
@@ -91,8 +91,9 @@ def test_one_key_shows_how_it_does_and_what_would_happen_to_a_request(node: Node
         assert node.chat(key=secret).status_code == 200
     page.goto(f"{KEYS}/{key_id}")
     expect(page.get_by_text("3 of 10", exact=True)).to_be_visible()
-    cells = page.locator("figure[data-chart] tbody tr").nth(29).locator("td")
-    expect(cells.first).to_have_attribute("data-value", "3")
+    days = page.locator("figure[data-chart]").first.locator("tbody tr td:first-of-type")
+    shown = [int(cell.get_attribute("data-value") or 0) for cell in days.all()]
+    assert (len(shown), sum(shown[-2:])) == (30, 3)  # midnight may have passed
     shoot(page, "keys-overview")
     page.get_by_label("About this key").get_by_role("link", name="Requests").click()
     expect(page.get_by_role("row")).to_have_count(4)
@@ -128,7 +129,11 @@ def test_a_key_is_rotated_revealed_and_deleted(node: Node, page: Page) -> None:
     page.get_by_role("link", name="Go to the key").click()
     page.get_by_label("About this key").get_by_role("link", name="Audit").click()
     expect(page.get_by_role("rowheader", name="key.reveal")).to_be_visible()
-    expect(page.get_by_role("cell", name="kim@example.com").first).to_be_visible()
+    expect(page.get_by_role("cell", name="Kim Example").first).to_be_visible()
+    created = page.get_by_role("row").filter(has_text="key.create")
+    expect(created).to_contain_text("Operator at the machine")
+    created.get_by_text("differences").click()
+    expect(created.get_by_text("ending", exact=True)).to_be_visible()
     shoot(page, "keys-audit")
 
     page.get_by_role("link", name="Delete").click()
@@ -138,9 +143,9 @@ def test_a_key_is_rotated_revealed_and_deleted(node: Node, page: Page) -> None:
     assert node.chat(key=newer).status_code == 401
 
 
-def test_two_people_who_edit_one_key_lose_nothing(node: Node, browser: Browser, owner: Visit) -> None:
+def test_two_people_who_edit_one_key_lose_nothing(node: Node, lenient_page: Page) -> None:
     """The second one sees what the first one did, keeps what they typed, and saves both."""
-    page = signed_in(browser, owner)  # whose console may tell of the 412
+    page = lenient_page  # its console may tell of the 412
     key_id, _ = node.new_key("shared", description="first")
     page.goto(f"{KEYS}/{key_id}/edit")
     page.get_by_label("Name").fill("shared by two")
@@ -158,7 +163,6 @@ def test_two_people_who_edit_one_key_lose_nothing(node: Node, browser: Browser, 
     data = node.manage("GET", f"/api/v1/keys/{key_id}")["data"]
     assert (data["name"], data["description"], data["models"]) == ("shared by two", "second", ["gpt-*"])
     assert [(one["max"], one["shadow"]) for one in data["limits"]] == [(5, False), (10, True)]
-    page.context.close()
 
 
 def test_a_key_for_somebody_else_is_handed_over_by_a_link(node: Node, owner: Visit) -> None:
@@ -262,7 +266,8 @@ def test_a_key_that_there_is_not_leads_to_a_page_that_says_so(owner: Visit) -> N
         assert answer.status_code == 404, rest
     assert owner.post(f"{KEYS}/bulk", {"act": "revoke"}).status_code == 303
     assert owner.post(f"{KEYS}/bulk", {"act": "eat", "id": "key_VbXhUyUBKUlzDND0IYtt"}).status_code == 400
-    assert owner.get(f"{KEYS}?status=odd&kind=odd&cursor=odd").status_code == 200
+    assert owner.get(f"{KEYS}?status=odd&kind=odd").status_code == 200
+    assert owner.get(f"{KEYS}?cursor=odd").status_code == 400
     assert owner.get(f"{KEYS}?project=nowhere").status_code == 400
 
 

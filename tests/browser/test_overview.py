@@ -30,6 +30,9 @@ def test_the_overview_shows_what_was_used_and_its_charts_answer(page: Page, node
 
     expect(page.locator(".stat", has_text="Requests").first.locator(".stat-value")).to_have_text("4")
     expect(page.get_by_role("link", name="ends soon")).to_be_visible()
+    upstreams = page.locator("section", has=page.get_by_role("heading", name="Upstreams"))
+    demo = upstreams.get_by_role("listitem").filter(has=page.get_by_role("link", name="demo", exact=True))
+    expect(demo).to_contain_text("Well")
     expect(page.locator("figure.drawn")).to_have_count(4)
     chart = page.locator("figure", has_text="Tokens").first
     plot = chart.locator(".chart-plot")

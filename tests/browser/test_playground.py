@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fakes.dashboard import Visit, shoot, signed_in
@@ -81,11 +82,19 @@ def test_pictures_and_vectors_can_be_asked_for(page: Page) -> None:
     shoot(page, "playground-picture")
 
 
-def test_what_the_api_refuses_is_said_in_its_words(browser: Browser, owner: Visit, node: Node) -> None:
+@pytest.fixture
+def own_page(browser: Browser, owner: Visit, node: Node) -> Iterator[Page]:
+    """A window with a session of its own, which may be ended; its browser may complain."""
+    with closing(Visit(node.url)) as visit:
+        visit.sign_in()
+        window = signed_in(browser, visit)
+        yield window
+        window.context.close()
+
+
+def test_what_the_api_refuses_is_said_in_its_words(own_page: Page, node: Node) -> None:
     """A key that is revoked meanwhile, a model that fails: the answer says which, and what was typed is there still."""
-    visit = Visit(str(owner.http.base_url))
-    visit.sign_in()
-    page = signed_in(browser, visit)
+    page = own_page
     page.goto("/dashboard/playground?model=demo-503")
     page.get_by_role("button", name="Start").click()
     page.get_by_label("Message").fill("hello")
@@ -112,8 +121,6 @@ def test_what_the_api_refuses_is_said_in_its_words(browser: Browser, owner: Visi
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     assert page.evaluate("sessionStorage.length") == 0
-    page.context.close()
-    visit.close()
 
 
 def test_the_key_is_a_personal_one_for_this_page_and_an_hour(owner: Visit, node: Node) -> None:

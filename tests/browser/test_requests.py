@@ -6,13 +6,15 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from fakes.dashboard import Visit, shoot
-from support.node import Node
+from fakes.dashboard import Visit, set_up, shoot
+from fakes.strangers import with_password
+from support.node import Node, running
 
 XSS = "<img src=x onerror=alert(1)>"
 
@@ -73,6 +75,20 @@ def test_requests_are_found_by_what_is_known_of_them(owner: Visit, node: Node) -
     assert owner.get(f"/dashboard/requests?cursor={request_id}").status_code == 200
 
 
+def test_an_empty_log_says_how_long_requests_are_kept(owner: Visit, node: Node) -> None:
+    """As it is set now, not as it comes out of the box."""
+    key_id, _ = node.new_key("unused")
+    before = owner.get("/dashboard/requests?model=nothing").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": 7})
+    after = owner.get("/dashboard/requests?model=nothing").text
+    own = owner.get(f"/dashboard/keys/{key_id}/requests").text
+    node.manage("PATCH", "/api/v1/settings", body={"requests.kept_days": None})
+
+    assert "Requests are kept for 30 days." in before
+    assert "Requests are kept for 7 days." in after
+    assert "requests are kept for 7 days." in own
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -91,6 +107,21 @@ def test_what_is_not_there_is_said(owner: Visit, path: str, status: int) -> None
 
     assert answer.status_code == status
     assert "<h1>" in answer.text
+
+
+def test_the_page_of_a_key_says_of_a_request_what_the_log_says(owner: Visit, node: Node) -> None:
+    """The client's own mistake must not look like an outage on one page, and like nothing much on the other."""
+    key_id, secret = node.new_key("elsewhere", models=["other"])
+    request_id = node.chat(key=secret).headers["x-request-id"]
+
+    pages = [owner.get(f"/dashboard/{path}").text for path in ("requests", f"keys/{key_id}/requests")]
+
+    log, own = (
+        page.partition(f'<tr data-request="{request_id}">')[2].partition("</tr>")[0] for page in pages
+    )
+    whose = f'<td><a class="clip" href="/dashboard/keys/{key_id}" title="elsewhere">elsewhere</a></td>'
+    assert "status warn" in log
+    assert own == log.replace(whose, "")
 
 
 def test_nothing_that_a_client_sends_becomes_markup(owner: Visit, node: Node) -> None:
@@ -146,46 +177,59 @@ def test_long_bodies_stay_within_the_page(page: Page, node: Node) -> None:
 
 def test_a_member_is_told_of_nothing_but_their_own(owner: Visit, node: Node) -> None:
     """The stream is made once for all who may see the same, and for nobody else."""
-    member = member_of(node, "mo@example.com")
-    own_id, own = node.new_key("mo's own", user_id="mo@example.com")
+    with closing(member_of(node, "mo@example.com")) as member:
+        own_id, own = node.new_key("mo's own", user_id="mo@example.com")
 
-    with stream(member, "?rows=1") as frames:
-        assert next(frames)[0] in {"alerts", "counters"}
-        other = node.chat().headers["x-request-id"]
-        mine = node.chat(key=own).headers["x-request-id"]
-        rows = next(data["rows"] for event, data in frames if event == "requests")
+        with stream(member, "?rows=1") as frames:
+            assert next(frames)[0] in {"alerts", "counters"}
+            other = node.chat().headers["x-request-id"]
+            mine = node.chat(key=own).headers["x-request-id"]
+            rows = next(data["rows"] for event, data in frames if event == "requests")
 
-    assert [(row["id"], row["key_id"]) for row in rows] == [(mine, own_id)]
-    log = member.get("/dashboard/requests").text
-    assert (log.count("<tr data-request"), mine in log) == (1, True)
-    assert member.get(f"/dashboard/requests/{mine}").status_code == 200
-    assert member.get(f"/dashboard/requests/{other}").status_code == 404
-    assert member.post(f"/dashboard/requests/{mine}/bodies", page="/dashboard").status_code == 403
-    assert "Upstreams" not in member.get("/dashboard").text
-    [row] = csv.DictReader(member.get("/dashboard/usage/export?range=24h").text.splitlines())
-    member.close()
+        assert [(row["id"], row["key_id"]) for row in rows] == [(mine, own_id)]
+        log = member.get("/dashboard/requests").text
+        assert (log.count("<tr data-request"), mine in log) == (1, True)
+        assert member.get(f"/dashboard/requests/{mine}").status_code == 200
+        assert member.get(f"/dashboard/requests/{other}").status_code == 404
+        assert member.post(f"/dashboard/requests/{mine}/bodies", page="/dashboard").status_code == 403
+        assert "Upstreams" not in member.get("/dashboard").text
+        [row] = csv.DictReader(member.get("/dashboard/usage/export?range=24h").text.splitlines())
+
     assert (row["key_id"], row["requests"]) == (own_id, "1")
 
 
-def test_a_stream_ends_with_its_session(owner: Visit, node: Node) -> None:
-    """Who was shut out must not go on listening."""
-    other = Visit(node.url)
-    other.sign_in()
+def test_a_stream_ends_with_its_session_and_with_the_role_it_was_opened_in(owner: Visit, node: Node) -> None:
+    """Who was shut out, or is no administrator any more, must not go on listening."""
+    made: list[str] = []
 
-    with stream(other, "") as frames:
+    def make(email: str) -> str:
+        made.append(node.manage("POST", "/api/v1/users", body={"email": email})["data"]["id"])
+        return made[0]
+
+    email, password = with_password(make, node.data / "keyturn.db", "admin")
+    with closing(Visit(node.url)) as leaving, closing(Visit(node.url)) as lowered:
+        assert leaving.sign_in().status_code == 303
+        assert lowered.sign_in(email, password).status_code == 303
+        with stream(leaving, "") as left, stream(lowered, "?rows=1") as kept:
+            assert {next(left)[0], next(kept)[0]} <= {"alerts", "counters"}
+            leaving.post("/dashboard/sign-out", page="/dashboard")
+            node.manage("PATCH", f"/api/v1/users/{made[0]}", body={"role": "member"})
+            untold = node.chat().headers["x-request-id"]
+            heard = [list(frames) for frames in (left, kept)]
+
+    assert [frames[-1] for frames in heard] == [("end", {"why": "session"})] * 2
+    assert untold not in str(heard)
+
+
+def test_a_node_with_open_pages_stops_at_once(tmp_path: Path) -> None:
+    """A window that somebody forgot must not hold up a restart."""
+    with (
+        running(Node(tmp_path, workers=1, demo=False)) as node,
+        closing(set_up(node)) as visit,
+        stream(visit, "") as frames,
+    ):
         assert next(frames)[0] in {"alerts", "counters"}
-        other.post("/dashboard/sign-out", page="/dashboard")
-        ends = [data["why"] for event, data in frames if event == "end"]
-
-    other.close()
-    assert ends == ["session"]
-
-
-def test_a_node_with_open_pages_stops_at_once(owner: Visit, node: Node) -> None:
-    """A window that somebody forgot must not hold up a restart. The last test: the node is gone after it."""
-    with stream(owner, "") as frames:
-        assert next(frames)[0] in {"alerts", "counters"}
-        owner.csrf("/dashboard/requests")  # another connection, idle
+        visit.csrf("/dashboard/requests")  # another connection, idle
         begun = time.monotonic()
         assert node.stop() == 0
         took = time.monotonic() - begun

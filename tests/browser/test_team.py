@@ -1,9 +1,10 @@
 """The pages about people, projects and accounts, with the browsers of two people."""
 
 import re
+from contextlib import closing
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
 from support.node import Node
@@ -27,7 +28,7 @@ def come_in(node: Node, email: str, role: str, account: str = "", name: str = ""
     return invited["user"]["id"], visit
 
 
-def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, browser: Browser, node: Node) -> None:
+def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, strange_page: Page) -> None:
     """From the form to the link, from the link to a page of their own; what is taken from them is gone at once."""
     page.goto("/dashboard/team")
     page.get_by_role("link", name="Invite a person").click()
@@ -39,8 +40,7 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, browser: Bro
     link = page.locator("pre").inner_text()
     shoot(page, "team-invited")
 
-    context = browser.new_context(base_url=node.url)
-    guest = context.new_page()
+    guest = strange_page
     guest.goto(link)
     assert "#" not in guest.url
     shoot(guest, "invite")
@@ -60,7 +60,6 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, browser: Bro
     guest.goto("/dashboard/team")
 
     expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
-    context.close()
 
 
 def test_who_is_removed_is_named_with_what_goes_with_them(page: Page, node: Node) -> None:
@@ -163,15 +162,27 @@ def test_names_are_shown_and_not_run(page: Page, node: Node) -> None:
 @pytest.mark.parametrize("role", ["viewer", "member"])
 def test_pages_offer_nobody_what_they_may_not_do(node: Node, owner: Visit, role: str) -> None:
     """A viewer sees people and changes none; a member sees the projects that they belong to."""
-    _, visit = come_in(node, f"{role}@roles.example", role)
+    user_id, visit = come_in(node, f"{role}@roles.example", role)
+    project = node.manage("POST", "/api/v1/projects", body={"name": f"for a {role}"})["data"]["id"]
+    shown = {
+        "/dashboard/team": "Invite a person",
+        "/dashboard/team/projects": "Create project",
+        f"/dashboard/team/projects/{project}": f"/dashboard/team/projects/{project}/delete",
+        f"/dashboard/team/{user_id}": "Change role",
+        "/dashboard": 'href="/dashboard/team"' if role == "member" else 'href="/dashboard/settings"',
+    }
 
-    people, projects = visit.get("/dashboard/team"), visit.get("/dashboard/team/projects")
+    with closing(visit):
+        outside = visit.get("/dashboard/team/projects").text
+        node.manage("POST", f"/api/v1/projects/{project}/members", body={"user_id": user_id})
+        theirs = {path: visit.get(path) for path in shown}
 
-    assert people.status_code == (200 if role == "viewer" else 403)
-    assert "Invite a person" not in people.text
-    assert "Create project" not in projects.text
-    assert ("You are in no project" in projects.text) is (role == "member")
-    visit.close()
+    assert ("You are in no project" in outside) is (role == "member")
+    assert f"for a {role}" in theirs["/dashboard/team/projects"].text
+    people = 200 if role == "viewer" else 403
+    assert [answer.status_code for answer in theirs.values()] == [people, 200, 200, people, 200]
+    for path, offer in shown.items():
+        assert (offer in owner.get(path).text, offer in theirs[path].text) == (True, False), path
 
 
 def test_a_form_that_is_refused_keeps_what_was_typed(owner: Visit) -> None:

@@ -10,7 +10,13 @@ from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
 from keyturn.control.dashboard.pages import usage
-from support.node import Node
+from support.node import Node, until
+
+
+def used_by(node: Node, key_id: str) -> int:
+    """Return how many requests of a key have been written down."""
+    count: int = node.manage("GET", f"/api/v1/usage?key={key_id}&days=7")["data"]["total"]["requests"]
+    return count
 
 
 def test_what_was_used_is_found_by_clicking_through(page: Page, node: Node) -> None:
@@ -37,6 +43,10 @@ def test_what_was_used_is_found_by_clicking_through(page: Page, node: Node) -> N
 
 def test_all_books_say_the_same(owner: Visit, node: Node) -> None:
     """What the page shows, the file holds, the command line prints and the ledger charged must be one figure."""
+    key_id, secret = node.new_key("counted")
+    for _ in range(2):
+        assert node.chat(key=secret).status_code == 200
+    until(lambda: used_by(node, key_id) == 2, what="both requests in the books")
     told = node.manage("GET", "/api/v1/usage?by=key&days=7")["data"]["total"]
     ledger = node.manage("GET", "/api/v1/ledger?limit=1000")["data"]
 
@@ -52,6 +62,7 @@ def test_all_books_say_the_same(owner: Visit, node: Node) -> None:
         == told["requests"]
         == sum(int(row["requests"]) for row in rows)
     )
+    assert Decimal(told["cost_usd"]) > 0
     charged = -sum(Decimal(entry["amount_usd"]) for entry in ledger if entry["kind"] == "charge")
     assert charged == Decimal(told["cost_usd"])
     assert f"${Decimal(told['cost_usd']):f}" in page

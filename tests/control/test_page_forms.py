@@ -7,8 +7,9 @@ import pytest
 
 from fakes.control_process import ControlProcess
 from fakes.people import PASSWORD, Human, crowd, long_ago
+from keyturn.services import passkeys
 
-DEEP = '{"id":' + "[" * 9_000
+DEEP = '{"deep":' + "[" * 9_000
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,13 @@ def key_is_needed(control: ControlProcess, people: dict[str, Human]) -> Iterator
     yield
     shown = control.operator.get("/api/v1/settings").json()["data"]
     assert next(one["value"] for one in shown if one["path"] == "auth.required") is True
+
+
+def ticket(human: Human, path: str, *, page: str) -> str:
+    """Return what a browser sends back with the answer of a passkey; it asks for it on a page."""
+    assert human.page(page).status_code == 200
+    found: str = human.send("GET", path, headers={"host": "localhost"}).json()["ticket"]
+    return found
 
 
 @pytest.mark.parametrize("fields", [{}, {"required": ""}, {"required": "maybe"}])
@@ -55,17 +63,23 @@ def test_settings_and_credentials_ask_for_proof_whichever_way_they_are_changed(
 
 
 def test_json_that_goes_on_and_on_is_refused_like_any_other(people: dict[str, Human]) -> None:
-    """Also before anybody has signed in, and in a cookie."""
-    stranger = people["signed out"]
-    asked = {"credential": DEEP, "ticket": "x", "next": "/dashboard"}
+    """Also before anybody has signed in, and in a cookie; with the ticket that this visitor was given."""
+    stranger, owner = people["signed out"], people["first owner"]
+    assert len(DEEP) < passkeys._LONGEST
+    coming = ticket(stranger, "/dashboard/sign-in/passkey", page="/dashboard/sign-in")
+    adding = ticket(owner, "/dashboard/account/passkeys/options", page="/dashboard/account")
 
-    signing_in = stranger.form("/dashboard/sign-in/passkey", page="/dashboard/sign-in", **asked)
-    adding = people["first owner"].form("/dashboard/account/passkeys", name="Mine", **asked)
+    answers = [
+        stranger.form(
+            "/dashboard/sign-in/passkey", page="/dashboard/sign-in", credential=DEEP, ticket=coming
+        ),
+        owner.form("/dashboard/account/passkeys", name="Mine", credential=DEEP, ticket=adding),
+    ]
     toast = base64.urlsafe_b64encode(b"[" * 20_000).decode()
     page = stranger.send("GET", "/dashboard/sign-in", headers={"cookie": f"keyturn_toast={toast}"})
 
-    assert 400 <= signing_in.status_code < 500
-    assert 400 <= adding.status_code < 500
+    assert [answer.status_code for answer in answers] == [401, 400]
+    assert all(passkeys.NOT_ACCEPTED in answer.text for answer in answers)
     assert page.status_code == 200
 
 

@@ -1,26 +1,14 @@
-"""Who may do what: every route of the management API and of the dashboard, tried by somebody of every role."""
-
-import re
-from typing import Any
+"""Who may do what: every route of the management API, tried by somebody of every role."""
 
 import httpx
 import pytest
-from litestar import Litestar
-from litestar.di import Provide
-from litestar.handlers import HTTPRouteHandler
-from litestar.routes import HTTPRoute
 
 from fakes.control_process import ControlProcess
-from fakes.people import FORM, ORIGIN, Human, crowd
-from keyturn.control.dashboard import routes as dashboard
-from keyturn.control.dashboard.guard import ANYONE, ENTRY, SIGNED_IN, STALE
+from fakes.people import ORIGIN, Human, crowd
+from fakes.roles import LETTERS, example, read_table
 from keyturn.domain.operations import OPERATIONS
 
-# Written down by hand from what each call does, and not from how it is decided. The letters:
-#   *  anybody, signed in or not               -  nobody: it belongs to a key, or to whoever is at the machine
-#   n  owners and admins of the node's own account: it is the node's, or concerns all accounts
-#   a  owners and admins, of any account       r  and viewers: it tells of the account, and changes nothing
-#   m  owners, admins and members: it changes personal keys       e  everybody who has signed in
+# Written down by hand from what each call does, and not from how it is decided. ``fakes.roles`` has the letters.
 TABLE = """
 GET    r /api/v1/accounts
 POST   n /api/v1/accounts
@@ -135,66 +123,7 @@ POST   a /api/v1/users/{user_id}/resume
 POST   a /api/v1/users/{user_id}/suspend
 POST   - /api/v1/users/{user_id}/verify-link
 """
-WHO = {(line.split()[0], line.split()[2]): line.split()[1] for line in TABLE.strip().splitlines()}
-FIRST = {f"first {role}" for role in ("owner", "admin", "member", "viewer")}
-OTHER = {f"other {role}" for role in ("owner", "admin", "member", "viewer")}
-PEOPLE = FIRST | OTHER | {"suspended", "signed out"}
-LETTERS: dict[str, frozenset[str]] = {
-    "*": frozenset(PEOPLE),
-    "-": frozenset(),
-    "n": frozenset({"first owner", "first admin"}),
-    "a": frozenset(one for one in FIRST | OTHER if one.endswith(("owner", "admin"))),
-    "r": frozenset(one for one in FIRST | OTHER if not one.endswith("member")),
-    "m": frozenset(one for one in FIRST | OTHER if not one.endswith("viewer")),
-    "e": frozenset(FIRST | OTHER),
-}
-EXAMPLES = {
-    "key_id": "key_" + "0" * 20,
-    "account_id": "acct_" + "0" * 20,
-    "project_id": "proj_" + "0" * 20,
-    "user_id": "user_" + "0" * 20,
-    "request_id": "req_" + "0" * 20,
-    "month": "2026-11",
-}
-"""What stands in paths; nothing of it exists. Other placeholders: ``NOTHING``, or 0 where a number belongs."""
-NOTHING = "nobody"
-OUT_OF_ROLE = "Your role in this account does not reach this page"
-
-
-def example(template: str) -> str:
-    """Return a path that a route matches."""
-
-    def fill(found: re.Match[str]) -> str:
-        number = found[2] in {":int", ":float"}
-        return EXAMPLES.get(found[1]) or ("0" if number else NOTHING)
-
-    return re.sub(r"{(\w+)(:\w+)?}", fill, template)
-
-
-def pages() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the ``opt`` of every route of the dashboard, by method and path."""
-
-    def nothing() -> None:
-        return None
-
-    app = Litestar(
-        route_handlers=[dashboard.router()],
-        dependencies={"management": Provide(nothing, sync_to_thread=False)},
-        openapi_config=None,
-        logging_config=None,
-    )
-    found = {}
-    for route in app.routes:
-        assert isinstance(route, HTTPRoute)
-        for handler in route.route_handlers:
-            assert isinstance(handler, HTTPRouteHandler)
-            for method in handler.http_methods:
-                if str(method) not in {"OPTIONS", "HEAD"}:
-                    found[str(method), route.path] = handler.opt
-    return found
-
-
-PAGES = dict(sorted(pages().items()))
+WHO = read_table(TABLE)
 
 
 @pytest.fixture(scope="module")
@@ -237,42 +166,3 @@ def _let_in(answer: httpx.Response, open_to_all: bool) -> bool:  # noqa: FBT001 
     refused = answer.status_code == 403
     assert not refused or "role" in answer.json()["error"]["details"], answer.text
     return not refused
-
-
-@pytest.mark.parametrize("route", PAGES, ids=" ".join)
-def test_every_page_says_whom_it_is_for(route: tuple[str, str]) -> None:
-    """By an operation of the API, or in so many words: a page that says nothing is closed, and useless."""
-    entry = PAGES[route].get(ENTRY)
-
-    assert entry in {ANYONE, SIGNED_IN} or entry in WHO, entry
-
-
-@pytest.mark.parametrize("route", PAGES, ids=" ".join)
-def test_a_page_opens_to_those_who_may_make_the_call_that_it_stands_for(
-    people: dict[str, Human], route: tuple[str, str]
-) -> None:
-    """Forms are sent without what makes them ours: whoever may send them is told that, and nothing is changed."""
-    method, template = route
-    entry = PAGES[route][ENTRY]
-    letter = {ANYONE: "*", SIGNED_IN: "e"}.get(entry) if isinstance(entry, str) else WHO[entry]
-    outcomes = {}
-    for name, human in people.items():
-        kept = dict(human.cookies)
-        answer = human.send(method, example(template), headers=FORM if method == "POST" else {})
-        human.cookies = kept
-        assert answer.status_code < 500, (name, answer.text)
-        outcomes[name] = _page_opens(answer, method)
-
-    assert letter is not None
-    assert {name for name, inside in outcomes.items() if inside} == LETTERS[letter]
-
-
-def _page_opens(answer: httpx.Response, method: str) -> bool:
-    if answer.status_code == 303 and answer.headers["location"].startswith("/dashboard/sign-in"):
-        return False
-    if answer.status_code == 403 and OUT_OF_ROLE in answer.text:
-        return False
-    if method != "GET":
-        assert answer.status_code == 403, answer.text
-        assert STALE in answer.text
-    return True

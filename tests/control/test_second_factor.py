@@ -38,13 +38,14 @@ def seed_of(somebody: Somebody) -> str:
     return found[1]
 
 
-def turn_on(somebody: Somebody) -> tuple[pyotp.TOTP, list[str]]:
-    """Turn codes on for somebody; return the app and the recovery codes."""
+def turn_on(somebody: Somebody) -> tuple[pyotp.TOTP, str, list[str]]:
+    """Turn codes on for somebody; return the app, the code of it that did so, and the recovery codes."""
     app = pyotp.TOTP(seed_of(somebody))
-    answer = somebody.post(f"{ACCOUNT}/two-factor", {"code": app.now()})
+    code = app.now()
+    answer = somebody.post(f"{ACCOUNT}/two-factor", {"code": code})
     shown = _CODES.search(answer.text)
     assert shown is not None, answer.text
-    return app, shown[1].split()
+    return app, code, shown[1].split()
 
 
 def later(app: pyotp.TOTP) -> str:
@@ -65,12 +66,12 @@ def test_a_code_is_asked_for_after_the_password_and_works_once(
     email, password = another(control)
     here, there = visit(), visit()
     here.sign_in(email, password)
-    app, codes = turn_on(here)
+    app, used, codes = turn_on(here)
     assert len(set(codes)) == 10
 
     assert there.sign_in(email, password, then=ACCOUNT).headers["location"] == f"{SIGN_IN}/code"
     assert there.get(ACCOUNT).headers["location"].startswith(SIGN_IN)  # the password alone is no session
-    assert give_code(there, app.now()) == ""  # it turned codes on
+    assert give_code(there, used) == ""  # it turned codes on
     code = later(app)
     assert give_code(there, code) == ACCOUNT
     assert there.get(ACCOUNT).status_code == 200
@@ -87,7 +88,7 @@ def test_half_a_sign_in_is_worth_nothing_in_another_browser_or_after_it_is_whole
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     victim, thief = visit(), visit()
     victim.sign_in(email, password)
     stolen = victim.http.cookies["keyturn_pending"]
@@ -109,7 +110,7 @@ def test_a_recovery_code_works_once_also_if_it_comes_twice_at_once(
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     many = [visit() for _ in range(4)]
     for one in many:
         one.sign_in(email, password)
@@ -164,7 +165,7 @@ def test_what_asks_for_proof_asks_after_ten_minutes(
 
     assert proved.headers["location"] == f"{ACCOUNT}?a=b"
     assert here.http.cookies["keyturn_session"] != before
-    app, _ = turn_on(here)
+    app, _, _ = turn_on(here)
     here.age(proved_minutes=11)
     assert (
         here.post("/dashboard/prove", {"password": password}).status_code == 401
@@ -181,7 +182,7 @@ def test_a_link_from_the_operator_sets_a_new_password_once(
     email, password = another(control)
     here = visit()
     here.sign_in(email, password)
-    _, codes = turn_on(here)
+    _, _, codes = turn_on(here)
     made = control.operator.post(f"/api/v1/users/{email}/reset-link")
     assert made.status_code == 201, made.text
     url = made.json()["data"]["url"]

@@ -35,8 +35,16 @@ _CSRF = re.compile(r'<meta name="csrf" content="([0-9A-Za-z]+)">')
 class Visit:
     """Somebody's browser without a screen: cookies, and forms that are sent as ours."""
 
-    def __init__(self, base: str, headers: dict[str, str] | None = None) -> None:
-        self.http = httpx.Client(base_url=base, verify=NO_TLS, timeout=20, headers=headers)
+    def __init__(self, base: str, headers: dict[str, str] | None = None, *, address: str = "") -> None:
+        """Start it.
+
+        Args:
+            base: The node's address.
+            headers: Of every request.
+            address: From which it comes; empty: the usual one of this machine.
+        """
+        transport = httpx.HTTPTransport(verify=NO_TLS, local_address=address or None)
+        self.http = httpx.Client(base_url=base, transport=transport, timeout=20, headers=headers)
 
     def get(self, path: str, **query: str) -> httpx.Response:
         """Open a page; a redirection is not followed."""

@@ -94,9 +94,11 @@ def visits(control: ControlProcess) -> Iterator[Visits]:
         made.append(Somebody(control, agent=agent, address=address))
         return made[-1]
 
-    yield make
-    for one in made:
-        one.close()
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.close()
 
 
 def another(control: ControlProcess, role: str = "member") -> tuple[str, str]:
@@ -129,14 +131,13 @@ def with_password(make: Callable[[str], str], database: Path, role: str) -> tupl
 @contextmanager
 def owner_of(control: ControlProcess) -> Iterator[Somebody]:
     """Make the first owner of a node; give them signed in."""
-    somebody = Somebody(control)
-    fields: Fields = {
-        "token": control.setup_token,
-        "email": EMAIL,
-        "name": "Kim Example",
-        "password": PASSWORD,
-    }
-    answer = somebody.post("/dashboard/setup", fields, page="/dashboard/setup")
-    assert answer.status_code == 303, answer.text
-    yield somebody
-    somebody.close()
+    with closing(Somebody(control)) as somebody:
+        fields: Fields = {
+            "token": control.setup_token,
+            "email": EMAIL,
+            "name": "Kim Example",
+            "password": PASSWORD,
+        }
+        answer = somebody.post("/dashboard/setup", fields, page="/dashboard/setup")
+        assert answer.status_code == 303, answer.text
+        yield somebody

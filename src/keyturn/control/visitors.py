@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from litestar.datastructures import Headers
 from litestar.types import Scope
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.door import visit_of
 from keyturn.control.errors import refuse
 from keyturn.control.management import Management

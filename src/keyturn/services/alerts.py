@@ -29,10 +29,6 @@ class Alerts:
         self._events = told
         self._thresholds = thresholds
 
-    def thresholds_of(self, owner_id: str) -> tuple[int, ...]:
-        """Return the percentages of an owner's limits at which ``crossed`` wants to be called, the lowest first."""
-        return self._thresholds.of(owner_id)
-
     async def crossed(self, crossings: Sequence[Crossing]) -> None:
         """Tell of limits of which a share has been used; see ``Thresholds.crossed``."""
         await self._thresholds.crossed(crossings)

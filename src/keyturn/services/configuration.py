@@ -30,9 +30,6 @@ def owner(upstream_id: str) -> str:
     return f"upstream:{upstream_id}"
 
 
-DIRECT = Relay()
-
-
 class Known(msgspec.Struct, frozen=True):
     """What a snapshot tells workers."""
 

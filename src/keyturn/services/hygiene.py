@@ -1,5 +1,6 @@
 """The hygiene report: keys that work and are untidy, worst first."""
 
+import asyncio
 import re
 
 import msgspec
@@ -11,6 +12,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.store import hygiene, keys
 from keyturn.store.engine import Store
 from keyturn.store.hygiene import Reach, Tidiness, UntidyKey
+from keyturn.store.keys import StoredSecret
 
 _CURSOR = re.compile(r"(?P<score>[0-9]{1,3})\.(?P<key_id>key_[0-9A-Za-z]{20})")
 
@@ -46,11 +48,19 @@ class Hygiene:
             after = int(found["score"]), found["key_id"]
         now_ms = system.now_ms()
         reach = Reach(by.account_id, by.project_id, by.holder_id)
-        async with self._store.reading() as connection:
-            rows = await hygiene.page(connection, reach, after=after, limit=limit + 1, now_ms=now_ms)
-            shown = rows[:limit]
-            secrets = await keys.secrets_of(connection, [row.id for row in shown])
-            tidiness = await hygiene.summary(connection, reach, now_ms=now_ms)
+
+        async def page() -> tuple[list[UntidyKey], dict[str, list[StoredSecret]]]:
+            async with self._store.reading() as connection:
+                rows = await hygiene.page(connection, reach, after=after, limit=limit + 1, now_ms=now_ms)
+                return rows, await keys.secrets_of(connection, [row.id for row in rows])
+
+        async def summary() -> Tidiness:
+            async with self._store.reading() as connection:
+                return await hygiene.summary(connection, reach, now_ms=now_ms)
+
+        # Each is a pass over all keys; the database makes them at the same time.
+        (rows, secrets), tidiness = await asyncio.gather(page(), summary())
+        shown = rows[:limit]
         last = shown[-1] if len(rows) > limit else None
         return HygienePage(
             [Untidy(row, secrets[row.id][-1].display if secrets[row.id] else "") for row in shown],

@@ -1,6 +1,6 @@
 """What has been used, and what became of a request. Reads what is in the store: ask ingest to flush first."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -66,11 +66,6 @@ class Reports:
             ):
                 return False
         return owner is not None and principal.reaches(*owner)
-
-    async def key_names(self, key_ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of keys, deleted or not; one that never was has none."""
-        async with self._store.reading() as connection:
-            return await keys.names(connection, sorted(set(key_ids)))
 
 
 def _within(wanted: RequestFilter, reach: Principal) -> RequestFilter:

@@ -37,7 +37,8 @@ from keyturn.system import Tasks
 
 VERIFY, VERIFY_MS = "verify", 3 * 86_400_000
 VERIFY_OVER = (
-    "The link and the password do not belong together, or the link was used before, or its time is over"
+    "The link and the password do not belong together, or the link was used before, or its time is over; "
+    "sign up again for a new one"
 )
 CLOSED = "Nobody can sign up here; ask for an invitation"
 SUBJECT, SUBJECT_KNOWN = "Confirm your e-mail address", "You have an account already"

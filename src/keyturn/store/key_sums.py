@@ -1,17 +1,18 @@
 """What keys used in whole days (UTC) and whole hours: enough to rank them by, and no more."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.domain.periods import DAY_S, Span, cover_days
+from keyturn.domain.periods import DAY_S, HOUR_S, Span, cover_days
 
-MOST_REMEMBERED = 100_000
-"""Keys, some 30 MiB, once for all stretches and once for the days before; of more, they are summed up anew each time."""
-MOST_STRETCHES = 6
-"""Stretches whose sums are remembered: a week that ends now is one of days with one of hours at each end."""
+MOST_REMEMBERED = 200_000
+"""Keys of all that is remembered, some 60 MiB; of more, they are summed up anew each time."""
+MOST_KNOWN = 24
+"""Sums that are remembered: a week that ends now is one of days with one of hours at each end, each in two parts, and all of it."""
 
 FIGURES = ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "errors")
 Figures = tuple[int, ...]
@@ -31,56 +32,79 @@ WHERE period = :period AND start >= :since AND start < :until ORDER BY start
 
 
 class KeySums:
-    """Sums up days and hours by key, and remembers what the last questions came to, and all but the last day of the last.
+    """Sums up days and hours by key, and remembers what the last questions came to.
 
-    What is remembered is used as long as the sums over all keys are the same for each of its days and hours: requests that
-    come in late, and prices that are corrected, change them.
+    The last day or hour of a stretch, to which most of what happens belongs, is remembered apart from those before. What is
+    remembered is used as long as the sums over all keys are the same for each of its days and hours: requests that come in
+    late, and prices that are corrected, change them.
     """
 
     def __init__(self) -> None:
-        self._stamp: object = None
-        self._earlier: dict[str, Figures] = {}
-        self._whole: dict[Span, tuple[object, Mapping[str, Figures]]] = {}
+        self._known: dict[tuple[Span, ...], tuple[object, Mapping[str, Figures]]] = {}
 
     async def of(
         self,
         connection: AsyncConnection,
-        span: Span,
-        of_hours: Callable[[], Awaitable[Mapping[str, Figures]]],
+        spans: Iterable[Span],
+        of_hours: Callable[[Span], Awaitable[Mapping[str, Figures]]],
     ) -> Mapping[str, Figures]:
-        """Return what each key used in a stretch of whole days or hours; who used nothing is not in it.
+        """Return what each key used in some stretches of whole days or hours; who used nothing is not in it.
 
         Args:
             connection: To the store.
-            span: The stretch; all of it is over.
-            of_hours: Sums it up where it is of hours.
+            spans: The stretches.
+            of_hours: Sums up one that is of hours.
         """
-        stamp = await _totals(connection, span)
-        known = self._whole.pop(span, None)
-        if known is None or known[0] != stamp:
-            known = stamp, await (self._of_days(connection, span) if span.period == "day" else of_hours())
-        self._whole[span] = known  # as the one that was asked for last
-        while len(self._whole) > MOST_STRETCHES or self._remembered() > MOST_REMEMBERED:
-            del self._whole[next(iter(self._whole))]
-        return known[1]
+        same: dict[Span, Mapping[str, Figures]] = {}
+        found: list[Mapping[str, Figures]] = []
+        for part in (part for span in spans for part in _parts(span)):
+            stamp = await totals_of(connection, part)
+            known = self._known.get((part,))
+            if known is not None and known[0] == stamp:
+                same[part] = self._remember((part,), *known)
+            else:
+                sums = await (_of_days(connection, part) if part.period == "day" else of_hours(part))
+                found.append(self._remember((part,), stamp, sums))
+        # Most of the time only the hour that it is has changed: all others are not added up anew.
+        return _sum([self._sum_of(same), *found])
+
+    def _sum_of(self, parts: Mapping[Span, Mapping[str, Figures]]) -> Mapping[str, Figures]:
+        if len(parts) < 2:
+            return _sum(parts.values())
+        spans, each = tuple(parts), tuple(parts.values())
+        known = self._known.get(spans)
+        return self._remember(spans, each, known[1] if known and known[0] == each else _sum(each))
+
+    def _remember(
+        self, spans: tuple[Span, ...], stamp: object, sums: Mapping[str, Figures]
+    ) -> Mapping[str, Figures]:
+        self._known.pop(spans, None)
+        self._known[spans] = stamp, sums  # as what was asked for last
+        while len(self._known) > MOST_KNOWN or self._remembered() > MOST_REMEMBERED:
+            del self._known[next(iter(self._known))]
+        return sums
 
     def _remembered(self) -> int:
-        return sum(len(figures) for _, figures in self._whole.values())
+        return sum(len(figures) for _, figures in self._known.values())
 
-    async def _of_days(self, connection: AsyncConnection, days: Span) -> Mapping[str, Figures]:
-        last = days.until_s - DAY_S
-        stamp = days.since_s, last, await _totals(connection, Span("day", days.since_s, last))
-        if stamp != self._stamp:
-            earlier = await _sums(connection, days.since_s, last)
-            self._earlier = earlier if len(earlier) <= MOST_REMEMBERED else {}
-            self._stamp = stamp if earlier is self._earlier else None
-        else:
-            earlier = self._earlier
-        return added(earlier, await _sums(connection, last, days.until_s))
+
+def _sum(parts: Iterable[Mapping[str, Figures]]) -> Mapping[str, Figures]:
+    found: Mapping[str, Figures] = {}
+    for part in sorted(parts, key=len, reverse=True):
+        found = added(found, part)
+    return found
+
+
+def _parts(span: Span) -> Iterator[Span]:
+    """Yield a stretch but for its last day or hour, and that one."""
+    last_s = span.until_s - (DAY_S if span.period == "day" else HOUR_S)
+    if span.since_s < last_s:
+        yield Span(span.period, span.since_s, last_s)
+    yield Span(span.period, last_s, span.until_s)
 
 
 def added(one: Mapping[str, Figures], other: Mapping[str, Figures]) -> Mapping[str, Figures]:
-    """Add up two sums of the same figures."""
+    """Add up two sums of the same figures, in a time that goes with the length of the other."""
     if not one or not other:
         return one or other
     both = dict(one)
@@ -105,18 +129,16 @@ async def days_of(
     return found
 
 
-async def _totals(connection: AsyncConnection, span: Span) -> object:
-    """Return the sums over all keys of each day or hour of a stretch: what they change, has changed."""
+async def totals_of(connection: AsyncConnection, span: Span) -> Sequence[Row[Any]]:
+    """Return the start of each day or hour of a stretch, with its sums over all keys: where they change, something has."""
     values = {"period": span.period, "since": span.since_s, "until": span.until_s}
     return (await connection.execute(text(_STAMP), values)).all()
 
 
-async def _sums(connection: AsyncConnection, since_s: int, until_s: int) -> dict[str, Figures]:
-    spans = cover_days(since_s, until_s)
-    if not spans:
-        return {}
+async def _of_days(connection: AsyncConnection, days: Span) -> dict[str, Figures]:
     ranges = " OR ".join(
-        f"(period = '{span.period}' AND start >= {span.since_s} AND start < {span.until_s})" for span in spans
+        f"(period = '{span.period}' AND start >= {span.since_s} AND start < {span.until_s})"
+        for span in cover_days(days.since_s, days.until_s)
     )
     found = await connection.exec_driver_sql(_SUMS.format(ranges=ranges))
     return {row[0]: tuple(row[1:]) for row in found.all()}

@@ -244,12 +244,6 @@ async def secrets_of(connection: AsyncConnection, key_ids: Sequence[str]) -> dic
     return found
 
 
-async def names(connection: AsyncConnection, key_ids: Sequence[str]) -> dict[str, str]:
-    """Return the names of these keys, deleted ones too."""
-    query = select(keys.c.id, keys.c.name).where(keys.c.id.in_(key_ids))
-    return {row.id: row.name for row in await connection.execute(query)}
-
-
 async def held(connection: AsyncConnection, user_id: str, key_ids: Iterable[str]) -> set[str]:
     """Return which of these keys, deleted or not, are this user's own."""
     own = set(await connection.scalars(select(keys.c.id).where(keys.c.user_id == user_id)))

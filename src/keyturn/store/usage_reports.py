@@ -7,7 +7,7 @@ primary key. Five ways lead to the rows:
 way        when                                reads
 =========  ==================================  =======================================================
 totals     all requests are meant              ``totals``: a row an hour
-ranked     keys or their owners are ranked     ``key_sums``, remembered but for the last day
+ranked     keys or their owners are ranked     ``key_sums``, remembered
 overall    nothing asks whose a request was    ``overall``: some dozen rows an hour
 single     few series are meant                ``rollups``, each row by its whole key
 ranges     otherwise                           ``rollups``, everything in the spans
@@ -82,12 +82,12 @@ async def ranking(
     """Return what to rank groups by, of all that there are. Reads no histograms, which are most of what is kept."""
     if by not in _OWNERS or wanted.key_id or _asks_what(wanted):
         return await _figures(connection, spans, by, wanted)
-    found: Mapping[str, Figures] = {}
-    for span in spans:
-        if span.period != "minute":
-            of_hours = partial(_figures, connection, [span], Dimension.KEY, UsageFilter())
-            of_keys = await key_sums.of(connection, span, of_hours)
-            found = added(found, await _of_owners(connection, of_keys, by, wanted))
+
+    async def of_hours(span: Span) -> Mapping[str, Figures]:
+        return await _figures(connection, [span], Dimension.KEY, UsageFilter())
+
+    whole = await key_sums.of(connection, (span for span in spans if span.period != "minute"), of_hours)
+    found = await _of_owners(connection, whole, by, wanted)
     rest = [span for span in spans if span.period == "minute"]
     return added(found, await _figures(connection, rest, by, wanted)) if rest else found
 

@@ -169,7 +169,6 @@ async def test_an_owner_hears_of_other_shares_when_they_say_so(
     assert (silent.thresholds, silent.own) == ((), True)
     assert isinstance(usual, OwnerThresholds)
     assert (usual.thresholds, usual.own) == ((50, 80, 100), False)
-    assert again.thresholds_of(account) == ()
     assert ['"percent":"25"' in one.details for one in await listed(again)] == [True]
     assert [entry[1:] for entry in await log_of(furnished) if entry[1] == "alerts.thresholds"] == [
         ("alerts.thresholds", project),

@@ -71,32 +71,41 @@ def cell(number: float | None, unit: Unit) -> Cell:
     return Cell(str(int(number)), figures.count(int(number)))
 
 
-def course(
-    plan: Plan,
-    lines: Iterable[Line],
-    *,
-    title: str,
-    unit: Unit,
-    series: Mapping[str, Callable[[Line], float | None]],
-    kind: str = "bars",
-) -> Chart:
-    """Return the course of some figures over the steps of a plan without a dimension.
+class Plot(msgspec.Struct, frozen=True):
+    """Figures to draw over time."""
+
+    title: str
+    unit: Unit
+    """Of all of them."""
+    series: Mapping[str, Callable[[Line], float | None]]
+    """The name of each series, and what it takes from a line."""
+    kind: str = "bars"
+    """``bars`` or ``line``."""
+
+
+def plot(plan: Plan, lines: Iterable[Line], plots: Iterable[Plot]) -> list[Chart]:
+    """Return a chart of each over the steps of a plan without a dimension.
 
     Args:
         plan: What was asked; has an interval.
         lines: Of its report; a step in which nothing happened has none.
-        title: Of the chart.
-        unit: Of all its figures.
-        series: The name of each series, and what it takes from a line.
-        kind: ``bars`` or ``line``.
+        plots: What to draw.
     """
     steps = _steps(plan)
     found = _merged(steps, lines)
-    rows = []
-    for since_s in steps.starts:
-        line = found.get((since_s, ""), Line(since_s, "", UsageRow(), (None, None), (None, None)))
-        rows.append(_row(plan, steps, since_s, [cell(figure(line), unit) for figure in series.values()]))
-    return Chart(title, kind, unit, list(series), rows)
+    moments = [
+        (
+            _when(plan, steps, since_s),
+            found.get((since_s, ""), Line(since_s, "", UsageRow(), (None, None), (None, None))),
+        )
+        for since_s in steps.starts
+    ]
+
+    def rows(one: Plot) -> list[Row]:
+        takes = one.series.values()
+        return [Row(*when, [cell(figure(line), one.unit) for figure in takes]) for when, line in moments]
+
+    return [Chart(one.title, one.kind, one.unit, list(one.series), rows(one)) for one in plots]
 
 
 def grouped(
@@ -132,9 +141,8 @@ def grouped(
     rows = []
     for since_s in steps.starts:
         cells = [cell(values.get((since_s, group), nothing), unit) for group in names]
-        rows.append(
-            _row(plan, steps, since_s, cells + ([cell(others[since_s], unit)] if with_others else []))
-        )
+        cells += [cell(others[since_s], unit)] if with_others else []
+        rows.append(Row(*_when(plan, steps, since_s), cells))
     heads = list(names.values()) + (["All others"] if with_others else [])
     return Chart(title, "line" if unit is Unit.MS else "bars", unit, heads, rows)
 
@@ -172,13 +180,13 @@ def _sum(since_s: int, lines: Sequence[Line]) -> Line:
     return Line(since_s, lines[0].name, usage, took, first)
 
 
-def _row(plan: Plan, steps: _Steps, since_s: int, cells: list[Cell]) -> Row:
-    """Return a row of a chart, its time in the zone of the plan."""
+def _when(plan: Plan, steps: _Steps, since_s: int) -> tuple[str, str, str]:
+    """Return when a step begins, as the first members of a row say it: in the zone of the plan."""
     at = datetime.fromtimestamp(since_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     label, full = written(plan, since_s)
     if steps.size > 1 and plan.interval is not None:
         full = f"{full}, {steps.size} {plan.interval.value}s from then"
-    return Row(at, label, full, cells)
+    return at, label, full
 
 
 def written(plan: Plan, since_s: int) -> tuple[str, str]:

@@ -63,11 +63,10 @@ def when(at_ms: int | None, never: str = "never") -> markupsafe.Markup:
     """Return a time as people say it, with the exact one to be seen on hover; a script keeps it true."""
     if at_ms is None:
         return markupsafe.Markup('<span class="quiet">{}</span>').format(never)
-    return markupsafe.Markup('<time datetime="{}" title="{}" data-relative>{}</time>').format(
-        datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        moment(at_ms),
-        relative(at_ms),
-    )
+    instant = datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    shown = f'<time datetime="{instant}" title="{moment(at_ms)}" data-relative>{relative(at_ms)}</time>'
+    # Nothing that anybody wrote is in it, and a page has hundreds of them: no formatting that escapes.
+    return markupsafe.Markup(shown)  # noqa: S704
 
 
 def moment(at_ms: int | None) -> str:

@@ -13,8 +13,8 @@ from litestar.datastructures import Headers
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from keyturn import system
+from keyturn.control import cookies
 from keyturn.control.auth import admit_person
-from keyturn.control.dashboard import cookies
 from keyturn.control.errors import refuse
 from keyturn.control.management import Management
 from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, own_origin, still, visitor_in
@@ -31,7 +31,7 @@ SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
 MOST_FIELDS = 500
 _VISITOR, _FORM, _CSRF, _HELD = "visitor", "form", "csrf", "held"
 _OPEN_ALERTS = "open_alerts"
-ALERTS = ("GET", "/api/v1/alerts")
+_LIST_ALERTS = ("GET", "/api/v1/alerts")
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -173,7 +173,7 @@ async def _held(scope: Scope, headers: Headers) -> HeldKey | None:
 
 async def _open_alerts(call: Any, visitor: Visitor) -> int:  # noqa: ANN401 -- a scope
     """Count the alerts that wait, for whoever may see them."""
-    if not may(visitor.person, *ALERTS):
+    if not may(visitor.person, *_LIST_ALERTS):
         return 0
     management: Management = call["litestar_app"].state["management"]
     return await management.alerts.open_count(visitor.principal)

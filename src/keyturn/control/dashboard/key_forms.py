@@ -6,14 +6,15 @@ changed is read, so that what a form can't show stays as it is.
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec.structs import replace
 
-from keyturn.control.errors import RefusedError
+from keyturn.control.dashboard import fields
+from keyturn.control.errors import RefusedError, granted, refuse
 from keyturn.control.resources.key_requests import ChangeKey, CreateKey, new_key, terms_of
 from keyturn.domain.limit_text import BadLimitError, format_limit, parse_limit
 from keyturn.domain.limits import Limit, read_limits
@@ -57,8 +58,6 @@ LIFETIMES = (
 SHADOW = " shadow"
 """Behind a limit that is only watched."""
 
-_BETWEEN = re.compile(r"[\s,;]+")
-_AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _FIELD_OF = {"expires_in_s": "expires_in", "permissions": "preset"}
 _PATH = re.compile(r"(?:rotation\.)?(?P<name>[a-z_]+)")
 _LABELS = {
@@ -86,19 +85,11 @@ _LABELS = {
 Texts = dict[str, str]
 
 
-class BadFieldError(ValueError):
-    """What stands in a field can't be read."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.refused = Refused(Reason.INVALID_MEMBER, message, field)
-
-
-def texts_in(fields: Mapping[str, Sequence[str]], names: Iterable[str]) -> Texts:
+def texts_in(sent: Mapping[str, Sequence[str]], names: Iterable[str]) -> Texts:
     """Return what a form was filled with; several ticked boxes of one name with blanks between them."""
     found: Texts = {}
     for name in names:
-        values = [value.replace("\r\n", "\n").strip() for value in fields.get(name, [])]
+        values = [value.replace("\r\n", "\n").strip() for value in sent.get(name, [])]
         found[name] = (
             " ".join(sorted(filter(None, values))) if name in CHOICES else values[-1] if values else ""
         )
@@ -155,11 +146,9 @@ def read_terms(texts: Texts, was: Texts, zone: ZoneInfo, standing: Sequence[Limi
     try:
         members = _members(texts, changed, zone)
         limits = _limits(texts, {}, standing) if "limits" in changed else msgspec.UNSET
-        terms = terms_of(msgspec.convert(members, ChangeKey, strict=False))
-    except (BadFieldError, RefusedError) as error:
+        terms = terms_of(granted(fields.shaped(members, ChangeKey)))
+    except RefusedError as error:
         return at_field(error.refused)
-    except msgspec.ValidationError as error:
-        return _refused_by_shape(error)
     return replace(terms, limits=limits)
 
 
@@ -173,13 +162,11 @@ def read_new(texts: Texts, zone: ZoneInfo) -> NewKey | Refused:
                 members[name] = texts[name]
         members["decoy"] = bool(texts.get("decoy"))
         if texts.get("expires_in") and not texts.get("expires_at"):
-            members["expires_in_s"] = whole_number(texts, "expires_in") * 86_400
+            members["expires_in_s"] = granted(fields.whole(texts["expires_in"], "expires_in", 0)) * 86_400
         limits = _limits(texts, QUICK_LIMITS, ())
-        wanted = new_key(msgspec.convert(members, CreateKey, strict=False))
-    except (BadFieldError, RefusedError) as error:
+        wanted = new_key(granted(fields.shaped(members, CreateKey)))
+    except RefusedError as error:
         return at_field(error.refused)
-    except msgspec.ValidationError as error:
-        return _refused_by_shape(error)
     return replace(wanted, limits=limits) if limits else wanted
 
 
@@ -216,17 +203,18 @@ def _members(texts: Texts, changed: set[str], zone: ZoneInfo) -> dict[str, Any]:
     members: dict[str, Any] = {}
     rotation: dict[str, Any] = {}
     readers: dict[str, Callable[[Texts, str], Any]] = {
-        **dict.fromkeys(LISTS, _words),
-        "locations": lambda texts, name: _words(texts, name) or None,
+        **dict.fromkeys(LISTS, lambda texts, name: fields.words(texts[name])),
+        "locations": lambda texts, name: fields.words(texts[name]) or None,
         **dict.fromkeys(BOXES, lambda texts, name: bool(texts[name])),
-        **dict.fromkeys(TIMES, lambda texts, name: moment_in(texts, name, zone)),
-        **dict.fromkeys(NUMBERS, _number_or_none),
+        **dict.fromkeys(TIMES, lambda texts, name: granted(fields.moment(texts[name], name, zone))),
+        **dict.fromkeys(NUMBERS, lambda texts, name: granted(fields.whole(texts[name], name, None))),
     }
     for name in changed - {"limits", "preset", "permissions"}:
         value = readers.get(name, dict.__getitem__)(texts, name)
         (rotation if name in (*NUMBERS, "self_rotation") else members)[name] = value
     if "overlap_hours" in rotation and rotation["overlap_hours"] is None:
-        raise BadFieldError("overlap_hours", "How many hours both secrets work; 0 ends the old one at once")
+        message = "How many hours both secrets work; 0 ends the old one at once"
+        refuse(Reason.INVALID_MEMBER, message, "overlap_hours")
     if rotation:
         members["rotation"] = rotation
     if changed & {"preset", "permissions"}:
@@ -237,44 +225,10 @@ def _members(texts: Texts, changed: set[str], zone: ZoneInfo) -> dict[str, Any]:
 def _rights(texts: Texts) -> dict[str, Any]:
     if texts["preset"]:
         return {"preset": texts["preset"]}
-    wanted = _words(texts, "permissions")
+    wanted = fields.words(texts["permissions"])
     if not wanted:
-        raise BadFieldError("preset", "Choose a preset, or tick at least one permission")
+        refuse(Reason.INVALID_MEMBER, "Choose a preset, or tick at least one permission", "preset")
     return {"permissions": wanted}
-
-
-def _words(texts: Texts, name: str) -> list[str]:
-    return list(dict.fromkeys(filter(None, _BETWEEN.split(texts[name]))))
-
-
-def whole_number(texts: Texts, name: str) -> int:
-    """Return the number in a field.
-
-    Raises:
-        BadFieldError: It is none.
-    """
-    text = texts[name]
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise BadFieldError(name, "A whole number")
-    return int(text)
-
-
-def _number_or_none(texts: Texts, name: str) -> int | None:
-    return whole_number(texts, name) if texts[name] else None
-
-
-def moment_in(texts: Texts, name: str, zone: ZoneInfo) -> datetime | None:
-    """Return the time in a field, which is in this zone; ``None``: it is empty.
-
-    Raises:
-        BadFieldError: It is none.
-    """
-    if not texts[name]:
-        return None
-    try:
-        return datetime.fromisoformat(texts[name]).replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise BadFieldError(name, "A day and a time, such as 2027-01-31 23:59") from None
 
 
 def _written(at_ms: int | None, zone: ZoneInfo) -> str:
@@ -298,17 +252,8 @@ def _limit(line: str, field: str) -> Limit:
     try:
         return replace(parse_limit(line.removesuffix(SHADOW)), shadow=shadow)
     except BadLimitError as error:
-        raise BadFieldError(field, str(error)) from None
+        refuse(Reason.INVALID_MEMBER, str(error), field)
 
 
 def _limit_line(limit: Limit) -> str:
     return format_limit(limit) + (SHADOW if limit.shadow else "")
-
-
-def _refused_by_shape(error: msgspec.ValidationError) -> Refused:
-    text = str(error)
-    found = _AT.search(text)
-    message = text[: found.start()] if found else text
-    return at_field(
-        Refused(Reason.INVALID_MEMBER, message.replace("`", ""), found["path"] if found else None)
-    )

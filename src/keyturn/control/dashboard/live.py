@@ -28,7 +28,7 @@ from keyturn.store.requests import Ended, decode_block
 
 TICK_S = 1.0
 SLOW_EVERY = 5
-"""Ticks between two looks at spend, alerts and sessions."""
+"""Ticks between two looks at spend and alerts, and at sessions where no request is told of."""
 FORGET_EVERY = 60
 """Ticks between two in which names and owners of keys are read anew."""
 HEARTBEAT_S = 15.0
@@ -196,9 +196,9 @@ class Live:
     async def _tick(self, tick: int) -> None:
         if tick % FORGET_EVERY == 0:
             self._owners.clear()
-        if tick % SLOW_EVERY == 0:
-            await self._check_sessions()
         found = await self._take()
+        if found or tick % SLOW_EVERY == 0:  # nobody is shown a request who may not see it any more
+            await self._check_sessions()
         by_reach: dict[Reach, list[Listener]] = {}
         for listener in self._listeners:
             by_reach.setdefault(listener.reach, []).append(listener)

@@ -1,12 +1,11 @@
 """Forms about models, upstreams and prices, read into what the management API takes. Fields have the names of its members."""
 
-import re
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form
 from keyturn.control.resources.models import ChangeModel, CreateModel
 from keyturn.control.resources.prices import CreatePrice
@@ -15,7 +14,6 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.targets import MOST_TARGETS
 from keyturn.store.models import StoredModel
 
-T = TypeVar("T")
 FIGURES = (
     ("input_usd_per_million", "Input", "per million tokens"),
     ("output_usd_per_million", "Output", "per million tokens"),
@@ -35,8 +33,6 @@ MEDIA = (
 """Members of ``domain.prices.Price`` that are not by the token, and what each is the price of."""
 MOST_KEYS = 5
 """Credentials that the form for them has fields for."""
-_PLACE = re.compile(r"at `\$\.?([^`]*)`")
-_WORDS = re.compile(r"[\s,]+")
 
 
 class TargetRow(msgspec.Struct, frozen=True):
@@ -97,26 +93,26 @@ def rows_for(model: StoredModel) -> list[TargetRow]:
 
 def new_model(form: Form) -> CreateModel | Refused:
     """Read the form of a new model; figures that were left empty are not said."""
-    fields: dict[str, Any] = {"name": form.text("name"), "targets": _targets(form)}
-    fields |= {name: form.text(name) for name, _, _ in FIGURES[:3] if form.text(name)}
-    return read(fields, CreateModel)
+    said: dict[str, Any] = {"name": form.text("name"), "targets": _targets(form)}
+    said |= {name: form.text(name) for name, _, _ in FIGURES[:3] if form.text(name)}
+    return fields.shaped(said, CreateModel)
 
 
 def changed_model(form: Form) -> ChangeModel | Refused:
     """Read the form that says where a model goes."""
-    return read({"targets": _targets(form)}, ChangeModel)
+    return fields.shaped({"targets": _targets(form)}, ChangeModel)
 
 
 def new_upstream(form: Form) -> CreateUpstream | Refused:
     """Read the form of a new upstream."""
-    fields = {name: form.text(name) for name in ("name", "provider", "base_url")}
+    said = {name: form.text(name) for name in ("name", "provider", "base_url")}
     keys = [key.strip() for key in form.each("api_keys")]
-    return read(
+    return fields.shaped(
         {
-            **fields,
+            **said,
             "api_key": form.text("api_key") or None,
             "api_keys": keys,
-            "models": words(form.raw("models")),
+            "models": fields.words(form.raw("models")),
         },
         CreateUpstream,
     )
@@ -124,7 +120,7 @@ def new_upstream(form: Form) -> CreateUpstream | Refused:
 
 def changed_room(form: Form) -> ChangeUpstream | Refused:
     """Read what an upstream has room for; empty: as many as come."""
-    return read(
+    return fields.shaped(
         {name: form.text(name) or "0" for name in ("max_concurrency", "requests_per_minute")}, ChangeUpstream
     )
 
@@ -137,7 +133,7 @@ def changed_credentials(form: Form) -> ChangeUpstream | Refused:
         return Refused(
             Reason.INVALID_MEMBER, "Type the new credential, or say that it needs none", "api_keys[0]"
         )
-    return read({"api_keys": found}, ChangeUpstream)
+    return fields.shaped({"api_keys": found}, ChangeUpstream)
 
 
 def new_price(form: Form, zone: ZoneInfo) -> CreatePrice | Refused:
@@ -147,46 +143,13 @@ def new_price(form: Form, zone: ZoneInfo) -> CreatePrice | Refused:
         form: Its ``effective_from`` is a local time; empty: now.
         zone: In which that is.
     """
-    at = local_time(form.text("effective_from"), zone, "effective_from")
+    at = fields.moment(form.text("effective_from"), "effective_from", zone)
     if isinstance(at, Refused):
         return at
-    fields: dict[str, Any] = {name: form.text(name) for name, _, _ in FIGURES if form.text(name)}
-    return read(
-        {**fields, "model": form.text("model"), "note": form.text("note"), "effective_from": at}, CreatePrice
+    said: dict[str, Any] = {name: form.text(name) for name, _, _ in FIGURES if form.text(name)}
+    return fields.shaped(
+        {**said, "model": form.text("model"), "note": form.text("note"), "effective_from": at}, CreatePrice
     )
-
-
-def local_time(text: str, zone: ZoneInfo, param: str) -> datetime | Refused | None:
-    """Return the time that a field of the kind ``datetime-local`` or ``date`` holds; ``None``: it is empty."""
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone)
-    except ValueError:
-        return Refused(Reason.INVALID_MEMBER, "This is no time, such as 2026-12-01T00:00", param)
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a list that somebody typed, with commas, blanks or lines between them."""
-    return [word for word in _WORDS.split(text.strip()) if word]
-
-
-def read(fields: dict[str, Any], into: type[T]) -> T | Refused:
-    """Read fields into a shape of the management API; what does not fit is said beside its field."""
-    try:
-        return msgspec.convert(fields, into, strict=False)
-    except msgspec.ValidationError as error:
-        message = str(error)
-        place = _PLACE.search(message)
-        return Refused(Reason.INVALID_MEMBER, _plainly(message), place[1] if place else None)
-
-
-def _plainly(message: str) -> str:
-    if "decimal" in message:
-        return "An amount in US dollars, such as 0.15"
-    if "`int`" in message:
-        return "A whole number that is not negative"
-    return message.partition(" - at ")[0]
 
 
 def _targets(form: Form) -> list[dict[str, Any]]:
@@ -198,11 +161,11 @@ def _targets(form: Form) -> list[dict[str, Any]]:
             "priority": row.priority or "0",
             "when": {
                 "stream": {"yes": True, "no": False}.get(row.stream),
-                "operations": words(row.operations),
+                "operations": fields.words(row.operations),
                 "min_input_tokens": row.min_input_tokens or "0",
                 "max_input_tokens": row.max_input_tokens or "0",
-                "projects": words(row.projects),
-                "environments": words(row.environments),
+                "projects": fields.words(row.projects),
+                "environments": fields.words(row.environments),
             },
         }
         for row in rows_of(form)

@@ -131,7 +131,7 @@ def _on_ours(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
 def _problem(request: Request[Any, Any, Any], refused: Refused) -> Response[Any]:
     title = "Not found" if refused.rule.status == 404 else "That did not work"
     template = "problem.html" if known_visitor(request) else "problem_outside.html"
-    return render(request, template, title=title, status=refused.rule.status, refused=refused)
+    return render(request, template, title=title, refused=refused)
 
 
 _HANDLERS: ExceptionHandlersMap = {

@@ -12,8 +12,9 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from keyturn import __version__, system
-from keyturn.control.dashboard import cookies, figures
-from keyturn.control.dashboard.cookies import Toast
+from keyturn.control import cookies
+from keyturn.control.cookies import Toast
+from keyturn.control.dashboard import figures
 from keyturn.control.dashboard.guard import csrf_of, holder_in, known_visitor, open_alerts_of
 from keyturn.control.dashboard.navigation import sections_for
 from keyturn.control.errors import help_of
@@ -71,7 +72,7 @@ def render(
     *,
     title: str,
     section: str = "",
-    status: int = 200,
+    status: int | None = None,
     refused: Refused | None = None,
     **values: object,
 ) -> Page:
@@ -82,7 +83,7 @@ def render(
         template: Its file below ``templates``.
         title: Of the page, for the browser's tab and its heading.
         section: Which entry of the navigation it belongs to (``navigation.SECTIONS``).
-        status: Of the answer.
+        status: Of the answer; ``None``: the refusal's, or 200.
         refused: Why what the page before sent was not done: shown above, and beside the field at fault.
         values: What the template works with.
     """
@@ -111,6 +112,8 @@ def render(
                 **values,
             },
         )
+    if status is None:
+        status = 200 if refused is None else refused.rule.status
     headers = dict(HEADERS)
     if refused is not None and refused.wait_s is not None:
         headers["retry-after"] = str(refused.wait_s)

@@ -70,7 +70,7 @@ async def list_requests(
     found, next_cursor = await management.reports.requests(
         wanted, reach=principal_of(request), cursor=cursor, limit=limit
     )
-    names = await management.reports.key_names(one.key_id for one in found)
+    names = await management.names.of(one.key_id for one in found)
     data = [show(one, names.get(one.key_id, "")) for one in found]
     return Page(data=data, next_cursor=next_cursor)
 
@@ -110,7 +110,7 @@ async def explain_request(
 ) -> Answer[RequestObject]:
     """Requests are kept for 30 days unless the node is set otherwise; of a flood of refused ones, some only as long as a worker remembers them."""
     found, source = await find(management, request_id, by=principal_of(request))
-    names = await management.reports.key_names([found.key_id])
+    names = await management.names.of([found.key_id])
     return Answer(data=msgspec.structs.replace(show(found, names.get(found.key_id, "")), source=source))
 
 
@@ -169,7 +169,7 @@ async def _with_names(
     management: Management, pieces: AsyncIterator[list[Ended]]
 ) -> AsyncIterator[list[tuple[Ended, str]]]:
     async for piece in pieces:
-        names = await management.reports.key_names(one.key_id for one in piece)
+        names = await management.names.of(one.key_id for one in piece)
         yield [(one, names.get(one.key_id, "")) for one in piece]
 
 

@@ -106,7 +106,7 @@ async def rerate(
     portion = await management.rerate.run(order, by=principal_of(request))
     if data.apply:
         await management.counting.reload_keys({row.key_id for row in portion.rows})
-    names = await management.reports.key_names(row.key_id for row in portion.rows)
+    names = await management.names.of(row.key_id for row in portion.rows)
     return Answer(data=_portion(order, portion, names))
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from keyturn.control.dashboard import charts
-from keyturn.control.dashboard.charts import Unit
+from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.domain import latency
 from keyturn.domain.periods import DAY_S, HOUR_S, Interval
 from keyturn.services.usage_plans import Plan
@@ -37,19 +37,13 @@ def test_a_step_without_requests_has_zeros_and_no_latency() -> None:
     """A gap that is drawn as a line would tell of requests that never were."""
     asked = plan(Interval.HOUR, 3 * HOUR_S, zone="Europe/Berlin")
 
-    requests = charts.course(
+    requests, latency = charts.plot(
         asked,
         [line(SINCE_S + HOUR_S, requests=7)],
-        title="Requests",
-        unit=Unit.COUNT,
-        series={"All": lambda one: one.usage.requests},
-    )
-    latency = charts.course(
-        asked,
-        [line(SINCE_S + HOUR_S)],
-        title="Latency",
-        unit=Unit.MS,
-        series={"95 %": lambda one: one.took_us[1]},
+        [
+            Plot("Requests", Unit.COUNT, {"All": lambda one: one.usage.requests}),
+            Plot("Latency", Unit.MS, {"95 %": lambda one: one.took_us[1]}),
+        ],
     )
 
     assert [row.cells[0].value for row in requests.rows] == ["0", "7", "0"]
@@ -116,7 +110,7 @@ def test_many_steps_are_drawn_as_fewer_and_nothing_is_lost() -> None:
 
     def chart(unit: Unit, figure: Callable[[Line], float | None]) -> charts.Chart:
         asked = plan(Interval.HOUR, hours * HOUR_S)
-        return charts.course(asked, lines, title="x", unit=unit, series={"x": figure})
+        return charts.plot(asked, lines, [Plot("x", unit, {"x": figure})])[0]
 
     requests = chart(Unit.COUNT, lambda one: one.usage.requests)
     slowest = chart(Unit.MS, lambda one: one.took_us[1])

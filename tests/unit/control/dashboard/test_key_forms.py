@@ -152,7 +152,7 @@ def test_the_moment_that_was_typed_wins_over_the_choice() -> None:
         ({"expires_at": "tomorrow"}, "expires_at"),
         ({"not_before": "0001-01-01T00:00"}, "not_before"),
         ({"every_days": "³"}, "every_days"),
-        ({"every_days": "9999999999"}, "every_days"),
+        ({"every_days": "9" * 13}, "every_days"),
         ({"expires_in": "x"}, "expires_in"),
         ({"expires_in": "999999"}, "expires_in"),
         ({"limits": "requests=1"}, "limits"),

@@ -3,7 +3,7 @@
 from litestar import get, post
 from litestar.params import FromPath
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.agents import describe
 from keyturn.control.dashboard.guard import (
     PROVE_PATH,
@@ -113,7 +113,6 @@ async def account(
         "account.html",
         title="Your account",
         section="account",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         name=visitor.signed_in.name if name is None else name,
         login=await people.own_account.login(visitor),

@@ -6,12 +6,13 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.pages.team import TEAM, tabs
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
-from keyturn.control.errors import granted, refuse
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import may
 from keyturn.services.accounts import AccountChange
 
@@ -104,23 +105,19 @@ async def _list_page(
     typed: dict[str, str] | None = None,
     refused: Refused | None = None,
 ) -> Page:
-    if cursor and not ids.is_id(cursor, ids.ACCOUNT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
-    found, next_cursor = await management.accounts.page(
-        search, by=visitor_of(request).principal, cursor=cursor or None, limit=ROWS
+    found, following = await management.accounts.page(
+        search, by=visitor_of(request).principal, cursor=after(cursor, ids.ACCOUNT), limit=ROWS
     )
     return render(
         request,
         "accounts.html",
         title="Accounts",
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         accounts=found,
-        next_cursor=next_cursor or "",
         search=search,
-        cursor=cursor,
         typed=typed or {"name": "", "time_zone": "UTC"},
+        **ways(request, cursor, following),
         **tabs(request),
     )
 
@@ -140,7 +137,6 @@ async def _page(
         "account_terms.html",
         title=shown.stored.name,
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         account=shown,
         typed=typed or {"name": shown.stored.name, "time_zone": shown.stored.time_zone},

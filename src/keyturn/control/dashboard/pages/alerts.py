@@ -10,8 +10,10 @@ from litestar.params import FromPath, QueryParameter
 from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.event_words import words_of
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, ways
+from keyturn.control.dashboard.pages.keys import QUARANTINED, key_status
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.anomalies import ALERTS, Rule
@@ -19,12 +21,10 @@ from keyturn.domain.events import Severity
 from keyturn.domain.keys import Status
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import may
-from keyturn.services.keys import Key
 from keyturn.store.events import EventFilter, StoredEvent
 
 PATH, RULES_PATH = "/dashboard/alerts", "/dashboard/alerts/rules"
 SHOWN = 50
-QUARANTINED = "quarantined"
 DOTS = {Severity.INFO: "info", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
 VIEWS = (("open", "Open"), ("seen", "Acknowledged"), ("events", "All events"))
 _LIST, _ACKNOWLEDGE = ("GET", "/api/v1/alerts"), ("POST", "/api/v1/alerts/{alert_id}/acknowledge")
@@ -55,14 +55,12 @@ async def alerts_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """List what waits, what somebody has seen to, or everything that happened."""
-    if cursor and not ids.is_id(cursor, ids.EVENT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     by = visitor_of(request).principal
     graveness = severity if severity in set(Severity) else ""
     acknowledged = {"open": False, "seen": True}.get(view)
     wanted = EventFilter(severity=graveness, key=key.strip(), acknowledged=acknowledged)
     source = management.events if acknowledged is None else management.alerts
-    found, following = await source.page(wanted, reach=by, cursor=cursor or None, limit=SHOWN)
+    found, following = await source.page(wanted, reach=by, cursor=after(cursor, ids.EVENT), limit=SHOWN)
     return render(
         request,
         "alerts.html",
@@ -76,8 +74,7 @@ async def alerts_page(
         key=key,
         filtered=bool(graveness or key.strip()),
         acknowledges=may(visitor_of(request).person, *_ACKNOWLEDGE),
-        next=with_query(request, cursor=following) if following else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -110,7 +107,7 @@ async def alert_page(request: AnyRequest, management: Managed, alert_id: FromPat
     found = granted(await management.alerts.show(alert_id, by=visitor.principal))
     [shown] = await _all_shown(management, [found])
     key = await management.keys.show(found.key_id, by=visitor.principal) if found.key_id else None
-    status = "" if key is None or isinstance(key, Refused) else _status(key)
+    status = "" if key is None or isinstance(key, Refused) else key_status(key)
     names = await management.names.of([found.acknowledged_by, found.project_id, found.account_id])
     return render(
         request,
@@ -142,7 +139,7 @@ async def enable_key(request: AnyRequest, management: Managed, alert_id: FromPat
     key = await management.keys.enable(found.key_id, by=by)
     here = f"{PATH}/{alert_id}"
     if isinstance(key, Refused):
-        return see(request, here, key.message or key.rule.message, failed=True)
+        return see(request, here, key.text, failed=True)
     return see(request, here, f"{key.stored.name} works again")
 
 
@@ -165,10 +162,6 @@ def summary(details: dict[str, str]) -> str:
     parts = [details[name] for name in ("effect", "why") if name in details]
     rest = [f"{name} {text}" for name, text in details.items() if name not in {"effect", "why", "to_do"}]
     return ", ".join([*parts, *rest])
-
-
-def _status(key: Key) -> str:
-    return key.status.value if key.stored.frozen_at is None else QUARANTINED
 
 
 async def _all_shown(management: Management, found: list[StoredEvent]) -> list[Shown]:
@@ -212,7 +205,6 @@ async def _rules(
         "alert_rules.html",
         title="Alert rules",
         section="alerts",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         owner=owner,
         owner_name=names.get(owner, owner),

@@ -2,44 +2,21 @@
 
 from typing import Annotated
 
-import msgspec
 from litestar import get, post
 from litestar.params import QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard.entities import Entity, entity
+from keyturn.control.dashboard.audit_lines import lines_of
 from keyturn.control.dashboard.guard import for_
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import refuse
+from keyturn.control.dashboard.lists import after_number, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed
-from keyturn.domain.audit import Entry
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.services.checkpoints import CheckpointError
 from keyturn.store.audit import AuditFilter
 
 PATH = "/dashboard/audit"
 SHOWN = 50
-_LONGEST = 2_000
-_NOTHING = frozenset({"none", "empty", "{}"})
-"""Of something new these are not worth a line."""
-
-
-class Difference(msgspec.Struct, frozen=True):
-    """A member that is not what it was."""
-
-    name: str
-    before: str
-    """Empty: there was none."""
-    after: str
-
-
-class Line(msgspec.Struct, frozen=True):
-    """An entry as a row."""
-
-    entry: Entry
-    actor: Entity
-    target: Entity
-    differences: list[Difference]
 
 
 @get("/audit", include_in_schema=False, opt=for_(("GET", "/api/v1/audit")))
@@ -53,33 +30,18 @@ async def audit_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """Show entries, newest first."""
-    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     wanted = AuditFilter(actor.strip(), action.strip(), target.strip())
-    found, following = await management.audit.page(
-        wanted, cursor=int(cursor) if cursor else None, limit=SHOWN
-    )
-    names = await management.names.of({one for entry in found for one in (entry.actor, entry.target)})
-    lines = [
-        Line(
-            entry,
-            entity(entry.actor, names),
-            entity(entry.target, names),
-            differences(entry.before, entry.after),
-        )
-        for entry in found
-    ]
+    found, following = await management.audit.page(wanted, cursor=after_number(cursor), limit=SHOWN)
     return render(
         request,
         "audit.html",
         title="Audit",
         section="audit",
-        lines=lines,
+        lines=await lines_of(found, management.names),
         wanted=wanted,
         filtered=wanted != AuditFilter(),
         newest=management.audit.newest(),
-        next=with_query(request, cursor=str(following)) if following is not None else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -111,49 +73,8 @@ async def make_checkpoint(request: AnyRequest, management: Managed) -> Page:
     except (CheckpointError, OSError) as error:
         return see(request, f"{PATH}/verify", f"No checkpoint could be made: {error}", failed=True)
     if isinstance(made, Refused):
-        return see(request, f"{PATH}/verify", made.message, failed=True)
+        return see(request, f"{PATH}/verify", made.text, failed=True)
     return see(request, f"{PATH}/verify", f"Checkpoint at entry {made.seq:,}")
 
 
 HANDLERS = [audit_page, verify_page, make_checkpoint]
-
-
-def differences(before: str, after: str) -> list[Difference]:
-    """Return what an entry says has changed, member by member.
-
-    Args:
-        before: JSON as it was written; somebody may have meddled with it.
-        after: The same.
-    """
-    was, now = _members(before), _members(after)
-    if not was:
-        return [Difference(name, "", text) for name, text in now.items() if text not in _NOTHING]
-    return [
-        Difference(name, was.get(name, ""), now.get(name, ""))
-        for name in dict.fromkeys([*was, *now])
-        if was.get(name) != now.get(name)
-    ]
-
-
-def _members(text: str) -> dict[str, str]:
-    try:
-        found = msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return {"": text[:_LONGEST]}
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        return {"": _written(found)}
-    return {name: _written(value) for name, value in found.items()}
-
-
-def _written(value: object) -> str:
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, str):
-        return value[:_LONGEST] or "empty"
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return (", ".join(value) or "none")[:_LONGEST]
-    return msgspec.json.encode(value).decode()[:_LONGEST]

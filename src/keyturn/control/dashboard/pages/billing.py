@@ -2,15 +2,17 @@
 
 from typing import Annotated, Any
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from litestar import Response, get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.entities import entity
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import HEADERS as PAGE_HEADERS, AnyRequest, Page, render, see, with_query
+from keyturn.control.dashboard.lists import after_number, ways
+from keyturn.control.dashboard.shell import HEADERS as PAGE_HEADERS, AnyRequest, Page, render, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.statements import StatementFormat, write_statement
@@ -31,7 +33,6 @@ _GRANT, _ADJUST = ("POST", "/api/v1/credit/grants"), ("POST", "/api/v1/credit/ad
 _TAKE_BACK = ("DELETE", "/api/v1/credit/grants/{grant_id}")
 _REDEEM, _ASSIGN = ("POST", "/api/v1/credit/redeem"), ("PATCH", "/api/v1/accounts/{account_id}")
 _STATEMENT = ("GET", "/api/v1/accounts/{account_id}/statements/{month}")
-_LAST_SEQ = 2**63 - 1
 
 AccountQuery = Annotated[str, QueryParameter(name="account")]
 
@@ -161,10 +162,10 @@ HANDLERS = [
 
 def new_credit(form: Form, zone: str, *, negative: bool = False) -> NewCredit | Refused:
     """Read what is to be granted, or with ``negative`` to be adjusted."""
-    amount = amounts.dollars(form, "amount_usd", negative=negative)
+    amount = fields.dollars(form.text("amount_usd"), "amount_usd", negative=negative)
     if isinstance(amount, Refused):
         return amount
-    ends = amounts.end_of_day(form, "expires_at", zone)
+    ends = fields.end_of_day(form.text("expires_at"), "expires_at", ZoneInfo(zone))
     if isinstance(ends, Refused):
         return ends
     return NewCredit(amount, form.text("note"), ends, form.text("reference") or None)
@@ -200,16 +201,12 @@ async def _page(
 ) -> Page:
     visitor = visitor_of(request)
     person, by = visitor.person, visitor.principal
-    if cursor and not (cursor.isascii() and cursor.isdigit() and 0 < int(cursor) <= _LAST_SEQ):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     await management.ingest.flush()
     held: AccountCredit = granted(await management.credit.show(named or person.account_id, by=by))
     account = held.account
     only = EntryKind(kind) if kind in set(EntryKind) else None
     ledger = granted(
-        await management.ledger.page(
-            account.id, by=by, kind=only, cursor=int(cursor) if cursor else None, limit=SHOWN
-        )
+        await management.ledger.page(account.id, by=by, kind=only, cursor=after_number(cursor), limit=SHOWN)
     )
     this_month = months.month_of(system.now(), account.time_zone)
     plan = None if account.plan_id is None else await management.plans.show(account.plan_id)
@@ -222,7 +219,6 @@ async def _page(
         "billing.html",
         title="Plans and credit",
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         held=held,
         own=account.id == person.account_id,
@@ -239,6 +235,5 @@ async def _page(
         redeems=may(person, *_REDEEM),
         typed=Form() if typed is None else typed,
         form_name=request.url.path.rpartition("/")[2] if typed is not None else "",
-        next=with_query(request, cursor=str(ledger.next_cursor)) if ledger.next_cursor else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, ledger.next_cursor),
     )

@@ -2,17 +2,19 @@
 
 import re
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, no_page, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.services.codes import MadeCodes, NewCodes
 
 SHOWN = 50
@@ -29,12 +31,10 @@ async def accounts_page(
     cursor: Annotated[str, QueryParameter()] = "",
 ) -> Page:
     """List accounts with what they have, to pick one."""
-    if cursor and not ids.is_id(cursor, ids.ACCOUNT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     by = visitor_of(request).principal
     await management.ingest.flush()
     found, following = await management.accounts.page(
-        search.strip(), by=by, cursor=cursor or None, limit=SHOWN
+        search.strip(), by=by, cursor=after(cursor, ids.ACCOUNT), limit=SHOWN
     )
     standings = await management.credit.standings([one.stored.id for one in found], by=by)
     plans = await management.names.of(one.stored.plan_id or "" for one in found)
@@ -45,8 +45,7 @@ async def accounts_page(
         section="billing",
         lines=[(one, standings[one.stored.id], plans.get(one.stored.plan_id or "", "")) for one in found],
         search=search,
-        next=with_query(request, cursor=following) if following else "",
-        first=with_query(request, cursor="") if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -92,24 +91,22 @@ HANDLERS = [accounts_page, codes_page, make_codes, verify_page]
 
 def new_codes(form: Form, zone: str) -> NewCodes | Refused:
     """Read what codes are to be made."""
-    amount = amounts.dollars(form, "amount_usd")
+    amount = fields.dollars(form.text("amount_usd"), "amount_usd")
     if isinstance(amount, Refused):
         return amount
-    count = amounts.whole(form, "count", empty=1)
+    count = fields.whole(form.text("count"), "count", 1)
     if isinstance(count, Refused):
         return count
-    uses = amounts.whole(form, "max_uses", empty=1)
+    uses = fields.whole(form.text("max_uses"), "max_uses", 1)
     if isinstance(uses, Refused):
         return uses
-    days = amounts.whole(form, "credit_days")
+    days = fields.whole(form.text("credit_days"), "credit_days", None)
     if isinstance(days, Refused):
         return days
-    ends = amounts.end_of_day(form, "expires_at", zone)
+    ends = fields.end_of_day(form.text("expires_at"), "expires_at", ZoneInfo(zone))
     if isinstance(ends, Refused):
         return ends
-    return NewCodes(
-        amount, 1 if count is None else count, ends, days, 1 if uses is None else uses, form.text("note")
-    )
+    return NewCodes(amount, count, ends, days, uses, form.text("note"))
 
 
 async def _codes(
@@ -121,23 +118,22 @@ async def _codes(
     refused: Refused | None = None,
     typed: Form | None = None,
 ) -> Page:
-    after = None
-    if cursor:
-        at = _CURSOR.fullmatch(cursor)
-        if at is None:
-            refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
-        after = int(at["at"]), bytes.fromhex(at["hash"])
-    found, more = await management.codes.page(cursor=after, limit=SHOWN)
+    found, more = await management.codes.page(cursor=_place(cursor), limit=SHOWN)
     return render(
         request,
         "billing_codes.html",
         title="Codes",
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         codes=found,
         made=[] if made is None else [one.reveal() for one in made.codes],
         typed=Form() if typed is None else typed,
-        next="" if more is None else f"/dashboard/billing/codes?cursor={more[0]}.{more[1].hex()}",
-        first="/dashboard/billing/codes" if cursor else "",
+        **ways(request, cursor, more and f"{more[0]}.{more[1].hex()}"),
     )
+
+
+def _place(cursor: str) -> tuple[int, bytes] | None:
+    at = _CURSOR.fullmatch(cursor)
+    if cursor and at is None:
+        no_page()
+    return None if at is None else (int(at["at"]), bytes.fromhex(at["hash"]))

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from litestar import get, post
 from litestar.params import QueryParameter
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.guard import (
     ANYONE,
     SIGN_IN_PATH,
@@ -103,9 +103,14 @@ async def set_up(request: AnyRequest, management: Managed) -> Page:
     token = form.text("token")
     found = await management.sign_in.set_up(token, newcomer, address=visit_of(request.scope).address)
     if isinstance(found, Refused):
-        kept = {"token": token, "email": newcomer.email, "name": newcomer.name}
         return render(
-            request, "setup.html", title="Set up Keyturn", status=found.rule.status, refused=found, **kept
+            request,
+            "setup.html",
+            title="Set up Keyturn",
+            refused=found,
+            token=token,
+            email=newcomer.email,
+            name=newcomer.name,
         )
     return await let_in(request, management, found, PATH)
 

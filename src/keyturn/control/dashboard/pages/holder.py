@@ -10,8 +10,9 @@ import msgspec
 from litestar import get, post
 
 from keyturn import system
+from keyturn.control import cookies
 from keyturn.control.auth import holder_of, refused_for_holder
-from keyturn.control.dashboard import cookies, key_samples
+from keyturn.control.dashboard import key_samples
 from keyturn.control.dashboard.guard import ANYONE, for_, form_of, holder_in
 from keyturn.control.dashboard.key_figures import course, gauges
 from keyturn.control.dashboard.key_samples import Use
@@ -44,7 +45,7 @@ WAITS = (
 )
 
 
-class Held(msgspec.Struct, frozen=True):
+class KeyHolder(msgspec.Struct, frozen=True):
     """A holder who may see their key now."""
 
     held: HeldKey
@@ -158,13 +159,13 @@ def is_newest(key: Key, held: HeldKey) -> bool:
 
 
 async def _rotate(
-    management: Management, found: Held, stands: Callable[[], Awaitable[None]]
+    management: Management, found: KeyHolder, stands: Callable[[], Awaitable[None]]
 ) -> Successor | Refused:
     BEFORE_CHANGE.set(stands)
     return await management.rotation.rotate_self(by=found.by)
 
 
-async def _holder(request: AnyRequest, management: Management) -> Held | Refused:
+async def _holder(request: AnyRequest, management: Management) -> KeyHolder | Refused:
     """Return whose page it is, if their secret may still be used from where they are."""
     held = holder_in(request)
     if held is None:
@@ -178,7 +179,7 @@ async def _holder(request: AnyRequest, management: Management) -> Held | Refused
         await management.holder_sessions.end(held.session)
         return refused
     fresh = msgspec.structs.replace(held, key=key)
-    return Held(fresh, Principal(key.id, visit.address, visit.request_id, key))
+    return KeyHolder(fresh, Principal(key.id, visit.address, visit.request_id, key))
 
 
 def _ask(request: AnyRequest, refused: Refused | None) -> Page:
@@ -186,18 +187,15 @@ def _ask(request: AnyRequest, refused: Refused | None) -> Page:
         request,
         "holder/sign_in.html",
         title="Your API key",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
     )
-    if refused is not None and refused.wait_s:
-        answer.headers["retry-after"] = str(refused.wait_s)
     if cookies.read(request.headers, cookies.HOLDER):
         answer.cookies.append(cookies.write(request.headers, cookies.HOLDER, "", max_age_s=0))
     return answer
 
 
 async def _own_page(
-    request: AnyRequest, management: Management, found: Held, refused: Refused | None = None
+    request: AnyRequest, management: Management, found: KeyHolder, refused: Refused | None = None
 ) -> Page:
     await management.ingest.flush()
     key = granted(await management.keys.show(found.held.key.id, by=found.by))
@@ -208,7 +206,6 @@ async def _own_page(
         request,
         "holder/page.html",
         title=key.stored.name,
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         held=found.held.key,
         key=key.stored,

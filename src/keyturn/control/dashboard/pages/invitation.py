@@ -28,10 +28,7 @@ async def accept_invitation(request: AnyRequest, management: Managed) -> Page:
         token, name, Secret(form.raw("password")), address=visit_of(request.scope).address
     )
     if isinstance(found, Refused):
-        kept = {"token": token, "name": name}
-        return render(
-            request, "invite_accept.html", title=_TITLE, status=found.rule.status, refused=found, **kept
-        )
+        return render(request, "invite_accept.html", title=_TITLE, refused=found, token=token, name=name)
     return await let_in(request, management, found, PATH)
 
 

@@ -125,7 +125,6 @@ def _edit_form(
         request,
         "keys/edit.html",
         **frame(visitor, key, "edit"),
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         typed=typed,
         was=json.dumps(was),

@@ -87,7 +87,6 @@ async def _form(
         "keys/new.html",
         title="New API key",
         section="keys",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         typed=typed,
         projects=await projects_for(management, visitor.principal),

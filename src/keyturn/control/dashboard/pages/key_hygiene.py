@@ -6,12 +6,12 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from keyturn.control.dashboard.guard import for_, visitor_of
-from keyturn.control.dashboard.pages.keys import KEYS, what_may
+from keyturn.control.dashboard.lists import ways
+from keyturn.control.dashboard.pages.keys import what_may
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.domain.hygiene import SETTLING_DAYS, SPAN_DAYS, WEIGHTS, Finding
-from keyturn.store.usage_rows import Dimension
 
 HYGIENE = ("GET", "/api/v1/hygiene")
 A_PAGE = 50
@@ -51,9 +51,7 @@ async def hygiene(
     report = granted(
         await management.hygiene.report(by=visitor.principal, cursor=cursor or None, limit=A_PAGE)
     )
-    projects = await management.reports.usage.names(
-        Dimension.PROJECT, (row.key.project_id for row in report.rows)
-    )
+    projects = await management.names.of(row.key.project_id for row in report.rows)
     return render(
         request,
         "keys/hygiene.html",
@@ -65,8 +63,7 @@ async def hygiene(
         told=TOLD,
         projects=projects,
         can=what_may(visitor.person),
-        next=f"{KEYS}/hygiene?cursor={report.next_cursor}" if report.next_cursor else "",
-        first=f"{KEYS}/hygiene" if cursor else "",
+        **ways(request, cursor, report.next_cursor),
     )
 
 

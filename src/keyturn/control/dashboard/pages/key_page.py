@@ -6,6 +6,7 @@ import msgspec
 from litestar import get
 
 from keyturn import system
+from keyturn.control.dashboard.audit_lines import lines_of
 from keyturn.control.dashboard.guard import for_, visitor_of
 from keyturn.control.dashboard.key_figures import course, gauges
 from keyturn.control.dashboard.pages.keys import (
@@ -14,12 +15,13 @@ from keyturn.control.dashboard.pages.keys import (
     KeyId,
     checked_id,
     display_of,
+    key_status,
     what_may,
 )
+from keyturn.control.dashboard.request_rows import row
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
-from keyturn.domain.journal import Refused as RefusedRecord
 from keyturn.domain.keys import SecretState, Status, secret_state
 from keyturn.domain.limits import Scope
 from keyturn.domain.refusals import Refused
@@ -27,8 +29,7 @@ from keyturn.services.keys import Key
 from keyturn.services.sessions import Visitor
 from keyturn.store.audit import AuditFilter
 from keyturn.store.keys import StoredSecret
-from keyturn.store.requests import Ended, RequestFilter
-from keyturn.store.usage_rows import Dimension
+from keyturn.store.requests import RequestFilter
 
 REQUESTS, AUDIT = ("GET", "/api/v1/requests"), ("GET", "/api/v1/audit")
 SHOWN_REQUESTS, SHOWN_ENTRIES = 20, 50
@@ -49,20 +50,6 @@ class SecretRow(msgspec.Struct, frozen=True):
     """Of the dot beside it."""
 
 
-class RequestRow(msgspec.Struct, frozen=True):
-    """A request that has ended or was refused."""
-
-    id: str
-    at_ms: int
-    status: int
-    model: str
-    outcome: str
-    tokens: int | None
-    cost_nano_usd: int | None
-    took_us: int | None
-    address: str
-
-
 @get("/keys/{key_id:str}", include_in_schema=False, opt=for_(SHOW))
 async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Show how a key does."""
@@ -72,9 +59,7 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
     key = granted(await management.keys.show(checked_id(key_id), by=by))
     used = await course(management, key_id, by=by, zone=visitor.signed_in.time_zone)
     limits = await management.limits.show(Scope.KEY, key_id, by=by)
-    names = management.reports.usage
-    projects = await names.names(Dimension.PROJECT, [key.stored.project_id])
-    holders = await names.names(Dimension.USER, [key.stored.user_id or ""])
+    names = await management.names.of([key.stored.project_id, key.stored.user_id or ""])
     return render(
         request,
         "keys/overview.html",
@@ -83,8 +68,8 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
         gauges=[] if isinstance(limits, Refused) else gauges(limits.limits),
         inherited=[] if isinstance(limits, Refused) else gauges(limits.inherited),
         secrets=secret_rows(key),
-        project=projects.get(key.stored.project_id, key.stored.project_id),
-        holder=holders.get(key.stored.user_id or "", ""),
+        project=names.get(key.stored.project_id, key.stored.project_id),
+        holder=names.get(key.stored.user_id or "", ""),
     )
 
 
@@ -101,8 +86,10 @@ async def key_requests(request: AnyRequest, management: Managed, key_id: KeyId) 
         request,
         "keys/requests.html",
         **frame(visitor, key, "requests"),
-        requests=[_request_row(one) for one in found],
+        requests=found,
+        row=row,
         most=SHOWN_REQUESTS,
+        kept_days=management.settings.requests.kept_days,
     )
 
 
@@ -112,12 +99,11 @@ async def key_audit(request: AnyRequest, management: Managed, key_id: KeyId) -> 
     visitor = visitor_of(request)
     key = granted(await management.keys.show(checked_id(key_id), by=visitor.principal))
     entries, more = await management.audit.page(AuditFilter(target=key_id), cursor=None, limit=SHOWN_ENTRIES)
-    actors = await management.reports.usage.names(Dimension.USER, (one.actor for one in entries))
     return render(
         request,
         "keys/audit.html",
         **frame(visitor, key, "audit"),
-        entries=[(one, actors.get(one.actor, one.actor)) for one in entries],
+        lines=await lines_of(entries, management.names),
         most=SHOWN_ENTRIES if more else 0,
     )
 
@@ -148,7 +134,7 @@ def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, Any]:
         "section": "keys",
         "key": key.stored,
         "used": key.usage,
-        "status_of_key": "quarantined" if key.stored.frozen_at else key.status.value,
+        "status_of_key": key_status(key),
         "lives": key.status is not Status.REVOKED,
         "display": display_of(key),
         "can": can,
@@ -173,29 +159,3 @@ async def week_of(management: Management, key_id: str) -> int:
     """Return how many requests a key made in the last 7 days, today included."""
     days = await management.reports.usage.days_of_keys([key_id], days=7)
     return sum(days[key_id])
-
-
-def _request_row(one: Ended) -> RequestRow:
-    if isinstance(one, RefusedRecord):
-        return RequestRow(
-            one.request_id,
-            one.at_us // 1000,
-            one.status,
-            one.model,
-            one.reason,
-            None,
-            None,
-            None,
-            one.address,
-        )
-    return RequestRow(
-        one.request_id,
-        one.started_us // 1000,
-        one.status,
-        one.model,
-        one.outcome,
-        one.input_tokens + one.output_tokens,
-        one.cost_nano_usd,
-        one.total_us,
-        one.address,
-    )

@@ -6,9 +6,9 @@ Each is the answer to a form, so that the secret stands in no address, and a pag
 from litestar import get, post
 
 from keyturn import system
-from keyturn.control.dashboard import key_samples
+from keyturn.control.dashboard import fields, key_samples
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
-from keyturn.control.dashboard.key_forms import BadFieldError, at_field, whole_number
+from keyturn.control.dashboard.key_forms import at_field
 from keyturn.control.dashboard.key_samples import Use
 from keyturn.control.dashboard.once import SENT_OTHERWISE, new_nonce, once
 from keyturn.control.dashboard.pages.keys import KEYS, KeyId, checked_id, display_of
@@ -155,10 +155,9 @@ HANDLERS = [rotate_page, rotate, reveal_page, reveal]
 
 def read_wish(typed: dict[str, str]) -> Wish | Refused:
     """Return how a key is to be rotated."""
-    try:
-        hours = whole_number(typed, "overlap_hours") if typed["overlap_hours"] else None
-    except BadFieldError as error:
-        return error.refused
+    hours = fields.whole(typed["overlap_hours"], "overlap_hours", None)
+    if isinstance(hours, Refused):
+        return hours
     if hours is not None and hours > LONGEST_OVERLAP_HOURS:
         return Refused(Reason.INVALID_MEMBER, f"At most {LONGEST_OVERLAP_HOURS} hours", "overlap_hours")
     by_link = typed["delivery"] == "link"
@@ -203,7 +202,6 @@ def _rotate_form(
         "keys/rotate.html",
         title="Rotate the key",
         section="keys",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         key=key.stored,
         display=display_of(key),

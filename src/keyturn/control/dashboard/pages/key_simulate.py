@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 
 from litestar import get, post
 
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
-from keyturn.control.dashboard.key_forms import BadFieldError, Texts, at_field, moment_in, texts_in
+from keyturn.control.dashboard.key_forms import Texts, at_field, texts_in
 from keyturn.control.dashboard.pages.key_page import frame
 from keyturn.control.dashboard.pages.keys import KeyId, checked_id
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
@@ -56,10 +57,10 @@ def read_question(typed: Texts, zone: ZoneInfo) -> Question | Refused:
                 ip=typed["ip"],
                 origin=typed["origin"],
                 location=next((one for one in Place if one == typed["location"]), Place.HEADER),
-                at=moment_in(typed, "at", zone),
+                at=granted(fields.moment(typed["at"], "at", zone)),
             )
         )
-    except (BadFieldError, RefusedError) as error:
+    except RefusedError as error:
         return at_field(error.refused)
 
 
@@ -76,7 +77,6 @@ def _answer(
         request,
         "keys/simulate.html",
         **frame(visitor, key, "simulate"),
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         typed=typed,
         verdict=verdict,

@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
 
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
@@ -23,7 +24,6 @@ from keyturn.services.keys import Key
 from keyturn.store.engine import BEFORE_CHANGE
 from keyturn.store.keys import KeyFilter
 from keyturn.store.projects import ProjectFilter
-from keyturn.store.usage_rows import Dimension
 
 KEYS = "/dashboard/keys"
 LIST, CREATE, SHOW = ("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("GET", "/api/v1/keys/{key_id}")
@@ -33,6 +33,7 @@ ENABLE, DISABLE, REVOKE = (
     ("POST", "/api/v1/keys/{key_id}/revoke"),
 )
 A_PAGE = 40
+QUARANTINED = "quarantined"
 SPARK_DAYS = 14
 FILTERS = ("search", "status", "kind", "project", "environment", "tag")
 MOST_PROJECTS = 100
@@ -51,6 +52,11 @@ class Row(msgspec.Struct, frozen=True):
     """Requests of the last days, oldest first."""
     project: str
     holder: str
+
+    @property
+    def status(self) -> str:
+        """What it would be refused for."""
+        return key_status(self.key)
 
     @property
     def on(self) -> bool:
@@ -138,6 +144,12 @@ def checked_id(key_id: str) -> str:
     return key_id
 
 
+def key_status(key: Key) -> str:
+    """Return what a key would be refused for, in a word: a quarantined one is one that would be active."""
+    quarantined = key.status is Status.ACTIVE and key.stored.frozen_at is not None
+    return QUARANTINED if quarantined else key.status.value
+
+
 def display_of(key: Key) -> str:
     """Return what may be shown of a key's newest secret."""
     return key.secrets[-1].display if key.secrets else ""
@@ -176,7 +188,7 @@ async def key_list(
     }
     await management.ingest.flush()
     found = await management.keys.page(
-        _filter(asked), by=visitor.principal, cursor=_cursor(cursor), limit=A_PAGE
+        _filter(asked), by=visitor.principal, cursor=after(cursor, ids.KEY), limit=A_PAGE
     )
     refused = found if isinstance(found, Refused) else None
     keys, more = ([], None) if isinstance(found, Refused) else found
@@ -186,7 +198,6 @@ async def key_list(
         title="API keys",
         section="keys",
         refused=refused,
-        status=200 if refused is None else refused.rule.status,
         rows=await _rows(management, keys),
         asked=asked,
         filtered=any(asked.values()),
@@ -195,8 +206,7 @@ async def key_list(
         kinds=[one.value for one in Kind],
         days=SPARK_DAYS,
         can=what_may(visitor.person),
-        next=_address(asked, cursor=more) if more else "",
-        first=_address(asked) if cursor else "",
+        **ways(request, cursor, more),
     )
 
 
@@ -294,18 +304,17 @@ def back_to(request: AnyRequest, key_id: str) -> str:
 
 
 async def _rows(management: Management, keys: Sequence[Key]) -> list[Row]:
-    usage = management.reports.usage
     key_ids = [key.stored.id for key in keys]
-    days = await usage.days_of_keys(key_ids, days=SPARK_DAYS)
-    projects = await usage.names(Dimension.PROJECT, (key.stored.project_id for key in keys))
-    holders = await usage.names(Dimension.USER, (key.stored.user_id or "" for key in keys))
+    days = await management.reports.usage.days_of_keys(key_ids, days=SPARK_DAYS)
+    whose = (one for key in keys for one in (key.stored.project_id, key.stored.user_id or ""))
+    names = await management.names.of(whose)
     return [
         Row(
             key,
             display_of(key),
             days[key.stored.id],
-            projects.get(key.stored.project_id, ""),
-            holders.get(key.stored.user_id or "", ""),
+            names.get(key.stored.project_id, ""),
+            names.get(key.stored.user_id or "", ""),
         )
         for key in keys
     ]
@@ -320,15 +329,6 @@ def _filter(asked: dict[str, str]) -> KeyFilter:
         tag=asked["tag"],
         kind=next((one.value for one in Kind if one.value == asked["kind"]), ""),
     )
-
-
-def _cursor(cursor: str) -> str | None:
-    return cursor if ids.is_id(cursor, ids.KEY) else None
-
-
-def _address(asked: dict[str, str], **more: str) -> str:
-    fields = {name: value for name, value in {**asked, **more}.items() if value}
-    return f"{KEYS}?{urlencode(fields)}" if fields else KEYS
 
 
 def _by_name(project: tuple[str, str]) -> tuple[str, str]:

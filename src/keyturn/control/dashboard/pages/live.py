@@ -3,7 +3,7 @@
 from litestar import get
 from litestar.response import Stream
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.guard import for_, visitor_of
 from keyturn.control.dashboard.live import Live
 from keyturn.control.dashboard.shell import AnyRequest

@@ -10,6 +10,7 @@ from litestar.params import FromQuery, QueryParameter
 from keyturn import system
 from keyturn.control.dashboard import model_forms, model_views
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import ways
 from keyturn.control.dashboard.model_forms import FIGURES, MEDIA, TargetRow
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import RefusedError, granted
@@ -50,8 +51,7 @@ async def models_page(
         media=MEDIA,
         total=total,
         search=search,
-        next=here("", search=search, cursor=shown[-1].stored.name) if len(found) > ROWS else "",
-        first=here("", search=search) if cursor else "",
+        **ways(request, cursor, shown[-1].stored.name if len(found) > ROWS else None),
     )
 
 
@@ -214,7 +214,6 @@ async def _form(
         "model_form.html",
         title=f"Targets of {edited}" if edited else "New model",
         section="models",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         edited=edited,
         name=name,
@@ -240,7 +239,6 @@ async def _show(
         "model.html",
         title=name,
         section="models",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         model=found,
         used=used or UsageRow(),

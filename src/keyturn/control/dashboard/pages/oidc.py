@@ -6,7 +6,7 @@ from litestar import get
 from litestar.params import FromQuery, QueryParameter
 from litestar.response import Redirect
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 from keyturn.control.dashboard.guard import (
     ANYONE,
     SIGN_IN_PATH,
@@ -15,11 +15,12 @@ from keyturn.control.dashboard.guard import (
     known_visitor,
 )
 from keyturn.control.dashboard.pages.entrance import Next, admit, set_session
-from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, render, safe_path, see
+from keyturn.control.dashboard.shell import VISIT_S, AnyRequest, Page, safe_path, see
 from keyturn.control.door import visit_of
+from keyturn.control.errors import granted, refuse
 from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Reason
 from keyturn.services.oidc import SOMEBODY_ELSE, TICKET_MS
 
 State = Annotated[str, QueryParameter(name="state")]
@@ -30,14 +31,14 @@ CALLBACK_PATH = "/dashboard/oidc/callback"
 async def lead(request: AnyRequest, management: Managed, then: Next = "") -> Page:
     """Lead to the provider; who has signed in already shows again that it is them."""
     visitor = known_visitor(request)
-    led = await management.people.oidc.lead(
-        csrf_of(request),
-        redirect_uri=_redirect_uri(request, management),
-        then=safe_path(then),
-        proves=visitor.person.session_id if visitor else "",
+    led = granted(
+        await management.people.oidc.lead(
+            csrf_of(request),
+            redirect_uri=_redirect_uri(request, management),
+            then=safe_path(then),
+            proves=visitor.person.session_id if visitor else "",
+        )
     )
-    if isinstance(led, Refused):
-        return _problem(request, led)
     answer = Redirect(led.address, status_code=303, headers={"cache-control": "no-store"})
     kept_s = TICKET_MS // 1000
     answer.cookies.append(cookies.write(request.headers, cookies.LED, led.ticket.reveal(), max_age_s=kept_s))
@@ -58,21 +59,19 @@ async def arrive(
     """Take somebody in who comes back from the provider."""
     if error:
         return see(request, SIGN_IN_PATH, "The provider did not let you in", failed=True)
-    arrived = await management.people.oidc.arrive(
-        csrf_of(request),
-        cookies.read(request.headers, cookies.LED),
-        state=came_back,
-        code=code,
-        redirect_uri=_redirect_uri(request, management),
-        address=visit_of(request.scope).address,
+    arrived = granted(
+        await management.people.oidc.arrive(
+            csrf_of(request),
+            cookies.read(request.headers, cookies.LED),
+            state=came_back,
+            code=code,
+            redirect_uri=_redirect_uri(request, management),
+            address=visit_of(request.scope).address,
+        )
     )
-    if isinstance(arrived, Refused):
-        return _problem(request, arrived)
     if arrived.proves:
         return await _proved(request, management, arrived.user_id, arrived.then)
-    found = await management.people.sign_in.again(arrived.user_id)
-    if isinstance(found, Refused):
-        return _problem(request, found)
+    found = granted(await management.people.sign_in.again(arrived.user_id))
     answer = await admit(request, management, found, arrived.then)
     answer.cookies.append(cookies.write(request.headers, cookies.LED, "", max_age_s=0))
     return answer
@@ -84,7 +83,7 @@ HANDLERS = [lead, arrive]
 async def _proved(request: AnyRequest, management: Management, user_id: str, then: str) -> Page:
     visitor = known_visitor(request)
     if visitor is None or visitor.person.id != user_id:
-        return _problem(request, Refused(Reason.INVALID_MEMBER, SOMEBODY_ELSE))
+        refuse(Reason.INVALID_MEMBER, SOMEBODY_ELSE)
     answer = see(request, then)
     set_session(request, management, answer, await management.sessions.renew(visitor))
     return answer
@@ -92,8 +91,3 @@ async def _proved(request: AnyRequest, management: Management, user_id: str, the
 
 def _redirect_uri(request: AnyRequest, management: Management) -> str:
     return f"{people_url(request, management.settings)}{CALLBACK_PATH}"
-
-
-def _problem(request: AnyRequest, refused: Refused) -> Page:
-    template = "problem.html" if known_visitor(request) else "problem_outside.html"
-    return render(request, template, title="That did not work", status=refused.rule.status, refused=refused)

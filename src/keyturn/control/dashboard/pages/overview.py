@@ -9,8 +9,8 @@ from litestar import get
 from litestar.params import QueryParameter
 
 from keyturn import system
-from keyturn.control.dashboard import charts, ranges
-from keyturn.control.dashboard.charts import Unit
+from keyturn.control.dashboard import charts, model_views, ranges
+from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
@@ -18,13 +18,13 @@ from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
 from keyturn.control.visitors import own_origin
-from keyturn.domain.periods import MINUTE_S
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
+from keyturn.domain.upstream_health import UpstreamHealth
 from keyturn.services.attention import Filling, Suspended
 from keyturn.services.usage_plans import UsageQuery
-from keyturn.services.usage_reports import Line, Top
+from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
 from keyturn.store.events import EventFilter, StoredEvent
 from keyturn.store.usage_rows import Dimension, Rank, UsageRow
@@ -32,9 +32,6 @@ from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6
 _ALERTS = 5
-HEALTH_S = 15 * MINUTE_S
-_SHAKY, _FAILING = 0.02, 0.2
-"""Shares of requests that failed, from which on an upstream is not well, and is ill."""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -53,31 +50,6 @@ class Comparison(msgspec.Struct, frozen=True):
             return "as before"
         shown = f"{abs(change) * 100:.0f} %" if abs(change) < 10 else "far"
         return f"{shown} {'more' if change > 0 else 'less'} than before"
-
-
-class UpstreamHealth(msgspec.Struct, frozen=True):
-    """How the last requests to an upstream went."""
-
-    name: str
-    requests: int
-    errors: int
-
-    @property
-    def kind(self) -> str:
-        """The colour of its dot."""
-        share = self.errors / self.requests if self.requests else 0
-        if not self.requests:
-            return "idle"
-        return "bad" if share >= _FAILING else "warn" if share >= _SHAKY else "good"
-
-    @property
-    def text(self) -> str:
-        """What stands beside the dot."""
-        if not self.requests:
-            return "no requests lately"
-        return (
-            f"{self.errors:,} of {self.requests:,} failed" if self.errors else f"{self.requests:,} answered"
-        )
 
 
 class Attention(msgspec.Struct, frozen=True):
@@ -116,8 +88,12 @@ async def overview(
     chosen = ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
     person, by = visitor.person, visitor.principal
     await management.ingest.flush()
-    shows_usage = may(person, "GET", "/api/v1/usage")
-    usage = await _usage(management, by, chosen) if shows_usage else {}
+    usage, attention, filling, upstreams = await asyncio.gather(
+        _usage(management, person, by, chosen),
+        _attention(management, person, by),
+        _filling(management, person, by),
+        _upstreams(management, person, by),
+    )
     return render(
         request,
         "overview.html",
@@ -125,14 +101,14 @@ async def overview(
         section="overview",
         presets=PRESETS,
         chosen=chosen,
-        shows_usage=shows_usage,
-        attention=await _attention(management, person, by),
-        filling=await _filling(management, person, by),
-        upstreams=await _upstreams(management, by) if may(person, "GET", "/api/v1/upstreams") else None,
+        shows_usage=usage is not None,
+        attention=attention,
+        filling=filling,
+        upstreams=upstreams,
         may_create=may(person, "POST", "/api/v1/keys"),
         may_models=may(person, "GET", "/api/v1/models"),
         curl=sample(own_origin(request.headers)),
-        **usage,
+        **(usage or {}),
     )
 
 
@@ -149,7 +125,11 @@ def sample(origin: str) -> str:
     )
 
 
-async def _usage(management: Management, by: Principal, chosen: Range) -> dict[str, Any]:
+async def _usage(
+    management: Management, person: Person, by: Principal, chosen: Range
+) -> dict[str, Any] | None:
+    if not may(person, "GET", "/api/v1/usage"):
+        return None
     reports = management.reports.usage
     query = UsageQuery(
         since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
@@ -167,10 +147,7 @@ async def _usage(management: Management, by: Principal, chosen: Range) -> dict[s
     return {
         "total": report.total,
         "compared": _compare(report.total, before),
-        "courses": [
-            charts.course(plan, report.lines, title=title, unit=unit, series=series, kind=kind)
-            for title, unit, kind, series in _COURSES
-        ],
+        "courses": charts.plot(plan, report.lines, _PLOTS),
         "nothing_yet": nothing and not await management.attention.ever_used(by=by),
         "top_keys": top_keys,
         "top_models": top_models,
@@ -209,28 +186,26 @@ def _tokens(line: Line) -> int:
     return line.usage.input_tokens + line.usage.output_tokens
 
 
-_COURSES = (
-    (
+_PLOTS = (
+    Plot(
         "Requests",
         Unit.COUNT,
-        "bars",
         {
             "Answered": lambda line: line.usage.requests - line.usage.errors,
             "Failed": lambda line: line.usage.errors,
         },
     ),
-    (
+    Plot(
         "Tokens",
         Unit.COUNT,
-        "bars",
         {"Input": lambda line: line.usage.input_tokens, "Output": lambda line: line.usage.output_tokens},
     ),
-    ("Spend", Unit.USD, "bars", {"Spend": lambda line: line.usage.cost_nano_usd}),
-    (
+    Plot("Spend", Unit.USD, {"Spend": lambda line: line.usage.cost_nano_usd}),
+    Plot(
         "Latency",
         Unit.MS,
-        "line",
         {"Half of the requests": lambda line: line.took_us[0], "95 % of them": lambda line: line.took_us[1]},
+        "line",
     ),
 )
 
@@ -263,15 +238,10 @@ async def _filling(management: Management, person: Person, by: Principal) -> lis
     )
 
 
-async def _upstreams(management: Management, by: Principal) -> list[UpstreamHealth]:
-    reports, now_ms = management.reports.usage, system.now_ms()
-    query = UsageQuery(by=Dimension.UPSTREAM, since_ms=now_ms - HEALTH_S * 1000)
-    lately = {one.group: one for one in await reports.top(granted(await reports.plan(query, by=by)), 1_000)}
-    return [
-        UpstreamHealth(one.stored.name, *_counts(lately.get(one.stored.name)))
-        for one in await management.upstreams.everything()
-    ]
-
-
-def _counts(top: Top | None) -> tuple[int, int]:
-    return (0, 0) if top is None else (top.requests, top.errors)
+async def _upstreams(
+    management: Management, person: Person, by: Principal
+) -> dict[str, UpstreamHealth | None] | None:
+    if not may(person, "GET", "/api/v1/upstreams"):
+        return None
+    known = await model_views.health(management, by)
+    return {one.stored.name: known.get(one.stored.name) for one in await management.upstreams.everything()}

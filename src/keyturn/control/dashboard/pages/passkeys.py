@@ -76,7 +76,6 @@ async def add(request: AnyRequest, management: Managed) -> Page:
             "passkey.html",
             title="New passkey",
             section="account",
-            status=refused.rule.status,
             refused=refused,
             takes_passkeys=place_of(request.headers).takes_passkeys,
             name=name,

@@ -6,10 +6,11 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
-from keyturn.control.dashboard import amounts
+from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see, with_query
-from keyturn.control.errors import granted, refuse
+from keyturn.control.dashboard.lists import after, ways
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed
 from keyturn.domain import ids
 from keyturn.domain.limit_text import BadLimitError, format_limit, parse_limit
@@ -29,17 +30,14 @@ async def plans_page(
     request: AnyRequest, management: Managed, cursor: Annotated[str, QueryParameter()] = ""
 ) -> Page:
     """List plans with how many accounts have each."""
-    if cursor and not ids.is_id(cursor, ids.PLAN):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
-    found, following = await management.plans.page("", cursor=cursor or None, limit=SHOWN)
+    found, following = await management.plans.page("", cursor=after(cursor, ids.PLAN), limit=SHOWN)
     return render(
         request,
         "plans.html",
         title="Plans",
         section="billing",
         plans=[(one, limit_lines(one)) for one in found],
-        next=with_query(request, cursor=following) if following else "",
-        first=PATH if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -102,7 +100,7 @@ async def delete_plan(request: AnyRequest, management: Managed, plan_id: FromPat
     """Delete a plan that no account has."""
     deleted = await management.plans.delete(plan_id, by=visitor_of(request).principal)
     if isinstance(deleted, Refused):
-        return see(request, f"{PATH}/{plan_id}", deleted.message, failed=True)
+        return see(request, f"{PATH}/{plan_id}", deleted.text, failed=True)
     return see(request, PATH, f"Plan {deleted.stored.name} is gone")
 
 
@@ -127,10 +125,10 @@ def plan_members(form: Form) -> PlanMembers | Refused:
     limits = limits_in(form.text("limits"))
     figures = (
         limits,
-        amounts.whole(form, "tier", empty=0),
-        amounts.dollars(form, "trial_usd", empty=0),
-        amounts.whole(form, "trial_days"),
-        amounts.dollars(form, "monthly_usd", empty=0),
+        fields.whole(form.text("tier"), "tier", 0),
+        fields.dollars(form.text("trial_usd"), "trial_usd", empty=0),
+        fields.whole(form.text("trial_days"), "trial_days", None),
+        fields.dollars(form.text("monthly_usd"), "monthly_usd", empty=0),
     )
     for figure in figures:
         if isinstance(figure, Refused):
@@ -181,7 +179,6 @@ def _form(request: AnyRequest, plan: Plan | None, typed: Form, refused: Refused 
         "plan.html",
         title="New plan" if plan is None else plan.stored.name,
         section="billing",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         plan=plan,
         typed=typed,

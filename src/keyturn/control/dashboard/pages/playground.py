@@ -131,7 +131,6 @@ async def _page(
         "playground.html",
         title="Playground",
         section="playground",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         projects=await _projects(management, visitor),
         makes_keys=may(visitor.person, *NEW_KEY),

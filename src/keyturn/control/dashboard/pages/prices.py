@@ -8,9 +8,10 @@ from litestar import get, post
 from litestar.params import FromQuery
 
 from keyturn import system
-from keyturn.control.dashboard import model_forms, model_views
+from keyturn.control.dashboard import fields, model_views
 from keyturn.control.dashboard.figures import plural
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import ways
 from keyturn.control.dashboard.pages.models import here
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed, Management
@@ -65,8 +66,7 @@ async def prices_page(
         prices=management.settings.prices,
         total=total,
         search=search,
-        next=here("/prices", search=search, cursor=rows[-1][0]) if len(found) > ROWS else "",
-        first=here("/prices", search=search) if cursor else "",
+        **ways(request, cursor, rows[-1][0] if len(found) > ROWS else None),
     )
 
 
@@ -92,8 +92,7 @@ async def shipped_page(
         figures=model_views.figures_in(one for row in rows for one in row),
         total=len(found),
         search=search,
-        next=here("/prices/shipped", search=search, cursor=following) if following else "",
-        first=here("/prices/shipped", search=search) if cursor else "",
+        **ways(request, cursor, following),
     )
 
 
@@ -117,7 +116,7 @@ async def rerate(request: AnyRequest, management: Managed) -> Page:
     walk = await _walk(management, order, by=visitor.principal)
     if order.apply and not walk.cursor:
         return see(request, here("/prices"), f"{plural(walk.total.requests, 'request')} priced again")
-    names = await management.reports.key_names(row.key_id for row in walk.rows)
+    names = await management.names.of(row.key_id for row in walk.rows)
     return _rerate(request, typed, walk=walk, names=names)
 
 
@@ -126,7 +125,7 @@ HANDLERS = [prices_page, shipped_page, rerate_page, rerate]
 
 def order_of(since: str, model: str, zone: ZoneInfo) -> RerateOrder | Refused:
     """Read what to price again: from a local time on."""
-    at = model_forms.local_time(since, zone, "since")
+    at = fields.moment(since, "since", zone)
     if at is None:
         return Refused(Reason.INVALID_MEMBER, "Say from when on", "since")
     if isinstance(at, Refused):
@@ -194,7 +193,6 @@ def _rerate(
         "rerate.html",
         title="Price requests again",
         section="models",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         typed=typed,
         walk=walk,

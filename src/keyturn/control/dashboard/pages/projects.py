@@ -6,9 +6,10 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.pages.team import TEAM, tabs
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
-from keyturn.control.errors import granted, refuse
+from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.policies import ProjectPolicy
@@ -100,7 +101,7 @@ async def delete(request: AnyRequest, management: Managed, project_id: FromPath[
     """Take it away; one that has live keys stays."""
     gone = await management.projects.delete(project_id, by=visitor_of(request).principal)
     if isinstance(gone, Refused) and gone.reason is Reason.CONFLICT:
-        return see(request, f"{PROJECTS}/{project_id}", gone.message, failed=True)
+        return see(request, f"{PROJECTS}/{project_id}", gone.text, failed=True)
     return see(request, PROJECTS, f"The project {granted(gone).stored.name} is deleted")
 
 
@@ -117,25 +118,23 @@ async def _list_page(
     refused: Refused | None = None,
 ) -> Page:
     visitor = visitor_of(request)
-    if cursor and not ids.is_id(cursor, ids.PROJECT):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     wanted = ProjectFilter(account_id=visitor.person.account_id, search=search)
-    found, next_cursor = granted(
-        await management.projects.page(wanted, by=visitor.principal, cursor=cursor or None, limit=ROWS)
+    found, following = granted(
+        await management.projects.page(
+            wanted, by=visitor.principal, cursor=after(cursor, ids.PROJECT), limit=ROWS
+        )
     )
     return render(
         request,
         "projects.html",
         title="Projects",
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         projects=found,
-        next_cursor=next_cursor or "",
         search=search,
-        cursor=cursor,
         typed=typed or {"name": "", "description": ""},
         creates=may(visitor.person, *_CREATE),
+        **ways(request, cursor, following),
         **tabs(request),
     )
 
@@ -158,7 +157,6 @@ async def _page(
         "project.html",
         title=stored.name,
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         project=found,
         rules=rules(found.policy),

@@ -39,10 +39,7 @@ async def reset(request: AnyRequest, management: Managed) -> Page:
     token, password = form.text("token"), Secret(form.raw("password"))
     refused = await management.people.recovery.reset(token, password, address=address)
     if refused is not None:
-        status = refused.rule.status
-        return render(
-            request, "reset.html", title="Set a new password", status=status, refused=refused, token=token
-        )
+        return render(request, "reset.html", title="Set a new password", refused=refused, token=token)
     return see(request, SIGN_IN_PATH, "Your password is set; sign in with it")
 
 
@@ -61,7 +58,6 @@ def _forgot_page(
         request,
         "forgot.html",
         title="Forgotten password",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         email=email,
         asked=asked,

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Stream
 
 from keyturn.control.dashboard.guard import for_, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.request_rows import kind, row
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import RefusedError, granted, refuse
@@ -64,38 +65,34 @@ def read(query: dict[str, str]) -> Asked:
 async def requests(request: AnyRequest, management: Managed) -> Page:
     """List them; the identifier of one leads to it."""
     asked, by = read(dict(request.query_params)), visitor_of(request).principal
-    cursor = request.query_params.get("cursor") or None
+    cursor = request.query_params.get("cursor", "")
     if ids.is_id(asked.search, ids.REQUEST):
         return see(request, f"/dashboard/requests/{asked.search}")
     refused: Refused | None = None
     found: list[Ended] = []
-    next_cursor, names = None, {}
+    following, names = None, {}
     try:
-        wanted = await _wanted(management, asked, by)
-        if cursor is not None and not ids.is_id(cursor, ids.REQUEST):
-            refuse(Reason.INVALID_MEMBER, "Not a cursor that a list has given", "cursor")
+        wanted, last = await _wanted(management, asked, by), after(cursor, ids.REQUEST)
         await management.ingest.flush()
-        found, next_cursor = await management.reports.requests(wanted, reach=by, cursor=cursor, limit=PAGE)
-        names = await management.reports.key_names(one.key_id for one in found)
+        found, following = await management.reports.requests(wanted, reach=by, cursor=last, limit=PAGE)
+        names = await management.names.of(one.key_id for one in found)
         key_id = wanted.key_id
     except RefusedError as error:
         refused, key_id = error.refused, ""
-    parameters = asked.parameters()
     return render(
         request,
         "requests.html",
         title="Requests",
         section="requests",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         asked=asked,
         key_id=key_id,
         statuses=list(STATUSES.items()),
         row=row,
         found=[(one, names.get(one.key_id, "")) for one in found],
-        next=f"/dashboard/requests?{urlencode({**parameters, 'cursor': next_cursor})}" if next_cursor else "",
-        first=f"/dashboard/requests?{urlencode(parameters)}" if cursor else "",
-        exports=urlencode(parameters),
+        exports=urlencode(asked.parameters()),
+        kept_days=management.settings.requests.kept_days,
+        **ways(request, cursor, following),
     )
 
 
@@ -146,14 +143,13 @@ async def _explain(
 ) -> Page:
     visitor = visitor_of(request)
     record, source = await find(management, request_id, by=visitor.principal)
-    names = await management.reports.key_names([record.key_id])
+    names = await management.names.of([record.key_id])
     shown = show(record, names.get(record.key_id, ""))
     return render(
         request,
         "request.html",
         title="Request",
         section="requests",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         one=shown,
         line=row(record, shown.key_name),

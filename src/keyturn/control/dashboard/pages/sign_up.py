@@ -17,7 +17,7 @@ async def sign_up_page(request: AnyRequest, management: Managed) -> Page:
     """Ask who it is, or say that nobody can sign up."""
     if not management.people.sign_up.is_open:
         refused = Refused(Reason.INSUFFICIENT_PERMISSIONS, CLOSED)
-        return render(request, "problem_outside.html", title="Sign up", status=403, refused=refused)
+        return render(request, "problem_outside.html", title="Sign up", refused=refused)
     return _page(request, management, Applicant("", "", "", Secret(""), accepts_terms=False))
 
 
@@ -54,10 +54,7 @@ async def verify(request: AnyRequest, management: Managed) -> Page:
     token, password = form.text("token"), Secret(form.raw("password"))
     found = await management.people.sign_up.verify(token, password, address=address)
     if isinstance(found, Refused):
-        status = found.rule.status
-        return render(
-            request, "verify.html", title="Confirm your address", status=status, refused=found, token=token
-        )
+        return render(request, "verify.html", title="Confirm your address", refused=found, token=token)
     return await admit(request, management, found, PATH)
 
 
@@ -72,7 +69,6 @@ def _page(
         request,
         "sign_up.html",
         title="Sign up",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         applicant=applicant,
         terms_url=people.terms_url,

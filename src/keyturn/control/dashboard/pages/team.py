@@ -1,13 +1,14 @@
 """The people of an account: who they are, what they may do, and how they come and go."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
+from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
-from keyturn.control.errors import granted, refuse
+from keyturn.control.errors import granted
 from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
@@ -15,8 +16,9 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, Role, may
 from keyturn.services.invitations import Invitation, Invited
+from keyturn.services.roles import refused_to_touch
 from keyturn.services.users import User, UserChange
-from keyturn.store.projects import ProjectFilter
+from keyturn.store.projects import ProjectFilter, StoredProject
 from keyturn.store.users import UserFilter
 
 TEAM = "/dashboard/team"
@@ -49,12 +51,6 @@ def roles_for(person: Person, account_id: str) -> list[tuple[str, str]]:
     ]
 
 
-def may_touch(person: Person, user: User) -> bool:
-    """Say whether somebody may change a user: owners are changed by owners, and from outside the account."""
-    foreign = person.node_wide and user.stored.account_id != person.account_id
-    return person.role is Role.OWNER or user.role != Role.OWNER or foreign
-
-
 @get("/team", include_in_schema=False, opt=for_(("GET", "/api/v1/users")))
 async def people(
     request: AnyRequest,
@@ -67,12 +63,10 @@ async def people(
     """Show who there is."""
     visitor = visitor_of(request)
     by, account_id = visitor.principal, account or visitor.person.account_id
-    if cursor and not ids.is_id(cursor, ids.USER):
-        refuse(Reason.INVALID_MEMBER, "Not a page of this list", "cursor")
     shown = granted(await management.accounts.show(account_id, by=by))
     wanted = UserFilter(account_id=shown.stored.id, search=search.strip())
-    found, next_cursor = granted(
-        await management.users.page(wanted, by=by, cursor=cursor or None, limit=ROWS)
+    found, following = granted(
+        await management.users.page(wanted, by=by, cursor=after(cursor, ids.USER), limit=ROWS)
     )
     return render(
         request,
@@ -80,15 +74,13 @@ async def people(
         title="Team",
         section="team",
         people=found,
-        next_cursor=next_cursor or "",
-        cursor=cursor,
         search=search,
         account=shown.stored,
         foreign=shown.stored.id != visitor.person.account_id,
-        projects=await project_names(management, shown.stored.id, by),
+        names=await management.names.of(one for person in found for one in person.projects),
         may_invite=may(visitor.person, *_INVITE),
-        sees_people=True,
-        sees_accounts=may(visitor.person, "POST", "/api/v1/accounts"),
+        **ways(request, cursor, following),
+        **tabs(request),
     )
 
 
@@ -250,7 +242,7 @@ HANDLERS = [
 ]
 
 
-def tabs(request: AnyRequest) -> dict[str, object]:
+def tabs(request: AnyRequest) -> dict[str, Any]:
     """Return which of the pages about the team somebody may open."""
     who = visitor_of(request).person
     return {
@@ -265,12 +257,12 @@ def team_of(request: AnyRequest, user: User) -> str:
     return TEAM if own else f"{TEAM}?account={user.stored.account_id}"
 
 
-async def project_names(management: Management, account_id: str, by: Principal) -> dict[str, str]:
-    """Return the names of an account's projects by identifier; of many, the newest hundred."""
+async def _projects_of(management: Management, account_id: str, by: Principal) -> list[StoredProject]:
+    """Return an account's projects; of many, the newest hundred."""
     found, _ = granted(
         await management.projects.page(ProjectFilter(account_id=account_id), by=by, cursor=None, limit=100)
     )
-    return {one.stored.id: one.stored.name for one in found}
+    return [one.stored for one in found]
 
 
 async def _invite_page(
@@ -289,7 +281,6 @@ async def _invite_page(
         "team_invite.html",
         title="Invite a person",
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         typed={"email": "", "name": "", "role": Role.MEMBER.value, **typed},
         account=shown,
@@ -307,22 +298,22 @@ async def _person_page(
 ) -> Page:
     visitor = visitor_of(request)
     user = granted(await management.users.show(user_id, by=visitor.principal))
-    names = await project_names(management, user.stored.account_id, visitor.principal)
-    who = visitor.person
+    projects = await _projects_of(management, user.stored.account_id, visitor.principal)
+    who, role = visitor.person, Role(user.role) if user.role else None
     return render(
         request,
         "team_person.html",
         title=user.stored.name,
         section="team",
-        status=200 if refused is None else refused.rule.status,
         refused=refused,
         user=user,
         typed={"email": user.stored.email, "name": user.stored.name, **(typed or {})},
         back=team_of(request, user),
-        names=names,
-        others=[(one, name) for one, name in names.items() if one not in user.projects],
+        names=await management.names.of(user.projects),
+        others=[(one.id, one.name) for one in projects if one.id not in user.projects],
         roles=roles_for(who, user.stored.account_id),
-        changes=may(who, *_EDIT) and may_touch(who, user),
+        changes=may(who, *_EDIT)
+        and refused_to_touch(visitor.principal, user.stored.account_id, role) is None,
         joins=may(who, *_JOIN),
         sees_keys=may(who, "GET", "/api/v1/keys"),
         itself=user.stored.id == who.id,

@@ -6,10 +6,9 @@ from markupsafe import Markup
 
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, form_of, visitor_of
 from keyturn.control.dashboard.pages.account import ACCOUNT_PATH, account
-from keyturn.control.dashboard.pages.entrance import status_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed, Management
-from keyturn.domain.refusals import Reason, Refused
+from keyturn.domain.refusals import Refused
 from keyturn.domain.secret import Secret
 
 PATH = f"{ACCOUNT_PATH}/two-factor"
@@ -71,13 +70,11 @@ async def _enrol_page(request: AnyRequest, management: Management, refused: Refu
         said = refused.text if refused else ""
         return see(request, ACCOUNT_PATH, said, failed=bool(said))
     seed = enrolment.seed.reveal()
-    status = 200 if refused is None else refused.rule.status
     return render(
         request,
         "two_factor.html",
         title="Two-factor sign-in",
         section="account",
-        status=status_of(refused) if refused and refused.reason is Reason.TOO_MANY_FAILURES else status,
         refused=refused,
         seed=" ".join(seed[at : at + _GROUP] for at in range(0, len(seed), _GROUP)),
         picture=qr_code(enrolment.address.reveal()),

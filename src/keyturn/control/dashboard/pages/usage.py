@@ -11,7 +11,7 @@ from litestar.response import Stream
 
 from keyturn import system
 from keyturn.control.dashboard import charts, ranges
-from keyturn.control.dashboard.charts import Chart, Unit
+from keyturn.control.dashboard.charts import Chart, Plot, Unit
 from keyturn.control.dashboard.guard import for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
@@ -140,7 +140,6 @@ async def usage(request: AnyRequest, management: Managed) -> Page:
         "usage.html",
         title="Usage",
         section="usage",
-        status=refused.rule.status if refused else 200,
         refused=refused,
         asked=asked,
         presets=ranges.PRESETS,
@@ -192,7 +191,7 @@ async def _look(management: Management, asked: Asked, by: Principal) -> dict[str
     totals = granted(await reports.report(alone))
     if asked.dimension is None:
         kind = "line" if unit is Unit.MS else "bars"
-        chart = charts.course(alone, totals.lines, title=title, unit=unit, series={title: figure}, kind=kind)
+        (chart,) = charts.plot(alone, totals.lines, [Plot(title, unit, {title: figure}, kind)])
         rows = [TableRow(charts.written(alone, one.since_s)[1], "", one) for one in reversed(totals.lines)]
         return {"chart": chart, "lines": rows[:MOST_ROWS], "total": totals.total, "left_out": 0}
     whole = granted(await reports.plan(msgspec.structs.replace(query, groups=MOST_ROWS), by=by))

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import asdict
 
 from keyturn.control.dashboard.guard import Form
-from keyturn.control.dashboard.pages.keys import A_PAGE, Row, chosen_in, said_of_many, what_may
+from keyturn.control.dashboard.pages.keys import A_PAGE, Row, chosen_in, key_status, said_of_many, what_may
 from keyturn.domain.keys import Status
 from keyturn.domain.roles import Person, Role
 from keyturn.services.keys import Key
@@ -71,3 +71,21 @@ def test_a_key_in_the_list_draws_its_course_and_says_the_rest_in_short() -> None
     assert (row.recent, row.on, row.switchable, row.labelled) == (15, False, True, True)
     assert (row.tags, row.more_tags) == (["a", "b", "c", "d"], 2)
     assert msgspec.structs.replace(row, days=[0, 0, 0]).points == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "frozen_at", "said"),
+    [
+        (Status.ACTIVE, None, "active"),
+        (Status.ACTIVE, 1, "quarantined"),
+        (Status.REVOKED, 1, "revoked"),
+        (Status.DISABLED, 1, "disabled"),
+    ],
+)
+def test_a_key_is_said_to_be_what_it_would_be_refused_for(
+    status: Status, frozen_at: int | None, said: str
+) -> None:
+    """A revoked key that was quarantined before does not look as if it could be enabled."""
+    stored = msgspec.structs.replace(KEY, frozen_at=frozen_at)
+
+    assert key_status(Key(stored, "acct_1", [], KeyUsage(KEY_ID), status)) == said

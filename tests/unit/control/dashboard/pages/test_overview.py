@@ -27,10 +27,3 @@ def test_changes_are_told_as_people_say_them() -> None:
         "far more than before",
         "",
     ]
-
-
-def test_an_upstream_that_fails_often_is_ill() -> None:
-    """One failure in a hundred is life; one in five is not."""
-    kinds = [overview.UpstreamHealth("x", *one).kind for one in [(0, 0), (100, 1), (100, 5), (100, 30)]]
-
-    assert kinds == ["idle", "good", "warn", "bad"]

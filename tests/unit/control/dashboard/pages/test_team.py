@@ -1,21 +1,12 @@
 import pytest
 
-from keyturn.control.dashboard.pages.team import may_touch, roles_for
+from keyturn.control.dashboard.pages.team import roles_for
 from keyturn.domain.roles import Person, Role
-from keyturn.services.users import User
-from keyturn.store.logins import Standing
-from keyturn.store.users import StoredUser
 
 
 def person(role: Role, account: str = "acct_1", *, first: bool = False) -> Person:
     """Return somebody."""
     return Person("user_1", account, role, first_account=first)
-
-
-def user(role: str, account: str = "acct_1") -> User:
-    """Return somebody as the pages show them."""
-    stored = StoredUser("user_2", account, "kim@example.com", "Kim", 0)
-    return User(stored, 0, [], Standing(role, False, None, True, None) if role else None)
 
 
 @pytest.mark.parametrize(
@@ -30,12 +21,3 @@ def user(role: str, account: str = "acct_1") -> User:
 def test_a_form_offers_the_roles_that_can_be_given(who: Person, account: str, offered: list[str]) -> None:
     """The first one is the narrowest."""
     assert [value for value, _ in roles_for(who, account)] == offered
-
-
-def test_an_owner_is_changed_by_owners_and_by_whoever_runs_the_node() -> None:
-    """Somebody else's page shows no buttons that would only be refused."""
-    assert may_touch(person(Role.OWNER), user("owner"))
-    assert not may_touch(person(Role.ADMIN), user("owner"))
-    assert may_touch(person(Role.ADMIN), user("admin"))
-    assert may_touch(person(Role.ADMIN), user(""))
-    assert may_touch(person(Role.ADMIN, first=True), user("owner", "acct_2"))

@@ -3,7 +3,7 @@
 import pytest
 from litestar.datastructures import Headers
 
-from keyturn.control.dashboard import cookies
+from keyturn.control import cookies
 
 
 @pytest.mark.parametrize(

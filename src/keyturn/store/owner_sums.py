@@ -1,0 +1,132 @@
+"""What projects, accounts and users used, remembered by the hour and the day: few of them may own very many keys."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn.domain import latency
+from keyturn.domain.periods import PERIODS, Span
+from keyturn.store import key_sums, usage_reports
+from keyturn.store.usage_rows import COUNTS, Dimension, Step, UsageFilter, UsageRow
+
+DIMENSIONS = frozenset({Dimension.PROJECT, Dimension.ACCOUNT, Dimension.USER})
+MOST_ROWS = 20_000
+"""Rows that are remembered, each of 2 KiB at most. A question that would take more of them is not for this."""
+_LENGTHS = dict(PERIODS)
+
+Rows = Mapping[str, UsageRow]
+"""By group; histograms have one entry a bucket."""
+
+
+class OwnerSums:
+    """Sums up by the owners of keys, and remembers each day and hour, and what those before the last one come to.
+
+    To read what 10,000 keys did in a month, and how long it took, lasts half a second, and most of that month does not change
+    any more. What is remembered is used as long as the sums over all keys are the same for that day or hour.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Dimension, tuple[Span, ...]], tuple[object, Rows]] = {}
+
+    async def rows(
+        self, connection: AsyncConnection, steps: Sequence[Step], by: Dimension
+    ) -> list[UsageRow] | None:
+        """Return what ``usage_reports.report`` does of all requests; ``None``: ask that instead.
+
+        Args:
+            connection: To the store.
+            steps: Of which time.
+            by: One of ``DIMENSIONS``.
+        """
+        parts = [list(chain.from_iterable(map(_parts, step.spans))) for step in steps]
+        wanted = list(chain.from_iterable(parts))
+        if any(part.period == "minute" for part in wanted):
+            return None
+        stamps = await _stamps(connection, steps)
+        found = {part: known[1] for part in wanted if (known := self._still(by, part, stamps)) is not None}
+        missing = [part for part in wanted if part in stamps and part not in found]
+        if missing:
+            read = await _read(connection, missing, by)
+            if max(map(len, read)) * len(stamps) > MOST_ROWS:
+                return None
+            for part, rows in zip(missing, read, strict=True):
+                found[part] = self._remember((by, (part,)), stamps[part], rows)
+        return [
+            msgspec.structs.replace(row, step=number)
+            for number, each in enumerate(parts)
+            for row in (await self._sum(by, {part: found[part] for part in each if part in found})).values()
+        ]
+
+    def _still(self, by: Dimension, part: Span, stamps: Mapping[Span, object]) -> tuple[object, Rows] | None:
+        known = self._known.get((by, (part,)))
+        return known if known is not None and known[0] == stamps.get(part) else None
+
+    async def _sum(self, by: Dimension, parts: Mapping[Span, Rows]) -> Rows:
+        """Add up what is known of some parts: all but the last, in which it is now, have mostly been added up before."""
+        if len(parts) < 2:
+            return next(iter(parts.values()), {})
+        *before, last = parts.values()
+        key = by, tuple(parts)[:-1]
+        known = self._known.get(key)
+        if known is None or known[0] != before:
+            known = before, await asyncio.to_thread(_added, before)
+        return _added([self._remember(key, *known), last])
+
+    def _remember(self, key: tuple[Dimension, tuple[Span, ...]], stamp: object, rows: Rows) -> Rows:
+        self._known.pop(key, None)
+        self._known[key] = stamp, rows  # as what was asked for last
+        while sum(len(each) for _, each in self._known.values()) > MOST_ROWS:
+            del self._known[next(iter(self._known))]
+        return rows
+
+
+def _parts(span: Span) -> Iterator[Span]:
+    length_s = _LENGTHS[span.period]
+    for since_s in range(span.since_s, span.until_s, length_s):
+        yield Span(span.period, since_s, since_s + length_s)
+
+
+async def _stamps(connection: AsyncConnection, steps: Iterable[Step]) -> dict[Span, object]:
+    """Return what each day and hour comes to over all keys; there is none where nothing happened."""
+    found: dict[Span, object] = {}
+    for span in dict.fromkeys(span for step in steps for span in step.spans):
+        for row in await key_sums.totals_of(connection, span):
+            found[Span(span.period, row.start, row.start + _LENGTHS[span.period])] = row
+    return found
+
+
+async def _read(connection: AsyncConnection, parts: Sequence[Span], by: Dimension) -> Sequence[Rows]:
+    steps = [Step(part.since_s, part.until_s, [part]) for part in parts]
+    rows = await usage_reports.report(connection, steps, by, UsageFilter())
+    return await asyncio.to_thread(_grouped, rows, len(parts))
+
+
+def _grouped(rows: Iterable[UsageRow], steps: int) -> Sequence[Rows]:
+    found: list[dict[str, UsageRow]] = [{} for _ in range(steps)]
+    for row in rows:
+        found[row.step][row.group] = _with_histograms(row, [row])
+    return found
+
+
+def _added(parts: Iterable[Rows]) -> Rows:
+    found: dict[str, list[UsageRow]] = {}
+    for part in parts:
+        for group, row in part.items():
+            found.setdefault(group, []).append(row)
+    return {group: rows[0] if len(rows) == 1 else _sum_of(group, rows) for group, rows in found.items()}
+
+
+def _sum_of(group: str, rows: Sequence[UsageRow]) -> UsageRow:
+    counts = {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+    return _with_histograms(UsageRow(group=group, **counts), rows)
+
+
+def _with_histograms(row: UsageRow, rows: Sequence[UsageRow]) -> UsageRow:
+    return msgspec.structs.replace(
+        row,
+        durations=latency.combine(*(one.durations for one in rows)),
+        first_bytes=latency.combine(*(one.first_bytes for one in rows)),
+    )
