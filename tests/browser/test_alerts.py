@@ -67,7 +67,7 @@ def test_a_frozen_key_is_seen_looked_into_and_let_in_again(node: Node, page: Pag
 def test_the_shares_that_are_told_are_changed_and_taken_back(node: Node, page: Page) -> None:
     """Of the own account; what is no share is said beside the field."""
     page.goto("/dashboard/alerts")
-    page.get_by_role("link", name="What is told").first.click()
+    page.get_by_role("link", name="Alert rules").first.click()
     expect(page.get_by_role("heading", name="Shares of limits")).to_be_visible()
     page.locator("main").get_by_role("link").last.click()
     shares = page.get_by_label("Percent of the limits")
@@ -104,7 +104,7 @@ def test_events_are_filtered_and_what_is_none_is_refused(node: Node, owner: Visi
 
     assert alert["id"] in grave.text
     assert alert["id"] not in mild.text
-    assert "Without a filter" in mild.text
+    assert "Clear the filter" in mild.text
     assert alert["id"] in everything.text
     assert (odd.status_code, nobody.status_code, no_owner.status_code, bad.status_code) == (
         400,

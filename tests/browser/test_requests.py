@@ -159,6 +159,22 @@ def test_bodies_are_shown_to_who_asks_for_them_and_that_is_written_down(owner: V
     assert [entry["target"] for entry in audit] == [kept]
 
 
+def test_long_bodies_stay_within_the_page(page: Page, node: Node) -> None:
+    """A body is one line of JSON as a rule, thousands of characters long; the page is as wide as the window all the same."""
+    policy = {"name": "long", "policy": {"store_bodies": True}}
+    project = node.manage("POST", "/api/v1/projects", body=policy)["data"]
+    _, secret = node.new_key("long", project_id=project["id"])
+    request_id = node.chat("word" * 1_000, key=secret).headers["x-request-id"]
+    page.goto(f"/dashboard/requests/{request_id}")
+    page.get_by_role("button", name="Show the bodies").click()
+    expect(page.get_by_role("heading", name="Body of the answer")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0
+    shoot(page, "request-bodies")
+
+
 def test_a_member_is_told_of_nothing_but_their_own(owner: Visit, node: Node) -> None:
     """The stream is made once for all who may see the same, and for nobody else."""
     with closing(member_of(node, "mo@example.com")) as member:

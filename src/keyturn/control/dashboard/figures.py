@@ -9,6 +9,7 @@ from typing import Any
 import markupsafe
 
 from keyturn import system
+from keyturn.control.dashboard.event_words import words_of
 from keyturn.domain.money import format_usd
 
 _ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
@@ -133,4 +134,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": size,
     "percent": percent,
     "plural": plural,
+    "event": words_of,
 }

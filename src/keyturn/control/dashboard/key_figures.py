@@ -1,7 +1,7 @@
 """What pages show of one key: its course over the last days, and how far its limits are used up."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,11 +25,17 @@ class Day(msgspec.Struct, frozen=True):
     """What a key used on one day."""
 
     label: str
+    """As ISO 8601 writes it."""
     requests: int = 0
     """Those that ended well."""
     errors: int = 0
     tokens: int = 0
     cost_nano_usd: int = 0
+
+    @property
+    def short(self) -> str:
+        """The day without its year, as charts of the last month need it."""
+        return f"{date.fromisoformat(self.label):%b %d}"
 
     @property
     def cost_usd(self) -> float:

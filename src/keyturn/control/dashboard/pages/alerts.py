@@ -8,6 +8,7 @@ from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.entities import Entity, entity
+from keyturn.control.dashboard.event_words import words_of
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.pages.keys import QUARANTINED, key_status
@@ -16,7 +17,7 @@ from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.anomalies import ALERTS, Rule
-from keyturn.domain.events import EventKind, Severity
+from keyturn.domain.events import Severity
 from keyturn.domain.keys import Status
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import may
@@ -25,36 +26,6 @@ from keyturn.store.events import EventFilter, StoredEvent
 PATH, RULES_PATH = "/dashboard/alerts", "/dashboard/alerts/rules"
 SHOWN = 50
 DOTS = {Severity.INFO: "info", Severity.WARNING: "warn", Severity.CRITICAL: "bad"}
-WORDS = {
-    EventKind.LIMIT_REACHED: "A limit is used",
-    EventKind.KEY_IN_URL: "A key stood in a URL",
-    EventKind.KEY_IN_BROWSER: "A secret key came from a browser",
-    EventKind.KEY_IN_PROMPT: "A key stood in a prompt",
-    EventKind.DEAD_KEY_USED: "A key was used after its end",
-    EventKind.DECOY_USED: "A decoy key was used",
-    EventKind.GUESSING: "Somebody guesses keys",
-    EventKind.USAGE_SPIKE: "A key uses far more than usual",
-    EventKind.DEARER_MODEL: "A key uses a dearer model",
-    EventKind.WOKE_UP: "A key is used after a long rest",
-    EventKind.SCOPE_PROBING: "A key tries what it may not",
-    EventKind.FAILING: "Most requests of a key fail",
-    EventKind.CREDIT_EXHAUSTED: "An account has no credit left",
-    EventKind.LEAK_REPORTED: "A key was found in public",
-    EventKind.SIGN_IN_GUESSING: "Somebody guesses passwords or codes",
-    EventKind.SIGN_UP_WAITS: "Somebody waits for their address to be confirmed",
-    EventKind.EXPIRY_NEAR: "A key ends soon",
-    EventKind.EXPIRED_UNUSED: "A key that nobody used was disabled",
-    EventKind.ROTATION_NEAR: "A key is rotated soon",
-    EventKind.ROTATION_PENDING: "A new secret was not used yet",
-    EventKind.ROTATION_STARTED: "A new secret is in use",
-    EventKind.ROTATION_STUCK: "A new secret is used, and the old one too",
-    EventKind.ROTATION_FINISHED: "An old secret has ended",
-    EventKind.ROTATION_FAILED: "A key could not be rotated",
-    EventKind.CLAIMED_TWICE: "A link was opened twice",
-    EventKind.REVOKED_BY_HOLDER: "Whoever held a key revoked it",
-    EventKind.CREDIT_GRANTED: "An account got credit",
-    EventKind.CREDIT_EXPIRES_SOON: "Credit ends soon",
-}
 VIEWS = (("open", "Open"), ("seen", "Acknowledged"), ("events", "All events"))
 _LIST, _ACKNOWLEDGE = ("GET", "/api/v1/alerts"), ("POST", "/api/v1/alerts/{alert_id}/acknowledge")
 _ENABLE, _RULES = ("POST", "/api/v1/keys/{key_id}/enable"), ("PUT", "/api/v1/alerts/rules")
@@ -183,11 +154,6 @@ def percents(text: str) -> list[int] | Refused:
     return [int(one) for one in found]
 
 
-def words_of(kind: str) -> str:
-    """Return what a kind of event is in words."""
-    return next((text for known, text in WORDS.items() if known == kind), kind)
-
-
 def summary(details: dict[str, str]) -> str:
     """Return the figures of an event in one line."""
     if "limit" in details:
@@ -237,7 +203,7 @@ async def _rules(
     return render(
         request,
         "alert_rules.html",
-        title="What is told",
+        title="Alert rules",
         section="alerts",
         refused=refused,
         owner=owner,

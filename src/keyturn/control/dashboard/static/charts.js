@@ -39,7 +39,7 @@ export function written(value, unit) {
     text = trim(size / limit) + letter;
     break;
   }
-  return sign + (unit === "usd" ? "$" : "") + text;
+  return sign + (unit === "usd" ? `$${/\.\d$/.test(text) ? `${text}0` : text}` : text);
 }
 
 function trim(value) {

@@ -41,7 +41,7 @@ export function start() {
 
 function help() {
   const rows = [["/", "Search"], ["n", "New"], ["Esc", "Leave a field, close what is open"], ["?", "This list"]];
-  for (const link of document.querySelectorAll("[data-shortcut]")) rows.push([`g ${link.dataset.shortcut}`, link.textContent.trim()]);
+  for (const link of document.querySelectorAll("[data-shortcut]")) rows.push([`g ${link.dataset.shortcut}`, (link.querySelector("span") || link).textContent.trim()]);
   const dialog = document.createElement("dialog");
   const title = Object.assign(document.createElement("h2"), { textContent: "Keyboard shortcuts" });
   const list = Object.assign(document.createElement("dl"), { className: "facts" });

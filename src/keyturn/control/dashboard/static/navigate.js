@@ -122,7 +122,7 @@ function show(next, { place }) {
     document.querySelector(".toasts")?.replaceWith(toasts);
   }
   scrollTo(0, place);
-  const target = (place && focused && document.getElementById(focused)) || document.querySelector("[autofocus], [aria-invalid]");
+  const target = (place && focused && document.getElementById(focused)) || document.querySelector("[aria-invalid]") || document.querySelector("[autofocus]");
   (target || document.getElementById("content"))?.focus({ preventScroll: true });
   document.dispatchEvent(new CustomEvent("keyturn:page"));
   for (const one of pageTasks) one.end = one.task(document);

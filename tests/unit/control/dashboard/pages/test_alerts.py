@@ -1,7 +1,6 @@
-"""Shares as they are typed, and events in words."""
+"""Shares as they are typed, and what an event was about."""
 
-from keyturn.control.dashboard.pages.alerts import WORDS, percents, summary, words_of
-from keyturn.domain.events import EventKind
+from keyturn.control.dashboard.pages.alerts import percents, summary
 from keyturn.domain.refusals import Refused
 
 
@@ -21,10 +20,3 @@ def test_an_event_is_put_in_a_line() -> None:
         summary({"origin": "https://a", "effect": "quarantined", "to_do": "x"})
         == "quarantined, origin https://a"
     )
-    assert words_of("limit.reached") == "A limit is used"
-    assert words_of("key.new_kind") == "key.new_kind"
-
-
-def test_every_kind_of_event_has_words() -> None:
-    """Nobody has to know what we call them."""
-    assert set(WORDS) == set(EventKind)
