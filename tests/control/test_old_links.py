@@ -87,7 +87,7 @@ def test_of_two_who_have_the_setup_link_one_becomes_the_owner(fresh: ControlProc
         )
         inside = [one.get("/dashboard/account").status_code for one in several]
 
-    people = made(fresh.operator.get("/api/v1/users"))
+    people = fresh.operator.get("/api/v1/users").json()["data"]
     assert sorted(answer.status_code for answer in answers) == [303, 404, 404]
     assert [status == 200 for status in inside] == [answer.status_code == 303 for answer in answers]
     assert [one["role"] for one in people] == ["owner"]

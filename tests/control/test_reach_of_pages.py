@@ -101,7 +101,9 @@ def whole(control: ControlProcess, things: dict[str, str]) -> dict[str, Any]:
         "keys?project={project_id}",
         "users?account={account_id}",
     ]
-    seen = {path: made(control.operator.get(f"/api/v1/{path.format(**things)}")) for path in paths}
+    seen: dict[str, Any] = {
+        path: made(control.operator.get(f"/api/v1/{path.format(**things)}")) for path in paths
+    }
     with closing(sqlite3.connect(control.data.database, timeout=10)) as database:
         for query in (
             "SELECT id FROM sessions WHERE user_id = ?",
