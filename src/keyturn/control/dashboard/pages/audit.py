@@ -21,7 +21,7 @@ from keyturn.services.checkpoints import CheckpointError
 from keyturn.store.audit import AuditFilter
 
 PATH = "/dashboard/audit"
-SHOWN = 50
+SHOWN = 40
 
 
 @get("/audit", include_in_schema=False, opt=for_(("GET", "/api/v1/audit")))
