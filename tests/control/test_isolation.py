@@ -62,6 +62,7 @@ def customer(control: ControlProcess, name: str) -> Customer:
         "project_id": project["id"],
         "user_id": user["id"],
         "key_id": plain["data"]["id"],
+        "secret_id": plain["data"]["secrets"][0]["id"],
     }
     return Customer(ids, secrets)
 
