@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import usage
+from bench import processes, usage
 from bench.results import Pages
 from bench.subjects import Failure, Subject
 from bench.visits import sign_in
@@ -70,6 +70,8 @@ def measure(subject: Subject, *, keys: int, requests: int, note: Callable[[str],
         note: Told what is being done.
     """
     (cookies,) = sign_in(subject)
+    note("pages: waiting until what a start has to do is done")
+    processes.settled_cpu_s(subject.process)
     first_ms: dict[str, float] = {}
     took_ms: dict[str, list[float]] = {}
     with httpx.Client(base_url=f"http://127.0.0.1:{subject.port}", timeout=30) as client:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import lru_cache
-from heapq import nlargest
+from heapq import nlargest, nsmallest
 from itertools import islice
 
 import msgspec
@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.domain import latency, periods
-from keyturn.domain.periods import DAY_S
+from keyturn.domain.periods import DAY_S, Span
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.usage_plans import MOST_STEPS, Plan, UsageQuery, planned
 from keyturn.store import key_sums, owner_sums, usage_reports
 from keyturn.store.engine import Store
-from keyturn.store.key_sums import Figures, KeySums
+from keyturn.store.key_sums import FIGURES, Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
-from keyturn.store.usage_rows import Rank, Step, UsageFilter, UsageRow
+from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter, UsageRow
 
 MOST_ROWS = 50_000
 """In a report; an export has no limit."""
@@ -96,7 +96,7 @@ class UsageReports:
                 most = _most_groups(plan, len(steps))
                 if isinstance(most, Refused):
                     return most
-                found = await usage_reports.ranking(connection, whole, by, plan.wanted, self._key_sums)
+                found = await self._ranking(connection, whole, by, plan)
                 ranked = _first(found, plan.rank, most)
                 if len(found) > most:
                     left_out, only = len(found) - most, ranked
@@ -125,16 +125,32 @@ class UsageReports:
         rows.sort(key=lambda row: (row.step, places[row.group]))
         return await asyncio.to_thread(self._lines, rows, steps, names)
 
+    async def _ranking(
+        self, connection: AsyncConnection, whole: Sequence[Span], by: Dimension, plan: Plan
+    ) -> Mapping[str, Figures]:
+        """Return what to rank groups by, of all that there are."""
+        rows = await self._owned(connection, [Step(plan.since_s, plan.until_s, whole)], plan)
+        if rows is None:
+            return await usage_reports.ranking(connection, whole, by, plan.wanted, self._key_sums)
+        return {row.group: tuple(getattr(row, name) for name in FIGURES) for row in rows}
+
     async def _rows(
         self, connection: AsyncConnection, steps: Sequence[Step], plan: Plan, only: Sequence[str] | None
     ) -> list[UsageRow]:
         """Return the rows of all groups, or of some."""
-        if plan.by in owner_sums.DIMENSIONS and plan.wanted == UsageFilter():
-            rows = await self._owner_sums.rows(connection, steps, plan.by)
-            if rows is not None:
-                some = None if only is None else set(only)
-                return rows if some is None else [row for row in rows if row.group in some]
-        return await usage_reports.report(connection, steps, plan.by, plan.wanted, only)
+        rows = await self._owned(connection, steps, plan)
+        if rows is None:
+            return await usage_reports.report(connection, steps, plan.by, plan.wanted, only)
+        some = None if only is None else set(only)
+        return rows if some is None else [row for row in rows if row.group in some]
+
+    async def _owned(
+        self, connection: AsyncConnection, steps: Sequence[Step], plan: Plan
+    ) -> list[UsageRow] | None:
+        """Return the rows of all owners of keys, if they are remembered or can be."""
+        if plan.by not in owner_sums.DIMENSIONS or plan.wanted != UsageFilter():
+            return None
+        return await self._owner_sums.rows(connection, steps, plan.by)
 
     async def top(self, plan: Plan, most: int) -> list[Top]:
         """Return the first groups of a plan that has a dimension, by its rank; how long they took is not looked for."""
@@ -142,7 +158,7 @@ class UsageReports:
             return []
         whole = periods.cover(plan.since_s, plan.until_s)
         async with self._store.reading() as connection:
-            found = await usage_reports.ranking(connection, whole, plan.by, plan.wanted, self._key_sums)
+            found = await self._ranking(connection, whole, plan.by, plan)
             first = _first(found, plan.rank, most)
             names = await usage_reports.names(connection, plan.by, first)
         return [Top(group, names.get(group, ""), *found[group]) for group in first]
@@ -196,7 +212,7 @@ def _first(found: Mapping[str, Figures], rank: Rank, most: int) -> list[str]:
     # Only those that may be among them are put in order: of 10,000, that takes a fifth of the time.
     least = nlargest(most, compared)[-1] if len(compared) > most else -1
     some = ((-own, -found[name][0], name) for own, name in zip(compared, found, strict=True) if own >= least)
-    return [name for _, _, name in sorted(some)][:most]
+    return [name for _, _, name in nsmallest(most, some)]
 
 
 def _most_groups(plan: Plan, steps: int) -> int | Refused:

@@ -66,6 +66,8 @@ async def quarantined(connection: AsyncConnection, whose: Whose) -> int:
 
 async def owners(connection: AsyncConnection, owner_ids: Sequence[str]) -> dict[str, LimitOwner]:
     """Return the keys, projects and accounts that limits belong to."""
+    if not owner_ids:
+        return {}
     of_keys = select(keys.c.id, keys.c.name, projects.c.account_id, projects.c.id, keys.c.user_id)
     of_keys = of_keys.join(projects, projects.c.id == keys.c.project_id)
     none = null()

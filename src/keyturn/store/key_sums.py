@@ -15,12 +15,21 @@ MOST_KNOWN = 24
 """Sums that are remembered: a week that ends now is one of days with one of hours at each end, each in two parts, and all of it."""
 
 FIGURES = ("requests", "input_tokens", "output_tokens", "cost_nano_usd", "errors")
-Figures = tuple[int, ...]
+Figures = tuple[int, int, int, int, int]
 """As ``FIGURES`` names them."""
 
-_SUMS = f"""
-SELECT key_id, {", ".join(f"sum({name})" for name in FIGURES)} FROM key_sums WHERE {{ranges}} GROUP BY key_id
+# As one text: 10,000 rows of their own would take three times as long.
+_ONE_DAY = f"""
+SELECT json_group_object(key_id, json_array({", ".join(FIGURES)})) FROM key_sums
+WHERE period = 'day' AND start = {{start}}
 """  # noqa: S608 -- constants
+_SUMS = f"""
+SELECT json_group_object(key_id, json_array({", ".join(FIGURES)})) FROM (
+    SELECT key_id, {", ".join(f"sum({name}) AS {name}" for name in FIGURES)} FROM key_sums
+    WHERE {{ranges}} GROUP BY key_id
+)
+"""  # noqa: S608 -- constants
+_read = msgspec.json.Decoder(dict[str, Figures]).decode
 _DAYS = """
 SELECT u.key_id, u.start, u.requests FROM json_each(:days) d CROSS JOIN json_each(:keys) k CROSS JOIN key_sums u
     ON u.period = 'day' AND u.start = d.value AND u.key_id = k.value
@@ -110,7 +119,12 @@ def added(one: Mapping[str, Figures], other: Mapping[str, Figures]) -> Mapping[s
     both = dict(one)
     for name, figures in other.items():
         known = both.get(name)
-        both[name] = figures if known is None else tuple(map(int.__add__, known, figures))
+        if known is None:
+            both[name] = figures
+        else:
+            a, b, c, d, e = known
+            v, w, x, y, z = figures
+            both[name] = a + v, b + w, c + x, d + y, e + z
     return both
 
 
@@ -136,9 +150,13 @@ async def totals_of(connection: AsyncConnection, span: Span) -> Sequence[Row[Any
 
 
 async def _of_days(connection: AsyncConnection, days: Span) -> dict[str, Figures]:
-    ranges = " OR ".join(
-        f"(period = '{span.period}' AND start >= {span.since_s} AND start < {span.until_s})"
-        for span in cover_days(days.since_s, days.until_s)
-    )
-    found = await connection.exec_driver_sql(_SUMS.format(ranges=ranges))
-    return {row[0]: tuple(row[1:]) for row in found.all()}
+    if days.until_s - days.since_s == DAY_S:
+        query = _ONE_DAY.format(start=days.since_s)
+    else:
+        ranges = " OR ".join(
+            f"(period = '{span.period}' AND start >= {span.since_s} AND start < {span.until_s})"
+            for span in cover_days(days.since_s, days.until_s)
+        )
+        query = _SUMS.format(ranges=ranges)
+    found = await connection.exec_driver_sql(query)
+    return _read(found.scalar_one())
