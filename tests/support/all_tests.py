@@ -38,12 +38,18 @@ the tracer. Nearly every line that it runs is run by other tests as well.
 WHOLE = (
     "tests/architecture",
     "tests/clients",
+    "tests/control/test_isolation.py",
+    "tests/control/test_page_roles.py",
     "tests/control/test_process.py",
+    "tests/control/test_reach_of_pages.py",
+    "tests/control/test_reach_of_people.py",
+    "tests/control/test_roles.py",
     "tests/faults",
     "tests/node",
     "tests/property",
 )
-"""What starts whole nodes again and again, or computes for long: side by side, and without coverage for the same reason."""
+"""What starts whole nodes again and again, tries every route with everybody, or computes for long: side by side, and without
+coverage for the same reason."""
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
 TOGETHER = (*SIDE_BY_SIDE, "tests", *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
 UNTRACED = (*SIDE_BY_SIDE, *WHOLE, *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
