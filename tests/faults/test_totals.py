@@ -34,7 +34,7 @@ DIMENSIONS = (
 )
 FIGURES = ("requests", "input_tokens", "output_tokens", "cost_usd", "estimated", "errors")
 EXPORTED = 200_000
-SHORT = 20_000
+SHORT = 100_000
 ALLOWED_GROWTH = 24 << 20
 """Of each process while 200,000 requests, 60 MiB as CSV, go through it."""
 

@@ -84,11 +84,7 @@ async def open_store(path: Path) -> Store:
     Raises:
         UnusableDatabaseError: It is not ours to open: newer than this program, or not a database.
     """
-    engine = create_async_engine(
-        f"sqlite+aiosqlite:///{path}",
-        connect_args={"timeout": BUSY_TIMEOUT_S},
-        pool_use_lifo=True,  # the one that was used last knows what is read most; taken in turns, each would read it all
-    )
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     store = Store(path, engine)
