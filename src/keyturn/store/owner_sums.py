@@ -6,17 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import msgspec
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
 from keyturn.domain import latency
 from keyturn.domain.periods import PERIODS, Span
 from keyturn.store import key_sums, usage_reports
+from keyturn.store.tables import accounts, projects, users
 from keyturn.store.usage_rows import COUNTS, Dimension, Step, UsageFilter, UsageRow
 
-DIMENSIONS = frozenset({Dimension.PROJECT, Dimension.ACCOUNT, Dimension.USER})
+_TABLES = {Dimension.PROJECT: projects, Dimension.ACCOUNT: accounts, Dimension.USER: users}
+DIMENSIONS = frozenset(_TABLES)
 MOST_ROWS = 20_000
-"""Rows that are remembered, each of 2 KiB at most. A question that would take more of them is not for this."""
+"""Rows that are remembered, each of 2 KiB at most. A question that could take more of them is not for this: of very many owners
+each has few keys, and those that are shown are looked for one by one."""
 _LENGTHS = dict(PERIODS)
 
 Rows = Mapping[str, UsageRow]
@@ -53,9 +57,9 @@ class OwnerSums:
         found = {part: known[1] for part in wanted if (known := self._still(by, part, stamps)) is not None}
         missing = [part for part in wanted if part in stamps and part not in found]
         if missing:
-            read = await _read(connection, missing, by)
-            if max(map(len, read)) * len(stamps) > MOST_ROWS:
+            if await _owners(connection, by) * len(stamps) > MOST_ROWS:
                 return None
+            read = await _read(connection, missing, by)
             for part, rows in zip(missing, read, strict=True):
                 found[part] = self._remember((by, (part,)), stamps[part], rows)
         return [
@@ -119,6 +123,11 @@ async def _stamps(connection: AsyncConnection, parts: Sequence[Span]) -> dict[Sp
     return found
 
 
+async def _owners(connection: AsyncConnection, by: Dimension) -> int:
+    """Return how many groups there can be: all owners, deleted ones too, and nobody."""
+    return int(await connection.scalar(select(func.count()).select_from(_TABLES[by])) or 0) + 1
+
+
 async def _read(connection: AsyncConnection, parts: Sequence[Span], by: Dimension) -> Sequence[Rows]:
     steps = [Step(part.since_s, part.until_s, [part]) for part in parts]
     rows = await usage_reports.report(connection, steps, by, UsageFilter())
@@ -129,9 +138,8 @@ def _grouped(rows: Iterable[UsageRow], steps: int) -> Sequence[Rows]:
     found: list[dict[str, UsageRow]] = [{} for _ in range(steps)]
     for row in rows:
         found[row.step][row.group] = _with_histograms(row, [row])
-        time.sleep(
-            0
-        )  # a first look at ten million requests takes seconds: limits are decided in this process meanwhile
+        # A first look at ten million requests takes seconds, and limits are decided in this process meanwhile.
+        time.sleep(0)
     return found
 
 
