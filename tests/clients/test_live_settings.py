@@ -17,8 +17,9 @@ SETTINGS = "/api/v1/settings"
 
 @pytest.fixture(scope="module")
 def own_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node whose settings these tests may change."""
-    with running(Node(tmp_path_factory.mktemp("live"), workers=2)) as node:
+    """A node whose settings these tests may change, and which tells everybody why they are refused, however often."""
+    folder = tmp_path_factory.mktemp("live")
+    with running(Node(folder, workers=2, auth__failures_per_minute="1000000")) as node:
         yield node
 
 
@@ -73,9 +74,8 @@ def test_nobody_comes_in_without_a_key_once_keys_are_required_again(own_node: No
         everywhere = statuses_of_every_worker(own_node, "/v1/models")
         wait_for(callers.after, 80)
 
-    # Some are refused before the change is answered, and who fails often has to wait.
-    assert {200, 401} <= {*callers.before, *callers.after, *everywhere}
-    assert everywhere | set(callers.after) <= {401, 429}
+    assert 200 in callers.before
+    assert everywhere | set(callers.after) == {401}
 
 
 def test_a_key_in_the_url_is_refused_once_it_may_stand_in_headers_only(own_node: Node) -> None:
@@ -87,9 +87,8 @@ def test_a_key_in_the_url_is_refused_once_it_may_stand_in_headers_only(own_node:
         everywhere = statuses_of_every_worker(own_node, f"/v1/models?api_key={own_node.key}")
         wait_for(callers.after, 80)
 
-    # Some are refused before the change is answered, and who fails often has to wait.
-    assert {200, 401} <= {*callers.before, *callers.after, *everywhere}
-    assert everywhere | set(callers.after) <= {401, 429}
+    assert 200 in callers.before
+    assert everywhere | set(callers.after) == {401}
     assert own_node.chat().status_code == 200
     own_node.manage("PATCH", SETTINGS, body={"auth.locations": None})
 

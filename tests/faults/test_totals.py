@@ -35,6 +35,7 @@ DIMENSIONS = (
 FIGURES = ("requests", "input_tokens", "output_tokens", "cost_usd", "estimated", "errors")
 EXPORTED = 200_000
 SHORT = 100_000
+"""So many that the database's connections have filled what they keep of it; an export that is put together first grows on."""
 ALLOWED_GROWTH = 24 << 20
 """Of each process while 200,000 requests, 60 MiB as CSV, go through it."""
 
