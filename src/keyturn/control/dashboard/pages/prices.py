@@ -25,7 +25,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.prices import ModelPrices
 from keyturn.services.rerate import Portion, Repriced, RerateOrder
 
-ROWS = 50
+ROWS = 100
 LIST, SHIPPED, RERATE = (
     ("GET", "/api/v1/prices"),
     ("GET", "/api/v1/prices/shipped"),
