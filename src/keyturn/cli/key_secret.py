@@ -32,7 +32,8 @@ def revoke_secret(
     """
     path = path_of(node, key)
     found = node.get(path).read(Key)
-    matching = [one for one in found.secrets if secret in {one.id, one.display}]
+    asked = secret.rstrip(".…")  # whoever types what they see leaves the dots out, or types three
+    matching = [one for one in found.secrets if asked in {one.id, one.display.rstrip("…")}]
     if len(matching) != 1:
         several = ", ".join(one.id for one in matching)
         raise CommandFailed(

@@ -169,8 +169,10 @@ def test_a_secret_that_is_not_the_keys_or_not_the_only_one_is_not_revoked(
     node.data("GET", "/api/v1/keys/my-app", twin)
 
     absent = keyturn("keys", "revoke-secret", "my-app", "sec_9")
-    several = keyturn("keys", "revoke-secret", "my-app", "sk-same…")
+    several = keyturn("keys", "revoke-secret", "my-app", "sk-same")
+    nothing = keyturn("keys", "revoke-secret", "my-app", "…")
 
     assert "keys show" in absent.err
+    assert "keys show" in nothing.err
     assert "sec_1, sec_2" in several.err
-    assert [one.method for one in node.asked] == ["GET", "GET"]
+    assert [one.method for one in node.asked] == ["GET", "GET", "GET"]
