@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from fakes.dashboard import Visit, shoot
+from fakes.dashboard import Visit, long_ago, shoot
 from fakes.strangers import with_password
 from support.node import Node
 
@@ -139,6 +139,12 @@ def test_a_passkey_is_made_and_signs_in_without_a_password(
     shoot(page, "prove")
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    long_ago(node, email)
+    page.get_by_role("button", name="Set up an app").click()
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(
+        page.get_by_role("heading", name="Two-factor sign-in")
+    ).to_be_visible()  # what was asked for is done
 
     page.get_by_role("button", name="Sign out").click()
     kept = devtools.send("WebAuthn.getCredentials", {"authenticatorId": made["authenticatorId"]})[
