@@ -53,15 +53,15 @@ def run(
         machine=machine.describe(),
     )
     screen = Console(width=None if sys.stdout.isatty() else PIPED_WIDTH)
-    try:
-        _measure(results, chosen, names, long=long, screen=screen)
-    except Failure as failure:
-        Console(stderr=True).print(str(failure), style="red", markup=False)
-        raise typer.Exit(1) from failure
+    failed = _measure(results, chosen, names, long=long, screen=screen)
     SAVED.mkdir(exist_ok=True)
     saved = SAVED / f"{results.taken_at.replace(':', '')}.json"
     saved.write_bytes(msgspec.json.format(msgspec.json.encode(results)))
     report.show(results, screen)
+    for part, failure in failed.items():
+        Console(stderr=True).print(f"{part}: {failure}", style="red", markup=False)
+    if failed:
+        raise typer.Exit(1)
     if docs or (not quick and chosen == list(parts.ALL) and names == list(subjects.ALL)):
         report.write(results, ROOT / "docs")
         screen.print("written: docs/benchmarks.md, docs/benchmarks.svg")
@@ -76,7 +76,11 @@ def _chosen(text: str, known: Iterable[str], kind: str) -> list[str]:
     return [name for name in names if name in asked]
 
 
-def _measure(results: Results, chosen: list[str], names: list[str], *, long: bool, screen: Console) -> None:
+def _measure(
+    results: Results, chosen: list[str], names: list[str], *, long: bool, screen: Console
+) -> dict[str, Failure]:
+    """Measure part after part; return those that failed: what the others found is kept."""
+    failed: dict[str, Failure] = {}
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task("")
@@ -96,7 +100,11 @@ def _measure(results: Results, chosen: list[str], names: list[str], *, long: boo
         )
         progress.update(task, total=sum(map(plan.steps, chosen)))
         for part in chosen:
-            parts.ALL[part](plan, results)
+            try:
+                parts.ALL[part](plan, results)
+            except Failure as failure:
+                failed[part] = failure
+    return failed
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from keyturn.domain import latency
+from keyturn.store.driver import READS, Driver
 from keyturn.store.migrations import HEAD, REVISIONS
 
 BUSY_TIMEOUT_S = 5.0
@@ -84,7 +85,8 @@ async def open_store(path: Path) -> Store:
     Raises:
         UnusableDatabaseError: It is not ours to open: newer than this program, or not a database.
     """
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args={"timeout": BUSY_TIMEOUT_S})
+    options = {"timeout": BUSY_TIMEOUT_S, "async_creator_fn": Driver}
+    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args=options)
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     store = Store(path, engine)
@@ -111,7 +113,7 @@ def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("keyturn_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else READS)
 
 
 async def _revision(store: Store) -> str:

@@ -1,7 +1,8 @@
 """What usage is asked for by, and the rows that answer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
+from operator import itemgetter
 
 import msgspec
 
@@ -82,11 +83,15 @@ class Rank(StrEnum):
     TOKENS = "tokens"
     ERRORS = "errors"
 
-    def figure(self, figures: Figures) -> int:
-        """Return what is compared."""
-        if self is Rank.TOKENS:
-            return figures[1] + figures[2]
-        return figures[_PLACES[self]]
+    @property
+    def figure(self) -> Callable[[Figures], int]:
+        """What is compared: for thousands of groups, so that it had better be quick."""
+        return _FIGURES[self]
 
 
-_PLACES = {Rank.REQUESTS: 0, Rank.COST: 3, Rank.ERRORS: 4}
+_FIGURES: dict[Rank, Callable[[Figures], int]] = {
+    Rank.REQUESTS: itemgetter(0),
+    Rank.COST: itemgetter(3),
+    Rank.TOKENS: lambda figures: figures[1] + figures[2],
+    Rank.ERRORS: itemgetter(4),
+}

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -17,7 +18,10 @@ from keyturn.store.usage_rows import COUNTS, UsageRow
 MOST_SERIES = 8
 MOST_POINTS = 62
 """Of more, several are drawn as one: nobody sees them, and each is a row of a table that is sent."""
+REMEMBERED = 512
+"""Steps, of some 3 KiB each, whose quantiles are remembered: all but the last do not change any more."""
 _TO_MS = 1_000
+_UNTIMED = (None,) * len(QUANTILES)
 
 
 class Unit(StrEnum):
@@ -91,8 +95,8 @@ def plot(plan: Plan, lines: Iterable[Line], plots: Iterable[Plot]) -> list[Chart
         lines: Of its report; a step in which nothing happened has none.
         plots: What to draw.
     """
-    steps = _steps(plan)
-    found = _merged(steps, lines)
+    plots, steps = list(plots), _steps(plan)
+    found = _merged(steps, lines, timed=any(one.unit is Unit.MS for one in plots))
     moments = [
         (
             _when(plan, steps, since_s),
@@ -129,9 +133,9 @@ def grouped(
         figure: What it takes from a line.
         names: What each of these groups is called, in their order.
     """
-    steps = _steps(plan)
-    values = {place: figure(line) for place, line in _merged(steps, lines).items()}
-    whole = {since_s: figure(line) or 0 for (since_s, _), line in _merged(steps, totals).items()}
+    steps, timed = _steps(plan), unit is Unit.MS
+    values = {place: figure(line) for place, line in _merged(steps, lines, timed=timed).items()}
+    whole = {since_s: figure(line) or 0 for (since_s, _), line in _merged(steps, totals, timed=timed).items()}
     nothing = None if unit is Unit.MS else 0
     others = {
         since_s: whole.get(since_s, 0) - sum(values.get((since_s, group)) or 0 for group in names)
@@ -163,21 +167,28 @@ def _steps(plan: Plan) -> _Steps:
     return _Steps(own[::size], {since_s: own[n // size * size] for n, since_s in enumerate(own)}, size)
 
 
-def _merged(steps: _Steps, lines: Iterable[Line]) -> dict[tuple[int, str], Line]:
-    """Return what lines come to in each step of a chart, by when it begins and group."""
+def _merged(steps: _Steps, lines: Iterable[Line], *, timed: bool) -> dict[tuple[int, str], Line]:
+    """Return what lines come to in each step of a chart, by when it begins and group; if ``timed``, how long that took too."""
     found: dict[tuple[int, str], list[Line]] = {}
     for line in lines:
         found.setdefault((steps.start_of[line.since_s], line.usage.group), []).append(line)
-    return {place: some[0] if len(some) == 1 else _sum(place[0], some) for place, some in found.items()}
+    return {
+        place: some[0] if len(some) == 1 else _sum(place[0], some, timed=timed)
+        for place, some in found.items()
+    }
 
 
-def _sum(since_s: int, lines: Sequence[Line]) -> Line:
-    rows = [msgspec.structs.asdict(line.usage) for line in lines]
-    counts = {name: sum(row[name] for row in rows) for name in COUNTS}
-    durations, first_bytes = (b"".join(row[name] for row in rows) for name in ("durations", "first_bytes"))
-    usage = UsageRow(group=lines[0].usage.group, **counts, durations=durations, first_bytes=first_bytes)
-    took, first = (latency.quantiles_of(one, QUANTILES) for one in (durations, first_bytes))
-    return Line(since_s, lines[0].name, usage, took, first)
+def _sum(since_s: int, lines: Sequence[Line], *, timed: bool) -> Line:
+    rows = [line.usage for line in lines]
+    counts = {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+    took = _took(b"".join(row.durations for row in rows)) if timed else _UNTIMED
+    # No chart shows how long it was until an answer began.
+    return Line(since_s, lines[0].name, UsageRow(group=rows[0].group, **counts), took, _UNTIMED)
+
+
+@lru_cache(REMEMBERED)
+def _took(durations: bytes) -> tuple[int | None, ...]:
+    return latency.quantiles_of(durations, QUANTILES)
 
 
 def _when(plan: Plan, steps: _Steps, since_s: int) -> tuple[str, str, str]:

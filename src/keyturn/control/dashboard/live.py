@@ -279,9 +279,9 @@ class Live:
 
     async def _check_sessions(self) -> None:
         """End the streams of sessions that are over, and of people who may not do the same any more."""
-        tokens = {one.token for one in self._listeners}
-        still = await self._management.sessions.still(tokens)
-        for listener in self._listeners:
+        listeners = list(self._listeners)  # who comes while the store is asked has just been judged
+        still = await self._management.sessions.still({one.token for one in listeners})
+        for listener in listeners:
             person = listener.visitor.person
             if still.get(listener.token) != (person.id, person.account_id, person.role):
                 listener.end(SESSION)

@@ -1,0 +1,114 @@
+"""What SQLAlchemy speaks to SQLite through: a thread for each connection, and one change of threads for a statement.
+
+The driver below goes to the thread of a connection and back for each call: to make a cursor, to execute, to fetch and to close.
+A change takes longer than what most statements do there, and a page of the dashboard has dozens of them. Here a statement is
+executed and all of its rows are fetched at once, a transaction that only reads begins with its first statement, and nobody waits
+for its end.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, Self
+
+import aiosqlite
+
+READS = "BEGIN"
+"""The statement that begins a transaction which only reads: it takes no lock, so that it may as well come later."""
+_ROWS_AT_ONCE = 64
+
+Outcome = tuple[Sequence[Any] | None, int, int | None, Sequence[Any]]
+"""Description, row count, last row and rows."""
+
+
+class Driver(aiosqlite.Connection):
+    """A connection."""
+
+    def __init__(self, path: str, **options: Any) -> None:  # noqa: ANN401 -- as sqlite3.connect takes them
+        """Prepare it; awaiting it opens it.
+
+        Args:
+            path: Of the database.
+            options: Of ``sqlite3.connect``.
+        """
+        super().__init__(partial(sqlite3.connect, path, **options), _ROWS_AT_ONCE)
+        self._thread.daemon = True  # a process that ends in disorder does not wait for it
+        self._reads = self._begun = False
+
+    def cursor(self) -> "Cursor":  # type: ignore[override]  # the adapter needs less of one
+        """Return what executes a statement."""
+        return Cursor(self)
+
+    def begin_to_read(self) -> None:
+        """Begin a transaction with the next statement."""
+        self._reads, self._begun = True, False
+
+    async def run(self, execute: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> Outcome:
+        """Execute a statement in the connection's thread, and fetch its rows."""
+        begins = self._reads and not self._begun
+        self._begun = True
+
+        def work() -> Outcome:
+            if begins:
+                self._conn.execute(READS)
+            cursor = execute(self._conn)
+            try:
+                rows = cursor.fetchall() if cursor.description else ()
+                return cursor.description, cursor.rowcount, cursor.lastrowid, rows
+            finally:
+                cursor.close()
+
+        found: Outcome = await self._execute(work)  # type: ignore[no-untyped-call]
+        return found
+
+    async def rollback(self) -> None:
+        """End a transaction; of one that only read, all that follows comes after its end anyway."""
+        reads, begun, self._reads = self._reads, self._begun, False
+        if not reads:
+            await super().rollback()
+        elif begun:
+            self._tx.put_nowait((None, self._conn.rollback))
+
+    async def commit(self) -> None:
+        """Keep what a transaction wrote."""
+        self._reads = False
+        await super().commit()
+
+
+class Cursor:
+    """One statement at a time, and what came of it."""
+
+    arraysize = 1
+
+    def __init__(self, connection: Driver) -> None:
+        self._connection = connection
+        self.description: Sequence[Any] | None = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self._rows: Sequence[Any] = ()
+
+    async def __aenter__(self) -> Self:
+        """Do nothing: there is nothing to open."""
+        return self
+
+    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Execute a statement."""
+        if statement == READS:
+            self._connection.begin_to_read()
+            return
+        self._take(await self._connection.run(lambda raw: raw.execute(statement, parameters)))
+
+    async def executemany(self, statement: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement with each of several sets of values."""
+        self._take(await self._connection.run(lambda raw: raw.executemany(statement, parameters)))
+
+    def _take(self, outcome: Outcome) -> None:
+        self.description, self.rowcount, self.lastrowid, self._rows = outcome
+
+    async def fetchall(self) -> Sequence[Any]:
+        """Return the rows."""
+        rows, self._rows = self._rows, ()
+        return rows
+
+    async def close(self) -> None:
+        """Do nothing: nothing is open."""
