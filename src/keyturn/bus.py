@@ -10,6 +10,7 @@ and answers its caller only when every live worker has sent ``Confirmed``. A wor
 
 import asyncio
 import struct
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -318,12 +319,50 @@ class Frames(Generic[T]):
         return messages
 
 
-async def read_messages(reader: asyncio.StreamReader, frames: "Frames[T]") -> list[T]:
-    """Wait for bytes and return the messages they complete; an empty list at the end of the stream only."""
-    while True:
-        data = await reader.read(65536)
-        if not data:
-            return []
-        messages = frames.feed(data)
-        if messages:
-            return messages
+class Conversation(asyncio.StreamReaderProtocol, Generic[T]):
+    """One end of a connection, which hands on each message as it arrives.
+
+    A task that waits for bytes would hear of them a turn of the loop later, and requests wait for answers. The reader that
+    ``connected`` is given reads nothing: it is at its end when the connection is, and raises what a message has raised.
+    """
+
+    def __init__(
+        self,
+        message_type: type[T],
+        hear: Callable[[T], None],
+        connected: Callable[[asyncio.StreamReader, asyncio.StreamWriter], None],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            message_type: What the other end says.
+            hear: Takes a message. What it raises ends the conversation.
+            connected: Told when there is a connection, before any message.
+        """
+        self._reader = asyncio.StreamReader()
+        super().__init__(self._reader, connected)
+        self._frames = Frames(message_type)
+        self._hear = hear
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on the messages that are complete now."""
+        if self._reader.exception() is not None:
+            return
+        try:
+            for message in self._frames.feed(data):
+                self._hear(message)
+        except Exception as error:  # noqa: BLE001 -- raised where the end of the connection is waited for
+            self._reader.set_exception(error)
+
+
+async def connect(
+    path: str, message_type: type[T], hear: Callable[[T], None]
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Begin a conversation at a unix socket; return what comes to its end with it, and what to write to."""
+    ends: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+
+    def conversation() -> Conversation[T]:
+        return Conversation(message_type, hear, lambda *both: ends.append(both))
+
+    await asyncio.get_running_loop().create_unix_connection(conversation, path)
+    return ends[0]

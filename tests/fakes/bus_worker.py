@@ -17,23 +17,23 @@ class BusWorker:
         received: Every message that came, in order.
     """
 
-    def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, obedient: bool = True
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    _writer: asyncio.StreamWriter
+    _ending: asyncio.Task[None]
+
+    def __init__(self, *, obedient: bool = True) -> None:
         self._obedient = obedient
         self._news = asyncio.Event()
         self.received: list[bus.FromControl] = []
         self.trace: Refused | None = None
-        self._reading = asyncio.get_running_loop().create_task(self._read())
 
     @classmethod
     async def connect(
         cls, socket: Path, worker: str = "1-aaaa", *, pid: int = 0, obedient: bool = True
     ) -> "BusWorker":
         """Connect and introduce itself; one that isn't obedient confirms nothing by itself."""
-        found = cls(*await asyncio.open_unix_connection(socket), obedient=obedient)
+        found = cls(obedient=obedient)
+        reader, found._writer = await bus.connect(str(socket), bus.FromControl, found._hear)  # type: ignore[arg-type]
+        found._ending = asyncio.get_running_loop().create_task(found._end(reader))
         found.send(bus.Hello(worker, pid or os.getpid()))
         return found
 
@@ -45,13 +45,13 @@ class BusWorker:
         """Send what may not be a message."""
         self._writer.write(data)
 
-    async def _read(self) -> None:
-        frames: bus.Frames[bus.FromControl] = bus.Frames(bus.FromControl)  # type: ignore[arg-type]
-        while messages := await bus.read_messages(self._reader, frames):
-            for message in messages:
-                self.received.append(message)
-                self._react(message)
-            self._news.set()
+    def _hear(self, message: bus.FromControl) -> None:
+        self.received.append(message)
+        self._react(message)
+        self._news.set()
+
+    async def _end(self, reader: asyncio.StreamReader) -> None:
+        await reader.read()
         self._news.set()
 
     def _react(self, message: bus.FromControl) -> None:
@@ -89,10 +89,10 @@ class BusWorker:
     async def ended(self) -> None:
         """Wait until the other side has hung up."""
         async with asyncio.timeout(DEADLINE_S):
-            await self._reading
+            await self._ending
 
     async def close(self) -> None:
         """Hang up, in the middle of whatever it is."""
-        self._reading.cancel()
+        self._ending.cancel()
         self._writer.close()
-        await asyncio.gather(self._reading, return_exceptions=True)
+        await asyncio.gather(self._ending, return_exceptions=True)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from keyturn import bus
-from keyturn.control.bus_server import WorkerLink
+from keyturn.control.worker_links import WorkerLink
 from keyturn.domain.events import Notice
 from keyturn.domain.key_text import Kind
 from keyturn.domain.keys import KeyRecord

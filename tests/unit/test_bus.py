@@ -1,6 +1,8 @@
 """Frames between a worker and the control process."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
@@ -122,23 +124,57 @@ def test_a_secret_is_no_message() -> None:
         msgspec.convert({"call": "x"}, bus.Look)
 
 
-async def test_messages_are_waited_for_until_one_is_whole() -> None:
-    """Half a message is not the end of the stream."""
-    reader, frames = asyncio.StreamReader(), from_worker()
-    data = bus.encode(FROM_WORKER[0])
-    reader.feed_data(data[:5])
-    waiting = asyncio.ensure_future(bus.read_messages(reader, frames))
-    await asyncio.sleep(0)
-    assert not waiting.done()
-
-    reader.feed_data(data[5:] + bus.encode(FROM_WORKER[2]))
-
-    assert await waiting == [FROM_WORKER[0], FROM_WORKER[2]]
+Ends: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def test_the_end_of_the_stream_is_an_empty_list() -> None:
-    """The loop over messages ends with it."""
-    reader = asyncio.StreamReader()
-    reader.feed_eof()
+async def hearing(path: Path, hear: Callable[[bus.FromWorker], None]) -> tuple[asyncio.Server, list[Ends]]:
+    """Return what listens at a socket, and the ends of its connections."""
+    ends: list[Ends] = []
 
-    assert await bus.read_messages(reader, from_worker()) == []
+    def conversation() -> bus.Conversation[bus.FromWorker]:
+        return bus.Conversation(bus.FromWorker, hear, lambda *both: ends.append(both))  # type: ignore[arg-type]
+
+    return await asyncio.get_running_loop().create_unix_server(conversation, path), ends
+
+
+async def test_messages_are_heard_in_order_once_they_are_whole(tmp_path: Path) -> None:
+    """Half a message is not the end of the conversation."""
+    heard: list[bus.FromWorker] = []
+    server, ends = await hearing(tmp_path / "s", heard.append)
+    async with server:
+        _, writer = await bus.connect(str(tmp_path / "s"), bus.FromControl, print)  # type: ignore[arg-type]
+        data = bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2])
+
+        writer.write(data[:5])
+        await asyncio.sleep(0.05)
+        half = list(heard)
+        writer.write(data[5:])
+        writer.close()
+        ended = await ends[0][0].read()
+        ends[0][1].close()
+
+    assert (half, heard, ended) == ([], [FROM_WORKER[0], FROM_WORKER[2]], b"")
+
+
+async def test_what_a_message_raises_is_raised_at_the_end_and_nothing_more_is_heard(tmp_path: Path) -> None:
+    """Whoever waits for the end must learn why, and the worker is cut off."""
+    heard: list[bus.FromWorker] = []
+    arrived = asyncio.Event()
+
+    def hear(message: bus.FromWorker) -> None:
+        heard.append(message)
+        arrived.set()
+        raise ValueError("not now")
+
+    server, ends = await hearing(tmp_path / "s", hear)
+    async with server:
+        _, writer = await bus.connect(str(tmp_path / "s"), bus.FromControl, print)  # type: ignore[arg-type]
+        writer.write(bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2]))
+        await arrived.wait()
+        writer.write(bus.encode(FROM_WORKER[2]))
+        with pytest.raises(ValueError, match="not now"):
+            await ends[0][0].read()
+        writer.close()
+        ends[0][1].close()
+
+    assert heard == [FROM_WORKER[0]]

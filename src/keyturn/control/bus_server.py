@@ -7,7 +7,6 @@ accepts the key no more.
 """
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -19,6 +18,7 @@ import structlog
 from keyturn import bus, system
 from keyturn.control.counts import Counts
 from keyturn.control.journal_files import living_workers, pid_of
+from keyturn.control.worker_links import Talk, WorkerLink
 from keyturn.domain.events import Notice
 from keyturn.domain.faults import Fault
 from keyturn.domain.journal import Refused
@@ -30,7 +30,6 @@ from keyturn.services.configuration import Known
 
 T = TypeVar("T")
 Hears = Callable[[T], Coroutine[Any, Any, None]]
-_LARGEST_BACKLOG = 64 << 20
 
 
 class Patience:
@@ -42,41 +41,6 @@ class Patience:
         self.kill_after = kill_after
         self.give_up_after = give_up_after
         self.look_every = look_every
-
-
-class WorkerLink:
-    """A connected worker.
-
-    Attributes:
-        confirmed: The last sequence it has confirmed; -1 before its first snapshot.
-        ready: It has been sent a snapshot, so that changes are sent to it too.
-    """
-
-    def __init__(self, worker: str, pid: int, writer: asyncio.StreamWriter) -> None:
-        self.worker = worker
-        self.pid = pid
-        self.writer = writer
-        self.confirmed = -1
-        self.ready = False
-        self.counted: bus.Counted | None = None
-
-    def send(self, message: bus.FromControl) -> None:
-        """Queue a message; a worker that has stopped reading is cut off before the queue grows large.
-
-        Lost where the connection is gone: a worker that lives asks again on its next one.
-        """
-        if self.writer.is_closing():
-            return
-        if self.writer.transport.get_write_buffer_size() > _LARGEST_BACKLOG:
-            self.writer.transport.abort()
-            return
-        self.writer.write(bus.encode(message))
-
-    async def drain(self, within_s: float) -> None:
-        """Wait until the worker has read most of what was sent to it, or for this long, or until it is gone."""
-        with contextlib.suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(within_s):
-                await self.writer.drain()
 
 
 class Limits(Protocol):
@@ -178,7 +142,7 @@ class BusServer:
         path.unlink(missing_ok=True)  # noqa: ASYNC240 -- once, before anybody waits
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._connected, path)
+            self._server = await asyncio.get_running_loop().create_unix_server(self._conversation, path)
         finally:
             os.umask(before)
 
@@ -254,27 +218,34 @@ class BusServer:
             if link.ready:
                 link.send(message)
 
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._tasks.spawn(self._converse(reader, writer), name="bus connection")
+    def _conversation(self) -> bus.Conversation[bus.FromWorker]:
+        """Return what hears a worker that connects."""
+        talk = Talk()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        link: WorkerLink | None = None
-        frames: bus.Frames[bus.FromWorker] = bus.Frames(bus.FromWorker)  # type: ignore[arg-type]  # a union is no class
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            talk.writer = writer
+            self._tasks.spawn(self._see_off(reader, talk), name="bus connection")
+
+        def hear(message: bus.FromWorker) -> None:
+            if isinstance(message, bus.Hello):
+                talk.link = self._welcome(message, talk.link, talk.writer)
+            else:
+                self._take(message, talk.link)
+
+        return bus.Conversation(bus.FromWorker, hear, connected)  # type: ignore[arg-type]  # a union is no class
+
+    async def _see_off(self, reader: asyncio.StreamReader, talk: Talk) -> None:
+        """Wait until a connection ends, and forget the worker."""
+        log = structlog.get_logger()
         try:
-            while messages := await bus.read_messages(reader, frames):
-                for message in messages:
-                    if isinstance(message, bus.Hello):
-                        link = self._welcome(message, link, writer)
-                    else:
-                        self._take(message, link)
+            await reader.read()
         except ValueError as error:
-            structlog.get_logger().warning(
-                "bus connection dropped", worker=link and link.worker, why=str(error)
-            )
+            log.warning("bus connection dropped", worker=talk.link and talk.link.worker, why=str(error))
         except OSError as error:
-            structlog.get_logger().info("bus connection lost", worker=link and link.worker, why=str(error))
+            log.info("bus connection lost", worker=talk.link and talk.link.worker, why=str(error))
         finally:
-            writer.close()
+            talk.writer.close()
+            link = talk.link
             if link is not None and self._links.get(link.worker) is link:
                 del self._links[link.worker]
                 self._changed.set()

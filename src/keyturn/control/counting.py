@@ -18,9 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from keyturn import bus, system
 from keyturn.authority.memory import MemoryAuthority
 from keyturn.authority.port import Answer, Base, Use
-from keyturn.control.bus_server import BusServer, WorkerLink
+from keyturn.control.bus_server import BusServer
 from keyturn.control.ingest import Ingest
 from keyturn.control.journal_files import living_workers
+from keyturn.control.worker_links import WorkerLink
 from keyturn.domain.faults import Fault
 from keyturn.domain.leases import LONGEST_S, Denial, Return
 from keyturn.domain.limits import Bound, Crossing, Window

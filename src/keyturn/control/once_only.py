@@ -14,9 +14,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from keyturn import bus, system
-from keyturn.control.bus_server import BusServer, WorkerLink
+from keyturn.control.bus_server import BusServer
 from keyturn.control.ingest import Ingest
 from keyturn.control.journal_files import living_workers
+from keyturn.control.worker_links import WorkerLink
 from keyturn.domain.attempts import Answer, Fate, not_again
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.attempts import Again, Attempts, Begin, End, Go, Heard, Orphaned, Verdict

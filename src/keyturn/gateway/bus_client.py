@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+from functools import partial
 
 import structlog
 
@@ -46,7 +47,7 @@ class BusClient:
         log = structlog.get_logger()
         while True:
             try:
-                reader, writer = await asyncio.open_unix_connection(self._path)
+                reader, writer = await bus.connect(self._path, bus.FromControl, partial(self._obey, plane))  # type: ignore[arg-type]  # a union is no class
             except OSError:
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -57,7 +58,7 @@ class BusClient:
                 self.keys.ask_again()
                 plane.leases.ask_again()
                 plane.attempts.ask_again()
-                await self._obey(reader, plane)
+                await reader.read()  # until it ends: messages have been obeyed when they came
             except (OSError, ValueError) as error:
                 log.warning("bus connection lost", error=str(error))
             finally:
@@ -67,13 +68,7 @@ class BusClient:
                     await writer.wait_closed()
             await asyncio.sleep(RETRY_S)
 
-    async def _obey(self, reader: asyncio.StreamReader, plane: Plane) -> None:
-        frames: bus.Frames[bus.FromControl] = bus.Frames(bus.FromControl)  # type: ignore[arg-type]
-        while messages := await bus.read_messages(reader, frames):
-            for message in messages:
-                self._take(message, plane)
-
-    def _take(self, message: bus.FromControl, plane: Plane) -> None:
+    def _obey(self, plane: Plane, message: bus.FromControl) -> None:
         match message:
             case bus.Found(call, sequence, record, failed):
                 self.keys.found(call, sequence, record, failed=failed)

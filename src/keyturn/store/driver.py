@@ -6,9 +6,7 @@ executed and all of its rows are fetched at once, a transaction that only reads 
 for its end.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any, Self
 
 import aiosqlite
@@ -31,7 +29,8 @@ class Driver(aiosqlite.Connection):
             path: Of the database.
             options: Of ``sqlite3.connect``.
         """
-        super().__init__(partial(sqlite3.connect, path, **options), _ROWS_AT_ONCE)
+        plain = aiosqlite.connect(path, **options)
+        super().__init__(plain._connector, _ROWS_AT_ONCE)  # noqa: SLF001 -- of its own class
         self._thread.daemon = True  # a process that ends in disorder does not wait for it
         self._reads = self._begun = False
 
@@ -43,15 +42,22 @@ class Driver(aiosqlite.Connection):
         """Begin a transaction with the next statement."""
         self._reads, self._begun = True, False
 
-    async def run(self, execute: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> Outcome:
-        """Execute a statement in the connection's thread, and fetch its rows."""
+    async def run(self, statement: str, values: Sequence[Any], *, many: bool) -> Outcome:
+        """Execute a statement in the connection's thread, and fetch its rows.
+
+        Args:
+            statement: In SQL.
+            values: What its question marks stand for; with ``many``, of each time that it is executed.
+            many: Whether it is executed several times.
+        """
         begins = self._reads and not self._begun
         self._begun = True
 
         def work() -> Outcome:
             if begins:
                 self._conn.execute(READS)
-            cursor = execute(self._conn)
+            raw = self._conn
+            cursor = raw.executemany(statement, values) if many else raw.execute(statement, values)
             try:
                 rows = cursor.fetchall() if cursor.description else ()
                 return cursor.description, cursor.rowcount, cursor.lastrowid, rows
@@ -96,11 +102,11 @@ class Cursor:
         if statement == READS:
             self._connection.begin_to_read()
             return
-        self._take(await self._connection.run(lambda raw: raw.execute(statement, parameters)))
+        self._take(await self._connection.run(statement, parameters, many=False))
 
-    async def executemany(self, statement: str, parameters: Iterable[Sequence[Any]]) -> None:
+    async def executemany(self, statement: str, parameters: Sequence[Sequence[Any]]) -> None:
         """Execute a statement with each of several sets of values."""
-        self._take(await self._connection.run(lambda raw: raw.executemany(statement, parameters)))
+        self._take(await self._connection.run(statement, parameters, many=True))
 
     def _take(self, outcome: Outcome) -> None:
         self.description, self.rowcount, self.lastrowid, self._rows = outcome
