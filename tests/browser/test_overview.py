@@ -2,8 +2,8 @@
 
 from playwright.sync_api import Page, expect
 
-from fakes.dashboard import shoot
-from support.node import Node
+from fakes.dashboard import Visit, shoot
+from support.node import Node, until
 
 SHIFTS = """() => new Promise((done) => {
     new PerformanceObserver((list) => done(list.getEntries().map((one) => [one.value, ...one.sources.map((source) => `${source.node?.nodeName} ${source.node?.className} ${JSON.stringify(source.previousRect)} ${JSON.stringify(source.currentRect)}`)])))
@@ -61,3 +61,20 @@ def test_nothing_moves_while_the_overview_loads(page: Page) -> None:
     shifts = page.evaluate(SHIFTS)
 
     assert not shifts, "\n".join(map(str, shifts))
+
+
+def test_a_limit_near_its_end_is_listed_after_a_restart(owner: Visit, node: Node) -> None:
+    """Nobody asks for it any more, least of all a client that was told to slow down."""
+    _, secret = node.new_key("nearly there", limits=[{"metric": "requests", "window": "month", "max": 5}])
+    for _ in range(4):
+        assert node.chat(key=secret).status_code == 200
+
+    node.stop()
+    node.start()
+
+    def overview() -> str:
+        return owner.get("/dashboard").text
+
+    page = until(lambda: page if "Limits near their end" in (page := overview()) else "", what="the limit")
+    assert "nearly there" in page
+    assert "4 of 5" in page

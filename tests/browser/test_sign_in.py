@@ -1,13 +1,15 @@
 """Signing in with more than a password, in a real browser: codes of an app, recovery codes, passkeys, proof."""
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from fakes.dashboard import Visit, shoot
+from fakes.dashboard import Visit, long_ago, shoot
 from fakes.strangers import with_password
 from support.node import Node
 
@@ -139,6 +141,12 @@ def test_a_passkey_is_made_and_signs_in_without_a_password(
     shoot(page, "prove")
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+    long_ago(node, email)
+    page.get_by_role("button", name="Set up an app").click()
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(
+        page.get_by_role("heading", name="Two-factor sign-in")
+    ).to_be_visible()  # what was asked for is done
 
     page.get_by_role("button", name="Sign out").click()
     kept = devtools.send("WebAuthn.getCredentials", {"authenticatorId": made["authenticatorId"]})[
@@ -176,3 +184,24 @@ def test_a_removed_passkey_opens_nothing(node: Node, owner: Visit, context: Brow
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("button", name="Sign in with a passkey").click()
     expect(page.get_by_role("alert")).to_contain_text("The passkey was not accepted")
+
+
+def test_your_account_fits_a_narrow_window(node: Node, owner: Visit, context: BrowserContext) -> None:
+    """However long a provider's address is, and its name for somebody: what they press stays within reach."""
+    email, password = somebody(node)
+    user_id = node.manage("GET", f"/api/v1/users/{email}")["data"]["id"]
+    issuer, subject = f"https://accounts.example.com/{'realm-' * 9}", "248289761001-" * 6
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as database, database:
+        row = (issuer, subject, user_id, 1_700_000_000_000)
+        database.execute(
+            "INSERT INTO identities (issuer, subject, user_id, created_at) VALUES (?, ?, ?, ?)", row
+        )
+    page = context.new_page()
+    page.set_viewport_size({"width": 390, "height": 800})
+    sign_in(page, email, password)
+
+    for name in ("Disconnect", "End"):
+        box = page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert box is not None
+        assert box["x"] + box["width"] <= 390
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

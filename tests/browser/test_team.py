@@ -4,9 +4,9 @@ import re
 from contextlib import closing
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from fakes.dashboard import Visit, shoot
+from fakes.dashboard import Visit, long_ago, shoot, signed_in
 from support.node import Node
 
 PASSWORD = "a long walk by the sea"
@@ -60,6 +60,28 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, strange_page
     guest.goto("/dashboard/team")
 
     expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_what_was_typed_is_saved_behind_the_proof(browser: Browser, node: Node) -> None:
+    """Whoever is asked for their password in between types nothing a second time, and going back sends nothing again."""
+    user_id, visit = come_in(node, "gus@example.com", "member")
+    visit.close()
+    _, visit = come_in(node, "hal@example.com", "admin")
+    page = signed_in(browser, visit)
+    page.goto(f"/dashboard/team/{user_id}")
+    page.get_by_label("Name").fill("Diana Example")
+    long_ago(node, "hal@example.com")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("What you sent is kept")).to_be_visible()
+    shoot(page, "prove-kept")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+
+    expect(page.get_by_role("heading", name="Diana Example")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Show that it is you")).to_be_visible()
+    page.context.close()
+    visit.close()
 
 
 def test_who_is_removed_is_named_with_what_goes_with_them(page: Page, node: Node) -> None:

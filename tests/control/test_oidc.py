@@ -4,7 +4,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx
 import pytest
@@ -293,6 +293,27 @@ def test_showing_again_that_it_is_them_works_at_the_provider_too(
     )
     assert somebody.get(back).headers["location"] == ACCOUNT
     assert somebody.get(f"{ACCOUNT}/passkeys").status_code == 200
+
+
+def test_what_was_sent_before_is_there_again_behind_the_proof_at_the_provider(
+    provider: OidcProvider, visit: Visits
+) -> None:
+    """The way there leads through pages that are not ours: nothing of it goes with them."""
+    somebody = visit()
+    arrives(somebody, provider.sign_in(somebody, person("ada", "ada@example.com")))
+    somebody.age(proved_minutes=11)
+
+    asked = somebody.post(f"{ACCOUNT}/two-factor/begin", {"typed": "some words"})
+    then = unquote(asked.headers["location"].partition("?next=")[2])
+    start = f"/dashboard/oidc?next={quote(then)}"
+    assert start in somebody.get(asked.headers["location"]).text
+    back = provider.sign_in(somebody, person("ada", "ada@example.com"), start=start)
+    led = somebody.get(back).headers["location"]
+
+    assert led == then
+    page = somebody.get(led).text
+    assert f'action="{ACCOUNT}/two-factor/begin"' in page
+    assert 'name="typed" value="some words"' in page
 
 
 def test_new_keys_of_the_provider_are_asked_for_once_a_minute_at_most(

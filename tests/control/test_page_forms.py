@@ -2,14 +2,35 @@
 
 import base64
 from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import quote, unquote, urlencode
 
+import httpx
 import pytest
 
 from fakes.control_process import ControlProcess
-from fakes.people import PASSWORD, Human, crowd, long_ago
+from fakes.people import FORM, ORIGIN, PASSWORD, Human, crowd, long_ago
 from keyturn.services import passkeys
 
+PROVE = "/dashboard/prove"
 DEEP = '{"deep":' + "[" * 9_000
+
+
+class FormOf(HTMLParser):
+    """Finds the form that a browser would send, and what is in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.action = ""
+        self.fields: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note it."""
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = given["action"]
+        elif tag == "input":
+            self.fields.append((given["name"], given["value"]))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +81,101 @@ def test_settings_and_credentials_ask_for_proof_whichever_way_they_are_changed(
 
     assert [one.json()["error"]["code"] for one in calls] == ["CONFIRMATION_REQUIRED"] * 2
     assert form.headers["location"].startswith("/dashboard/prove")
+
+
+def kept_path(answer: httpx.Response) -> str:
+    """Return where the page that asks for proof leads on to."""
+    assert answer.status_code == 303
+    asked, _, then = answer.headers["location"].partition("?next=")
+    assert asked == PROVE
+    return unquote(then)
+
+
+def test_what_was_typed_is_there_again_behind_the_proof_and_is_done_once(
+    control: ControlProcess, people: dict[str, Human]
+) -> None:
+    """Ten minutes are over soon, and nobody types a form twice gladly."""
+    owner, viewer = people["first owner"], people["first viewer"]
+    long_ago(control, owner)
+    path, page = f"/dashboard/team/{viewer.id}", "/dashboard/team"
+    typed = {"name": 'Ada "of" <Example>\r\n& Söhne', "email": "ada@first.example"}
+
+    then = kept_path(owner.form(path, page=page, **typed))
+    asked = owner.page(f"{PROVE}?next={quote(then)}")
+    too_early = owner.page(then)
+    led = owner.form(PROVE, page=PROVE, password=PASSWORD, next=then)
+    sent = owner.page(led.headers["location"])
+
+    assert "What you sent is kept" in asked.text
+    assert 'name="password"' in too_early.text
+    found = FormOf()
+    found.feed(sent.text)
+    assert found.action == path
+    assert {name: value for name, value in found.fields if name in typed} == typed
+    assert people["first admin"].page(then).headers["location"] == "/dashboard"  # it is not theirs
+    body = urlencode(found.fields)
+    done = owner.send("POST", found.action, content=body, headers=FORM)
+    assert done.status_code == 400  # a name of two lines is none: the form is there with it
+    assert "ada@first.example" in done.text
+    again = owner.page(then)
+    assert again.headers["location"] == "/dashboard"
+    assert "was sent already" in owner.page("/dashboard").text
+
+
+def test_what_was_typed_is_done_behind_the_proof_whatever_asked_for_it(
+    control: ControlProcess, people: dict[str, Human]
+) -> None:
+    """With its query and its many values; a form that is refused by role never gets so far."""
+    owner = people["first owner"]
+    long_ago(control, owner)
+    body = urlencode({"csrf": owner.csrf("/dashboard/settings"), "place": ["header", "query"]}, doseq=True)
+
+    answer = owner.send("POST", "/dashboard/settings/locations?a=b%26c", content=body, headers=FORM)
+    then = kept_path(answer)
+    owner.form(PROVE, page=PROVE, password=PASSWORD, next=then)
+    found = FormOf()
+    found.feed(owner.page(then).text)
+    refused = people["first viewer"].form("/dashboard/settings/locations", place="header")
+
+    assert found.action == "/dashboard/settings/locations?a=b%26c"
+    assert [value for name, value in found.fields if name == "place"] == ["header", "query"]
+    done = owner.send("POST", found.action, content=urlencode(found.fields), headers=FORM)
+    assert done.headers["location"] == "/dashboard/settings"
+    shown = control.operator.get("/api/v1/settings").json()["data"]
+    control.operator.patch("/api/v1/settings", json={"auth.locations": None}).raise_for_status()
+    assert next(one["value"] for one in shown if one["path"] == "auth.locations") == ["header", "query"]
+    assert refused.status_code == 403
+
+
+def test_a_page_that_asks_for_proof_is_led_back_to_with_its_query(
+    control: ControlProcess, people: dict[str, Human]
+) -> None:
+    """The account that somebody is to be invited to was chosen on the page before."""
+    owner = people["first owner"]
+    long_ago(control, owner)
+
+    then = kept_path(owner.page("/dashboard/team/invite?account=Other"))
+    led = owner.form(PROVE, page=PROVE, password=PASSWORD, next=then)
+
+    assert led.headers["location"] == "/dashboard/team/invite?account=Other"
+
+
+def test_a_secret_that_was_typed_is_not_kept(control: ControlProcess, people: dict[str, Human]) -> None:
+    """Neither on the node nor in a page: the form is led back to, empty, and says so."""
+    owner = people["first owner"]
+    page = "/dashboard/models/upstreams/demo/credentials"
+    csrf = owner.csrf(page)
+    long_ago(control, owner)
+    fields = {"csrf": csrf, "api_keys[0]": "sk-very-secret"}
+    headers = FORM | {"referer": f"{ORIGIN}{page}"}
+
+    answer = owner.send("POST", page, content=urlencode(fields), headers=headers)
+    asked = owner.page(PROVE)
+    owner.form(PROVE, page=PROVE, password=PASSWORD, next=page)
+
+    assert "kept" not in answer.headers["location"]
+    assert "type it again" in asked.text
+    assert "sk-very-secret" not in asked.text
 
 
 def test_json_that_goes_on_and_on_is_refused_like_any_other(people: dict[str, Human]) -> None:

@@ -219,6 +219,8 @@ def test_another_password_is_no_proof_where_a_code_is_asked_for(
     answer = here.post(f"{ACCOUNT}/password", {"current": password, "password": "staple correct horse"})
 
     assert answer.headers["location"].startswith("/dashboard/prove?next=")
+    assert 'name="password"' not in here.get(ACCOUNT).text  # nobody types one only to type it again
+    assert "/dashboard/prove?next=/dashboard/account" in here.get(ACCOUNT).text
     assert here.post(f"{ACCOUNT}/two-factor/off").headers["location"].startswith("/dashboard/prove?next=")
 
 

@@ -83,6 +83,35 @@ def test_guessing_a_password_ends_after_five_times_also_if_all_come_at_once(
     assert told.count("sign_in.guessing") == 1
 
 
+def test_no_stranger_keeps_somebody_out_of_the_browser_that_they_use(
+    control: ControlProcess, visit: Visits, owner: Somebody
+) -> None:
+    """Whoever knows an address could lock its owner out all day; in that browser, too, guessing ends after five times."""
+    email, password = another(control)
+    theirs = visit()
+    theirs.sign_in(email, password)
+    theirs.post("/dashboard/sign-out")
+    strangers = [visit() for _ in range(6)]
+    statuses = [one.sign_in(email, "wrong horse battery").status_code for one in strangers]
+    assert statuses == [401] * 5 + [429]
+
+    mark = theirs.http.cookies["keyturn_device"]
+    thief = visit()
+    number, _, made = mark.partition(".")
+    for forged in (f"{number}.{'0' * 64}", f"{number[::-1]}.{made}", number):
+        thief.http.cookies.set("keyturn_device", forged)
+        assert thief.sign_in(email, password).status_code == 429
+    other, _ = another(control)
+    theirs.http.cookies.delete("keyturn_session")
+    assert theirs.sign_in(other, "wrong horse battery").status_code == 401  # it is counted as anybody's
+    assert theirs.sign_in(email.upper(), password).status_code == 303
+
+    theirs.post("/dashboard/sign-out")
+    guesses = [theirs.sign_in(email, "wrong horse battery").status_code for _ in range(6)]
+    assert guesses == [401] * 5 + [429]
+    assert theirs.sign_in(email, password).status_code == 429
+
+
 def test_one_address_that_tries_many_people_has_to_wait(visit: Visits) -> None:
     """Nobody of them exists, which the answers do not tell."""
     answers = [visit(address="192.0.2.9").sign_in(f"nobody{n}@example.com", PASSWORD) for n in range(21)]

@@ -161,6 +161,7 @@ class MemoryAuthority:
     async def standing(self, bound: Bound) -> tuple[int, int, float]:
         """Return what is used of a bound now, what is allowed, and in how many seconds some of it is free again."""
         await self._known([bound])
+        self._bounds[bound.counter] = bound  # its size may have changed
         now = self._clock()
         counter = self._counters[bound.counter]
         return counter.used(now), counter.allowed(bound, now), counter.frees(now)
@@ -179,6 +180,11 @@ class MemoryAuthority:
             if used * FULL >= allowed * percent:
                 found.append((bound, used, allowed))
         return found
+
+    def used(self, counter: str) -> int | None:
+        """Return what is used or leased on a counter now; ``None``: it is not known here."""
+        known = self._counters.get(counter)
+        return None if known is None else known.used(self._clock())
 
     def sweep(self) -> None:
         """Forget what nobody would miss."""

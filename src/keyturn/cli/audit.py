@@ -1,9 +1,13 @@
 """``keyturn audit``: who changed what, and whether anybody has meddled with what is written of it."""
 
+import os
 import sqlite3
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -34,7 +38,15 @@ app = typer.Typer(
     help="Show who changed what, and prove that nobody has touched the record.\n\nExample: `keyturn audit show`",
 )
 
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Format(StrEnum):
+    """How entries are written to a file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
 
 
 @app.command()
@@ -78,6 +90,49 @@ def show(
     columns = ("number", "when", "who", "action", "target", "change")
     laid_out = screen.table(columns, rows, right=("number",), spare=("number", "when"))
     screen.listing(laid_out, "Nothing is written, as far as these filters see.")
+
+
+@app.command()
+@on_node
+def export(
+    node: Node,
+    *,
+    target: Annotated[str | None, typer.Option(help="Only what was done to this: an id, or a name.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Only what `operator`, `scheduler` or a key's id did.")
+    ] = None,
+    action: Annotated[str | None, typer.Option(help="Only this, such as `key.disable`.")] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="WHEN", help="Only before, in the same words.")] = None,
+    written: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.CSV,
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="Write it to this file instead of printing it."),
+    ] = None,
+) -> None:
+    """Write all entries, newest first, with their hashes: `before` and `after` stand there as they are hashed.
+
+    The file is there when all of it is written, and not before; nobody else can read it.
+
+    Example: `keyturn audit export --since 30d --format jsonl --output audit.jsonl`
+    """
+    at = now()
+    asked = {
+        "format": written.value,
+        "target": target,
+        "actor": actor,
+        "action": action,
+        "since": since_when.moment(since, at),
+        "until": since_when.moment(until, at),
+    }
+    if out is None:
+        node.pour(f"{PATH}/export", sys.stdout.buffer, **asked)
+        return
+    with _whole(out) as file:
+        node.pour(f"{PATH}/export", file, **asked)
+    screen.err().print(screen.mark(passed=True), "The audit log is in", screen.clean(str(out)))
 
 
 @app.command()
@@ -168,6 +223,31 @@ def checkpoint(
 
 class _State(msgspec.Struct, frozen=True):
     public_key: str
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which is at its place once all is written; what was there before stays until then.
+
+    Raises:
+        CommandFailed: It can't be written.
+    """
+    place = path.resolve()
+    partial = place.with_name(f"{place.name}.{os.getpid()}.new")
+    try:
+        if place.exists() and not place.is_file():
+            raise CommandFailed(f"{path} is no file")
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be written: {error.strerror or error}") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        partial.replace(place)
+    except OSError as error:
+        raise CommandFailed(f"{path} can't be written: {error.strerror or error}") from None
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _read_checkpoints(path: Path, public_key: str) -> list[Checkpoint]:

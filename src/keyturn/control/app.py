@@ -14,6 +14,7 @@ from keyturn.control import claim_page
 from keyturn.control.admission import Admission
 from keyturn.control.bodies import StrictRequest
 from keyturn.control.dashboard import routes as dashboard
+from keyturn.control.dashboard.kept_forms import KeptForms
 from keyturn.control.dashboard.live import Live
 from keyturn.control.dashboard.shell import Pages
 from keyturn.control.documentation import pages
@@ -105,6 +106,7 @@ def create_app(management: Management) -> Litestar:
                 "management": management,
                 "description": description,
                 "pages": Pages(),
+                "kept_forms": KeptForms(),
                 "live": Live(management),
             }
         ),

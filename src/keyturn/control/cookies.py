@@ -8,6 +8,8 @@ from litestar.datastructures import Cookie, Headers
 
 SESSION, VISIT, TOAST, THEME = "keyturn_session", "keyturn_visit", "keyturn_toast", "keyturn_theme"
 HOLDER = "keyturn_holder"
+DEVICE = "keyturn_device"
+"""A mark of ``services.devices``."""
 PENDING, LED = "keyturn_pending", "keyturn_led"
 """Tickets: half signed in; led to an OpenID provider."""
 _SECURE = "__Host-"

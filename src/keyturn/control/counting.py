@@ -298,6 +298,18 @@ class Counting:
         """Return limits that are nearly used up; see ``MemoryAuthority.filling``."""
         return self.authority.filling(percent)
 
+    def used(self, counter: str) -> int | None:
+        """Return what is used or leased of a limit by its counter; ``None``: nobody has asked for it lately."""
+        return self.authority.used(counter)
+
+    async def stands(self, bounds: Sequence[Bound]) -> list[tuple[int, int]]:
+        """Return what is used or leased of each of these, and what is allowed; nothing is called back from workers.
+
+        Raises:
+            Fault: ``LIMITS_UNAVAILABLE``: the books can't be read.
+        """
+        return [(await self.authority.standing(bound))[:2] for bound in bounds]
+
     async def reload(self, owner_id: str) -> None:
         """Count anew for an owner; see ``services.counters.Counters``."""
         await self._recount([owner_id])

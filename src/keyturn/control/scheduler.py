@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from keyturn import system
 from keyturn.control.management import Management
+from keyturn.services import filling
 
 TICK_S = 60.0
 QUARTER_S, HOUR_S = 900.0, 3_600.0
@@ -81,7 +82,12 @@ def jobs_of(management: Management) -> list[Job]:
     def forget_events() -> Awaitable[object]:
         return management.alerts.forget_old(management.settings.events.kept_days, system.now_ms())
 
+    async def near_their_end() -> None:
+        await management.ingest.flush()
+        await management.attention.limits.look()
+
     return [
+        Job("limits near their end", near_their_end, filling.LOOK_EVERY_S),
         Job("anomalies", management.anomalies.evaluate),
         Job("old events", forget_events, HOUR_S),
         Job("rotation", management.rotation_policy.run_due),

@@ -3,6 +3,7 @@
 import msgspec
 
 from keyturn.config.live import Live
+from keyturn.services.devices import Devices
 from keyturn.services.invitations import Invitations
 from keyturn.services.letters import Letters
 from keyturn.services.lost_factors import LostFactors
@@ -27,6 +28,7 @@ class People(msgspec.Struct, frozen=True):
 
     throttle: Throttle
     tickets: Tickets
+    devices: Devices
     letters: Letters
     sign_in: SignIn
     invitations: Invitations
@@ -48,6 +50,7 @@ def people_of(store: Store, vault: Vault, tasks: Tasks, live: Live) -> People:
     return People(
         throttle=throttle,
         tickets=tickets,
+        devices=Devices(vault),
         letters=letters,
         sign_in=SignIn(store, passwords, throttle),
         invitations=Invitations(store, passwords, letters),

@@ -132,7 +132,9 @@ class SignIn:
         await self._throttle.right("", address)
         return user.id
 
-    async def with_password(self, email: str, password: Secret, *, address: str) -> Known | Refused:
+    async def with_password(
+        self, email: str, password: Secret, *, address: str, device: str = ""
+    ) -> Known | Refused:
         """Return who signs in with this address and this password.
 
         Who is suspended, or was never given a password, is told the same as who mistypes it; whose account is
@@ -142,9 +144,10 @@ class SignIn:
             email: Whom they say they are.
             password: As it was typed.
             address: Where they come from.
+            device: The browser, if somebody with this address has signed in with it before.
         """
         email = email.strip().lower()
-        refused = await self._throttle.attempt(email[:EMAIL_LENGTH], address)
+        refused = await self._throttle.attempt(email[:EMAIL_LENGTH], address, device)
         if refused is not None:
             return refused
         login = None
@@ -152,7 +155,7 @@ class SignIn:
             login = await self._matching(email, password)
         if login is None:
             return Refused(Reason.INVALID_MEMBER, WRONG, "password")
-        await self._throttle.right(email, address)
+        await self._throttle.right(email, address, device)
         if login.email_verified_at is None:
             return Refused(Reason.INVALID_MEMBER, UNVERIFIED, "email")
         refused = await self._refused_as_suspended(login.user_id)

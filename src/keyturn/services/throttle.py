@@ -1,5 +1,8 @@
 """How often somebody may try to show who they are: by whom they say they are, and by where they come from.
 
+In a browser in which a person has signed in before (``services.devices``) their attempts are counted apart: what strangers try
+with their address makes strangers wait.
+
 An attempt counts before it is judged, and is taken back when it was right: a hundred at once are a hundred. Whoever nobody
 is counts as well, so that the answer tells nothing.
 """
@@ -29,17 +32,19 @@ class Throttle:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def attempt(self, person: str, address: str) -> Refused | None:
+    async def attempt(self, person: str, address: str, device: str = "") -> Refused | None:
         """Count an attempt; refuse it if there were too many before.
 
         Args:
             person: Whom they try to be, such as an e-mail address in lower case; empty: nobody yet.
             address: Where they come from; empty: not known.
+            device: The browser, if this person has signed in with it before.
         """
+        subjects = _subjects(person, address, device)
         now_ms = system.now_ms()
         waits: list[int] = []
         async with self._store.writing() as connection:
-            for subject, most in _subjects(person, address):
+            for subject, most in subjects:
                 found = await failures.get(connection, subject)
                 began, count = found if found and now_ms - found[0] < WINDOW_MS else (now_ms, 0)
                 if count >= most:
@@ -48,13 +53,13 @@ class Throttle:
                         await failures.put(connection, subject, began_at_ms=began, count=count + 1)
                         await _tell(connection, address)
             if not waits:
-                await self._count(connection, person, address, now_ms)
+                await self._count(connection, subjects, now_ms)
         return too_many(max(waits)) if waits else None
 
-    async def right(self, person: str, address: str) -> None:
-        """Take an attempt back: it was right. Whoever they are begins anew."""
+    async def right(self, person: str, address: str, device: str = "") -> None:
+        """Take an attempt back: it was right. Whoever they are begins anew, there."""
         async with self._store.writing() as connection:
-            for subject, most in _subjects(person, address):
+            for subject, most in _subjects(person, address, device):
                 if most == MOST_OF_ONE_PERSON:
                     await failures.drop(connection, subject)
                 else:
@@ -65,8 +70,10 @@ class Throttle:
         async with self._store.writing() as connection:
             await failures.drop_old(connection, began_before_ms=now_ms - WINDOW_MS)
 
-    async def _count(self, connection: AsyncConnection, person: str, address: str, now_ms: int) -> None:
-        for subject, _ in _subjects(person, address):
+    async def _count(
+        self, connection: AsyncConnection, subjects: list[tuple[bytes, int]], now_ms: int
+    ) -> None:
+        for subject, _ in subjects:
             found = await failures.get(connection, subject)
             began, count = found if found and now_ms - found[0] < WINDOW_MS else (now_ms, 0)
             await failures.put(connection, subject, began_at_ms=began, count=count + 1)
@@ -94,10 +101,11 @@ def network_of(address: str) -> str:
     return str(found)
 
 
-def _subjects(person: str, address: str) -> list[tuple[bytes, int]]:
+def _subjects(person: str, address: str, device: str) -> list[tuple[bytes, int]]:
     found = []
     if person:
-        found.append((_hash(f"person:{person}"), MOST_OF_ONE_PERSON))
+        who = f"device:{device} {person}" if device else f"person:{person}"
+        found.append((_hash(who), MOST_OF_ONE_PERSON))
     if address:
         found.append((_hash(f"address:{network_of(address)}"), MOST_OF_ONE_ADDRESS))
     return found

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import ColumnElement, func, null, select
+from sqlalchemy import ColumnElement, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.store.tables import accounts, key_usage, keys, projects, users
+from keyturn.domain.limits import NO_LIMITS
+from keyturn.store.tables import accounts, key_usage, keys, plans, projects, users
 
 
 class Expiring(msgspec.Struct, frozen=True):
@@ -24,6 +25,10 @@ class LimitOwner(msgspec.Struct, frozen=True):
     account_id: str
     project_id: str = ""
     user_id: str = ""
+    limits: str = NO_LIMITS
+    """As JSON, like ``plan_limits``: those of an account's plan."""
+    plan_limits: str = NO_LIMITS
+    prepaid: bool = False
 
 
 class Whose(msgspec.Struct, frozen=True):
@@ -68,22 +73,54 @@ async def owners(connection: AsyncConnection, owner_ids: Sequence[str]) -> dict[
     """Return the keys, projects and accounts that limits belong to."""
     if not owner_ids:
         return {}
-    of_keys = select(keys.c.id, keys.c.name, projects.c.account_id, projects.c.id, keys.c.user_id)
-    of_keys = of_keys.join(projects, projects.c.id == keys.c.project_id)
     none = null()
-    queries = (
-        of_keys.where(keys.c.id.in_(owner_ids), keys.c.deleted_at.is_(None)),
-        select(projects.c.id, projects.c.name, projects.c.account_id, projects.c.id, none).where(
-            projects.c.id.in_(owner_ids), projects.c.deleted_at.is_(None)
-        ),
-        select(accounts.c.id, accounts.c.name, accounts.c.id, none, none).where(
-            accounts.c.id.in_(owner_ids), accounts.c.deleted_at.is_(None)
-        ),
+    of_keys = select(
+        keys.c.id,
+        keys.c.name,
+        projects.c.account_id,
+        projects.c.id,
+        keys.c.user_id,
+        keys.c.limits,
+        none,
+        none,
+    ).join(projects, projects.c.id == keys.c.project_id)
+    of_projects = select(
+        projects.c.id,
+        projects.c.name,
+        projects.c.account_id,
+        projects.c.id,
+        none,
+        projects.c.limits,
+        none,
+        none,
     )
-    found = {}
-    for query in queries:
-        for row in await connection.execute(query):
-            found[row[0]] = LimitOwner(row[1], row[2], row[3] or "", row[4] or "")
+    of_accounts = select(
+        accounts.c.id,
+        accounts.c.name,
+        accounts.c.id,
+        none,
+        none,
+        accounts.c.limits,
+        plans.c.limits,
+        or_(accounts.c.prepaid, plans.c.prepaid),
+    ).outerjoin(plans, plans.c.id == accounts.c.plan_id)
+    found: dict[str, LimitOwner] = {}
+    wanted = len(set(owner_ids))
+    for query, table in ((of_keys, keys), (of_projects, projects), (of_accounts, accounts)):
+        if len(found) == wanted:
+            break
+        meant = query.where(table.c.id.in_(owner_ids), table.c.deleted_at.is_(None))
+        for owner_id, name, account_id, project_id, user_id, *rest in await connection.execute(meant):
+            limits, of_plan, prepaid = rest
+            found[owner_id] = LimitOwner(
+                name,
+                account_id,
+                project_id or "",
+                user_id or "",
+                limits,
+                of_plan or NO_LIMITS,
+                prepaid=bool(prepaid),
+            )
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, func, insert, literal_column, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.ledger import EntryKind, Grant, GrantSource
@@ -83,6 +83,18 @@ async def ending(connection: AsyncConnection, before_ms: int) -> list[Grant]:
     """Return the grants that end before a time, of which something remains; soonest first."""
     query = select(grants).where(_ends(), grants.c.expires_at <= before_ms).order_by(grants.c.expires_at)
     return [_grant(*row) for row in await connection.execute(query)]
+
+
+async def granted(connection: AsyncConnection, now_ms: int) -> list[tuple[str, int, int]]:
+    """Return what was granted to each prepaid account and can be used still, and what is left of that.
+
+    Both are nothing where all of it is used up; who was never granted anything is left out. Money in nano-dollars.
+    """
+    is_open = and_(grants.c.remaining > 0, or_(grants.c.expires_at.is_(None), grants.c.expires_at > now_ms))
+    sums = (func.sum(case((is_open, amount), else_=0)) for amount in (grants.c.amount, grants.c.remaining))
+    query = select(grants.c.account_id, *sums).group_by(grants.c.account_id)
+    held_to_it = await prepaid(connection)
+    return [(row[0], row[1], row[2]) for row in await connection.execute(query) if row[0] in held_to_it]
 
 
 async def prepaid(connection: AsyncConnection, account_ids: Collection[str] | None = None) -> set[str]:

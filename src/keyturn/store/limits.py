@@ -13,6 +13,21 @@ _TABLES: dict[Scope, Table] = {
     Scope.ACCOUNT: accounts,
     Scope.PLAN: plans,
 }
+# As one text: 10,000 rows of their own would take three times as long.
+_WRITTEN = f"""
+SELECT json_group_array(json_array(owner, scope, limits, zone)) FROM (
+    SELECT k.id AS owner, '{Scope.KEY}' AS scope, k.limits AS limits, a.time_zone AS zone
+    FROM keys k JOIN projects p ON p.id = k.project_id JOIN accounts a ON a.id = p.account_id
+    WHERE k.limits <> '{NO_LIMITS}' AND k.deleted_at IS NULL AND k.revoked_at IS NULL
+    UNION ALL SELECT p.id, '{Scope.PROJECT}', p.limits, a.time_zone
+    FROM projects p JOIN accounts a ON a.id = p.account_id
+    WHERE p.limits <> '{NO_LIMITS}' AND p.deleted_at IS NULL
+    UNION ALL SELECT a.id, '{Scope.ACCOUNT}', a.limits, a.time_zone FROM accounts a
+    WHERE a.limits <> '{NO_LIMITS}' AND a.deleted_at IS NULL
+    UNION ALL SELECT a.id, '{Scope.PLAN}', n.limits, a.time_zone FROM accounts a JOIN plans n ON n.id = a.plan_id
+    WHERE n.limits <> '{NO_LIMITS}' AND a.deleted_at IS NULL
+)
+"""  # noqa: S608 -- constants
 
 
 class LimitedPlan(msgspec.Struct, frozen=True):
@@ -31,6 +46,26 @@ class OwnersLimits(msgspec.Struct, frozen=True):
     plan: str
     zone: str
     """The account's time zone."""
+
+
+class Written(msgspec.Struct, frozen=True, array_like=True):
+    """What is written down for an owner that is alive; for a plan's, the account that has it."""
+
+    owner_id: str
+    scope: Scope
+    limits: str
+    """As JSON."""
+    zone: str
+    """The account's time zone."""
+
+
+_decode_written = msgspec.json.Decoder(list[Written]).decode
+
+
+async def written(connection: AsyncConnection) -> list[Written]:
+    """Return all limits that hold for somebody."""
+    found: str = (await connection.exec_driver_sql(_WRITTEN)).scalar_one()
+    return _decode_written(found)
 
 
 async def change(connection: AsyncConnection, scope: Scope, owner_id: str, limits: str) -> None:

@@ -86,6 +86,59 @@ def test_json_is_the_nodes_own(keyturn: Run, node: ManagementApi) -> None:
     assert json.loads(ran.out) == [ENTRY]
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_an_export_is_the_nodes_own_to_the_byte(
+    keyturn: Run, node: ManagementApi, tmp_path: Path, form: str
+) -> None:
+    """Each hash can be worked out again from it; in a file it is nobody else's to read."""
+    written = b'7,"{""name"":""old""}"\n' * 50_000
+    asked = "target=key_1&actor=operator&action=key.edit&since=2026-11-01T00%3A00%3A00Z&until=2026-11-02T00%3A00%3A00Z"
+    node.answers("GET", f"/api/v1/audit/export?format={form}&{asked}", written)
+    filters = ("--target", "key_1", "--actor", "operator", "--action", "key.edit")
+    wanted = ("audit", "export", "--format", form, *filters, "--since", "2026-11-01", "--until", "2026-11-02")
+    file = tmp_path / "audit.txt"
+    file.write_text("of last month")
+
+    printed = keyturn(*wanted)
+    kept = keyturn(*wanted, "--output", str(file))
+
+    assert printed.out == written.decode()
+    assert (kept.status, kept.out, file.read_bytes()) == (0, "", written)
+    assert "audit.txt" in kept.err
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_export_that_fails_leaves_what_was_there(
+    keyturn: Run, node: ManagementApi, tmp_path: Path
+) -> None:
+    """Half a log would be taken for the log."""
+    refused = ("forbidden", "This belongs to the whole node")
+    node.refuses("GET", "/api/v1/audit/export?format=csv", 403, *refused)
+    file = tmp_path / "audit.csv"
+    file.write_text("of last month")
+
+    ran = keyturn("audit", "export", "--output", str(file))
+
+    assert (ran.status, file.read_text()) == (1, "of last month")
+    assert "whole node" in ran.err
+    assert [one.name for one in tmp_path.iterdir() if "audit" in one.name] == ["audit.csv"]
+
+
+@pytest.mark.parametrize("place", [".", "missing/audit.csv", "file/audit.csv"])
+def test_an_export_says_where_it_can_not_be_written(
+    keyturn: Run, node: ManagementApi, tmp_path: Path, place: str
+) -> None:
+    """In one line, and before the node is asked."""
+    (tmp_path / "file").touch()
+
+    ran = keyturn("audit", "export", "--output", place)
+
+    assert ran.status == 1
+    assert len(ran.err.splitlines()) == 1
+    assert place in ran.err
+    assert node.asked == []
+
+
 def test_since_is_a_span_or_a_date(keyturn: Run, node: ManagementApi) -> None:
     """Nobody types RFC 3339 by hand."""
     node.data("GET", "/api/v1/audit?since=2026-11-19T23%3A00%3A00Z&limit=50", [])

@@ -15,6 +15,7 @@ from keyturn.domain.money import format_usd
 _ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
 _NANO = 1_000_000_000
 _STEPS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
+_SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _CENT = _NANO // 100
 
 
@@ -93,12 +94,30 @@ def relative(at_ms: int) -> str:
 
 
 def took(micros: int | None) -> str:
-    """Return a duration in microseconds as ``1.2 s``, ``340 ms`` or ``80 µs``."""
+    """Return a duration in microseconds as ``2 min 5 s``, ``1.2 s``, ``340 ms`` or ``80 µs``."""
     if micros is None:
         return "\N{EN DASH}"
-    if micros >= 1_000_000:
+    if micros < 1000:
+        return f"{micros} µs"
+    if micros < 9_950:
+        return f"{micros / 1000:.1f} ms"
+    if micros < 999_500:
+        return f"{micros / 1000:.0f} ms"
+    if micros < 59_950_000:
         return f"{micros / 1_000_000:.1f} s"
-    return f"{micros / 1000:.0f} ms" if micros >= 10_000 else f"{micros / 1000:.1f} ms"
+    minutes, seconds = divmod(round(micros / 1_000_000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def lasting(seconds: int) -> str:
+    """Return a span of time as ``7 days`` or ``1 day 12 hours``, exact to the second."""
+    found = []
+    for size_s, name in _SPANS:
+        number, seconds = divmod(seconds, size_s)
+        if number:
+            found.append(plural(number, name))
+    return " ".join(found) or "no time"
 
 
 def size(number: int) -> str:
@@ -131,6 +150,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "day": day,
     "took": took,
+    "lasting": lasting,
     "bytes": size,
     "percent": percent,
     "plural": plural,

@@ -4,7 +4,7 @@
 the page exactly if they may make that call. ``proof`` asks to have shown lately that it is them.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -15,6 +15,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from keyturn import system
 from keyturn.control import cookies
 from keyturn.control.auth import admit_person
+from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForms
 from keyturn.control.errors import refuse
 from keyturn.control.management import Management
 from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, own_origin, still, visitor_in
@@ -32,17 +33,22 @@ MOST_FIELDS = 500
 _VISITOR, _FORM, _CSRF, _HELD = "visitor", "form", "csrf", "held"
 _OPEN_ALERTS = "open_alerts"
 _LIST_ALERTS = ("GET", "/api/v1/alerts")
+TYPE_AGAIN = (
+    "Nothing was changed. What you typed is not kept, because a secret is in it or it is very long: "
+    "type it again once you have shown that it is you"
+)
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
 
 
 class SeeOtherError(Exception):
-    """Leads the browser to another page instead."""
+    """Leads the browser to another page instead, which may say something once."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, said: str = "") -> None:
         super().__init__(path)
         self.path = path
+        self.said = said
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -78,6 +84,15 @@ def for_(entry: Entry, *, proof: bool = False, holder: bool = False) -> dict[str
     return {ENTRY: entry, PROOF: proof, HOLDER: holder}
 
 
+def prove_path(then: str) -> str:
+    """Return the address of the page that asks somebody to show that it is them.
+
+    Args:
+        then: Where it leads on to.
+    """
+    return f"{PROVE_PATH}?next={quote(then)}"
+
+
 class Guard:
     """An ASGI layer around all pages: it knows who visits, whether they may, and whether a form is one of ours."""
 
@@ -103,7 +118,7 @@ class Guard:
         if call["method"] not in SAFE:
             await _take_form(scope, receive, headers)
         if visitor is not None and opt.get(PROOF) and not visitor.person.proved(system.now_ms()):
-            raise SeeOtherError(f"{PROVE_PATH}?next={quote(_page_of(call, headers))}")
+            _ask_for_proof(call, headers, visitor)
         if visitor is not None and opt.get(ENTRY) != ANYONE:
             if call["method"] not in SAFE:
                 BEFORE_CHANGE.set(still(scope, headers, visitor))
@@ -194,13 +209,41 @@ async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
     known: str = scope["state"][_CSRF]
     if not is_ours(headers, sent, known):
         refuse(Reason.CSRF_MISMATCH, STALE)
+    _forget_kept(scope, (fields.pop(KEPT_FIELD, None) or [""])[-1])
     scope["state"][_FORM] = Form(fields)
+
+
+def _forget_kept(scope: Scope, token: str) -> None:
+    """Keep a form no longer that has come a second time, now that it is here."""
+    visitor: Visitor | None = scope["state"][_VISITOR]
+    if token and visitor is not None:
+        kept: KeptForms = scope["litestar_app"].state["kept_forms"]
+        kept.drop(token, visitor.person.session_id)
+
+
+def _ask_for_proof(call: Any, headers: Headers, visitor: Visitor) -> NoReturn:  # noqa: ANN401 -- a scope
+    """Lead to the page that asks; what was typed waits for the answer, unless it is secret."""
+    if call["method"] in SAFE:
+        raise SeeOtherError(prove_path(_page_of(call, headers)))
+    form: Form = call["state"][_FORM]
+    fields = {name: values for name, values in form.fields.items() if name != CSRF_FIELD}
+    kept: KeptForms = call["litestar_app"].state["kept_forms"]
+    token = kept.keep(visitor.person.session_id, _address(call), fields)
+    if token:
+        raise SeeOtherError(prove_path(f"{PROVE_PATH}?{KEPT_FIELD}={token}"))
+    raise SeeOtherError(prove_path(_page_of(call, headers)), TYPE_AGAIN)
 
 
 def _page_of(call: Any, headers: Headers) -> str:  # noqa: ANN401 -- a scope
     """Return the page to come back to: this one, or the one that holds the form."""
     if call["method"] in SAFE:
-        return str(call["path"])
+        return _address(call)
     referrer = headers.get("referer", "")
     origin = own_origin(headers)
     return referrer.removeprefix(origin) if referrer.startswith(f"{origin}/dashboard") else "/dashboard"
+
+
+def _address(call: Any) -> str:  # noqa: ANN401 -- a scope
+    """Return path and query as a browser writes them."""
+    query = call["query_string"].decode("latin-1")
+    return quote(call["path"]) + (f"?{query}" if query else "")

@@ -105,7 +105,7 @@ def router() -> Router:
 
 
 def _on_see_other(request: Request[Any, Any, Any], error: SeeOtherError) -> Response[Any]:
-    return see(request, error.path)
+    return see(request, error.path, error.said, failed=True)
 
 
 def _on_refused(request: Request[Any, Any, Any], error: RefusedError) -> Response[Any]:

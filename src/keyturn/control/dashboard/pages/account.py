@@ -6,11 +6,12 @@ from litestar.params import FromPath
 from keyturn.control import cookies
 from keyturn.control.dashboard.agents import describe
 from keyturn.control.dashboard.guard import (
-    PROVE_PATH,
     SIGNED_IN,
+    TYPE_AGAIN,
     SeeOtherError,
     for_,
     form_of,
+    prove_path,
     visitor_of,
 )
 from keyturn.control.dashboard.origins import place_of
@@ -23,6 +24,8 @@ from keyturn.domain.secret import Secret
 from keyturn.services.own_account import NewPassword
 from keyturn.services.passkeys import text_of
 from keyturn.services.second_factors import FEW
+from keyturn.services.sessions import Visitor
+from keyturn.store.logins import StoredLogin
 from keyturn.system import now_ms
 
 ACCOUNT_PATH = "/dashboard/account"
@@ -49,11 +52,8 @@ async def change_password(request: AnyRequest, management: Managed) -> Page:
     """Set another password; who never had one shows in another way that it is them."""
     visitor, form, own = visitor_of(request), form_of(request), management.people.own_account
     login = await own.login(visitor)
-    # Changing it proves who they are: where a code is asked for, the old password alone is too little for that.
-    if (not login.password_hash or login.totp_confirmed_at is not None) and not visitor.person.proved(
-        now_ms()
-    ):
-        raise SeeOtherError(f"{PROVE_PATH}?next={ACCOUNT_PATH}")
+    if _must_prove(visitor, login):
+        raise SeeOtherError(prove_path(ACCOUNT_PATH), TYPE_AGAIN)
     wanted = NewPassword(Secret(form.raw("current")), Secret(form.raw("password")))
     refused = await own.change_password(visitor, wanted)
     if refused is not None:
@@ -109,7 +109,7 @@ async def account(
 ) -> Page:
     """Answer with the account page."""
     visitor, people = visitor_of(request), management.people
-    sessions = await management.sessions.each(visitor)
+    sessions, login = await management.sessions.each(visitor), await people.own_account.login(visitor)
     return render(
         request,
         "account.html",
@@ -117,7 +117,8 @@ async def account(
         section="account",
         refused=refused,
         name=visitor.signed_in.name if name is None else name,
-        login=await people.own_account.login(visitor),
+        login=login,
+        asks_proof=_must_prove(visitor, login),
         codes_left=await people.second_factors.codes_left(visitor),
         few=FEW,
         passkeys=[(text_of(one.id), one) for one in await people.passkeys.each(visitor)],
@@ -127,3 +128,12 @@ async def account(
         sessions=[(one, describe(one.agent)) for one in sessions],
         sessions_here=visitor.person.session_id,
     )
+
+
+def _must_prove(visitor: Visitor, login: StoredLogin) -> bool:
+    """Say whether somebody shows that it is them before they type a new password.
+
+    Changing it proves who they are: where a code is asked for, the old password alone is too little for that.
+    """
+    alone = bool(login.password_hash) and login.totp_confirmed_at is None
+    return not alone and not visitor.person.proved(now_ms())

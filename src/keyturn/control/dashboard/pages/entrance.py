@@ -30,6 +30,7 @@ from keyturn.services.tickets import Ticket
 Next = Annotated[str, QueryParameter(name="next")]
 CODE_PATH = f"{SIGN_IN_PATH}/code"
 PENDING, PENDING_MS = "a code is missing", 5 * 60_000
+DEVICE_S = 365 * 86_400
 _WRONG, _OTHERS = 401, {403, 429}
 
 
@@ -48,7 +49,10 @@ async def sign_in(request: AnyRequest, management: Managed) -> Page:
     form = form_of(request)
     email, then = form.text("email"), safe_path(form.text("next"))
     found = await management.people.sign_in.with_password(
-        email, Secret(form.raw("password")), address=visit_of(request.scope).address
+        email,
+        Secret(form.raw("password")),
+        address=visit_of(request.scope).address,
+        device=management.people.devices.known(cookies.read(request.headers, cookies.DEVICE), email),
     )
     if isinstance(found, Refused):
         return _sign_in_page(request, management, then, found, email=email)
@@ -159,6 +163,10 @@ async def let_in(
     answer = see(request, then, said)
     set_session(request, management, answer, token)
     answer.cookies.append(cookies.write(request.headers, cookies.VISIT, "", max_age_s=0))
+    known = await management.people.sign_in.again(user_id)
+    if isinstance(known, Known):
+        mark = management.people.devices.mark(known.email).reveal()
+        answer.cookies.append(cookies.write(request.headers, cookies.DEVICE, mark, max_age_s=DEVICE_S))
     return answer
 
 

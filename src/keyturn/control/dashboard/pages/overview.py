@@ -22,7 +22,8 @@ from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Refused
 from keyturn.domain.roles import Person, may
 from keyturn.domain.upstream_health import UpstreamHealth
-from keyturn.services.attention import Filling, Suspended
+from keyturn.services.attention import Suspended
+from keyturn.services.filling import Filling
 from keyturn.services.usage_plans import UsageQuery
 from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
@@ -232,7 +233,7 @@ async def _attention(management: Management, person: Person, by: Principal) -> A
 
 async def _filling(management: Management, person: Person, by: Principal) -> list[Filling]:
     return (
-        await management.attention.filling(by=by)
+        await management.attention.limits.each(by=by)
         if may(person, "GET", "/api/v1/keys/{key_id}/limits")
         else []
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 from litestar import get, post
 from litestar.params import FromPath, QueryParameter
 
+from keyturn.control.dashboard.figures import plural
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.pages.team import TEAM, tabs
@@ -39,7 +40,7 @@ def rules(policy: ProjectPolicy) -> list[tuple[str, str]]:
         ("New keys are rotated every", policy.rotate_every_days),
     ):
         if days is not None:
-            found.append((name, f"{days} days" if days != 1 else "1 day"))
+            found.append((name, plural(days, "day")))
     if not policy.recoverable:
         found.append(("Secrets can be shown again", "no"))
     if policy.store_bodies:

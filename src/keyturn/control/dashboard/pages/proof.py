@@ -1,22 +1,47 @@
 """Asks somebody who has signed in to show again that it is them: before what can't be taken back."""
 
-from litestar import get, post
+from typing import Annotated
 
-from keyturn.control.dashboard.guard import SIGNED_IN, csrf_of, for_, form_of, visitor_of
+from litestar import get, post
+from litestar.params import QueryParameter
+
+from keyturn.control.dashboard.guard import (
+    PROVE_PATH,
+    SIGNED_IN,
+    csrf_of,
+    for_,
+    form_of,
+    visitor_of,
+)
+from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForms
 from keyturn.control.dashboard.origins import place_of
 from keyturn.control.dashboard.pages.entrance import Next, set_session, status_of
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
+from keyturn.control.dashboard.shell import PATH, AnyRequest, Page, render, safe_path, see
 from keyturn.control.management import Managed, Management
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.secret import Secret
 from keyturn.services.passkeys import Answered
 from keyturn.services.sessions import Visitor
+from keyturn.system import now_ms
+
+Kept = Annotated[str, QueryParameter(name=KEPT_FIELD)]
+KEPT_PATH = f"{PROVE_PATH}?{KEPT_FIELD}="
+GONE = "What you typed was sent already, or could not be kept so long: look whether it was done"
 
 
 @get("/prove", include_in_schema=False, opt=for_(SIGNED_IN))
-async def prove_page(request: AnyRequest, management: Managed, then: Next = "") -> Page:
-    """Ask."""
-    return await _page(request, management, safe_path(then))
+async def prove_page(request: AnyRequest, management: Managed, then: Next = "", kept: Kept = "") -> Page:
+    """Ask; or send what somebody typed before they were asked."""
+    if not kept:
+        return await _page(request, management, safe_path(then))
+    person = visitor_of(request).person
+    forms: KeptForms = request.app.state["kept_forms"]
+    form = forms.find(kept, person.session_id)
+    if form is None:
+        return see(request, PATH, GONE, failed=True)
+    if not person.proved(now_ms()):
+        return await _page(request, management, f"{KEPT_PATH}{kept}")
+    return render(request, "prove_send.html", title="What you sent before", form=form, kept=kept)
 
 
 @post("/prove", include_in_schema=False, opt=for_(SIGNED_IN), status_code=200)
@@ -71,6 +96,7 @@ async def _page(
         status=status_of(refused) if refused else 200,
         refused=refused,
         next=then,
+        keeps=then.startswith(KEPT_PATH),
         login=login,
         takes_passkeys=bool(keys) and place_of(request.headers).takes_passkeys,
         provider=people.oidc.name if linked and login.totp_confirmed_at is None else "",

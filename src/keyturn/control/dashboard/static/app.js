@@ -10,6 +10,7 @@ import { start as startCharts } from "./charts.js";
 import { start as startLive } from "./live.js";
 import { start as startPlayground } from "./playground.js";
 import { start as startPasskeys } from "./passkeys.js";
+import { start as startSend } from "./send.js";
 
 startNavigation();
 startKeyboard();
@@ -22,3 +23,4 @@ onPage(startCharts);
 startLive();
 onPage(startPlayground);
 onPage(startPasskeys);
+onPage(startSend);

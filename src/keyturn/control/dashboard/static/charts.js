@@ -30,8 +30,9 @@ export function ticks(least, most, whole) {
 }
 
 export function written(value, unit) {
-  if (unit === "ms") return Math.abs(value) >= 1000 ? `${trim(value / 1000)} s` : `${trim(value)} ms`;
   const size = Math.abs(value);
+  if (unit === "ms" && size >= 60000) return `${trim(value / 60000)} min`;
+  if (unit === "ms") return size >= 1000 ? `${trim(value / 1000)} s` : `${trim(value)} ms`;
   const sign = value < 0 ? "\u2212" : "";
   let text = trim(size);
   for (const [limit, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]]) {

@@ -252,6 +252,7 @@ function vector(numbers) {
 }
 
 function took(ms) {
+  if (ms >= 59950) return `${Math.floor(Math.round(ms / 1000) / 60)} min ${Math.round(ms / 1000) % 60} s`;
   return ms >= 1000 ? `${(ms / 1000).toFixed(1)} s` : `${ms.toFixed(ms >= 10 ? 0 : 1)} ms`;
 }
 
