@@ -39,6 +39,7 @@ the tracer. Nearly every line that it runs is run by other tests as well.
 """
 WHOLE = (
     "tests/faults",
+    "tests/browser",
     "tests/clients",
     "tests/control/test_isolation.py",
     "tests/control/test_page_roles.py",
@@ -46,12 +47,17 @@ WHOLE = (
     "tests/control/test_reach_of_pages.py",
     "tests/control/test_reach_of_people.py",
     "tests/control/test_roles.py",
+    "tests/gateway/test_behind_nginx.py",
+    "tests/gateway/test_budgets.py",
+    "tests/gateway/test_forms.py",
+    "tests/gateway/test_tls.py",
+    "tests/gateway/test_trusted_proxies.py",
     "tests/node",
     "tests/architecture",
     "tests/property",
 )
-"""What starts whole nodes again and again, tries every route with everybody, or computes for long: side by side, and without
-coverage for the same reason."""
+"""What starts nodes again and again, drives a browser, tries every route with everybody, or computes for long: side by side,
+and without coverage for the same reason."""
 SHORT = "tests/unit"
 """Comes last: where many short files are left at the end, no process has one that takes minutes to itself."""
 SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
