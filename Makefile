@@ -3,7 +3,11 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check fix docs compatibility bench lock
+.PHONY: help setup serve test programs check style types imports shape collected fix docs compatibility bench lock
+
+# Tests start hundreds of processes, and pytest rewrites every test before it runs: where this is set, each would compile
+# all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The first of these that is new enough.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
@@ -32,8 +36,7 @@ setup: $(RUNTIME) ## Create .venv with the keyturn command.
 serve: $(RUNTIME) ## Start a node with the demo upstream (ARGS="--port 9000" adds flags).
 	@exec $(BIN)/keyturn serve --demo $(ARGS)
 
-# Tests start hundreds of processes; where PYTHONDONTWRITEBYTECODE is set, each would compile all of the source.
-test: $(DEVELOP) $(SERVERS) $(NODE_SDKS) ## Run all tests with coverage (ARGS="-k name" picks some).
+test: programs ## Run all tests with coverage (ARGS="-k name" picks some).
 	@$(BIN)/coverage erase
 	@$(BIN)/python -m compileall -q src
 	@status=0; \
@@ -43,12 +46,27 @@ test: $(DEVELOP) $(SERVERS) $(NODE_SDKS) ## Run all tests with coverage (ARGS="-
 	tail -n 1 .coverage-pytest.log; \
 	exit $$status
 
-check: $(DEVELOP) ## Check format, lint, types, imports and shape.
+programs: $(DEVELOP) $(SERVERS) $(NODE_SDKS)
+
+check: types style imports shape ## Check format, lint, types, imports and shape.
+
+style: $(DEVELOP)
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+
+types: $(DEVELOP)
 	$(BIN)/mypy
+
+imports: $(DEVELOP)
 	$(BIN)/lint-imports
+
+shape: $(DEVELOP)
 	$(BIN)/python -m pytest -q tests/architecture/test_shape.py
+
+# Pytest rewrites each test before the first run and keeps what it has written: once here, and not in several processes
+# at a time that coverage holds up.
+collected: $(DEVELOP)
+	@said=$$($(BIN)/python -m pytest -q --collect-only tests) || { echo "$$said"; exit 1; }
 
 fix: $(DEVELOP) ## Format, and fix what can be fixed by itself.
 	$(BIN)/ruff format

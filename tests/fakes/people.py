@@ -48,13 +48,13 @@ class Human:
         """Open a page."""
         return self.send("GET", path)
 
-    def csrf(self, page: str = "/dashboard") -> str:
+    def csrf(self, page: str = "/dashboard/account") -> str:
         """Return what their forms carry."""
         found = _CSRF.search(self.page(page).text)
         assert found is not None, page
         return found[1]
 
-    def form(self, path: str, *, page: str = "/dashboard", **fields: str) -> httpx.Response:
+    def form(self, path: str, *, page: str = "/dashboard/account", **fields: str) -> httpx.Response:
         """Fill a form in and send it."""
         body = urlencode({"csrf": self.csrf(page), **fields})
         return self.send("POST", path, content=body, headers=FORM)

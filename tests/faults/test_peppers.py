@@ -21,7 +21,7 @@ HEX = "0123456789abcdef" * 4
 
 def pepper_counts(node: Node) -> dict[str, int]:
     """Return how many secrets each pepper protects."""
-    return {one["name"]: one["secrets"] for one in json.loads(node.cli("peppers", "status", "--json").stdout)}
+    return {one["name"]: one["secrets"] for one in node.manage("GET", "/api/v1/peppers")["data"]}
 
 
 def test_a_rotation_under_load_fails_nobody(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+TESTS = Path(__file__).parents[1]
 PYTEST = ("-m", "pytest")
 TRACED = ("-m", "coverage", "run", *PYTEST)
 PASSED, NOTHING = 0, 5
@@ -36,7 +38,8 @@ It runs as users run it, without coverage, which takes half of the machine: the 
 the tracer. Nearly every line that it runs is run by other tests as well.
 """
 WHOLE = (
-    "tests/architecture",
+    "tests/faults",
+    "tests/browser",
     "tests/clients",
     "tests/control/test_isolation.py",
     "tests/control/test_page_roles.py",
@@ -44,14 +47,29 @@ WHOLE = (
     "tests/control/test_reach_of_pages.py",
     "tests/control/test_reach_of_people.py",
     "tests/control/test_roles.py",
-    "tests/faults",
+    "tests/gateway/test_behind_nginx.py",
+    "tests/gateway/test_budgets.py",
+    "tests/gateway/test_forms.py",
+    "tests/gateway/test_tls.py",
+    "tests/gateway/test_trusted_proxies.py",
     "tests/node",
+    "tests/architecture",
     "tests/property",
 )
-"""What starts whole nodes again and again, tries every route with everybody, or computes for long: side by side, and without
-coverage for the same reason."""
-SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile")
-TOGETHER = (*SIDE_BY_SIDE, "tests", *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
+"""What starts nodes again and again, drives a browser, tries every route with everybody, or computes for long: side by side,
+and without coverage for the same reason."""
+SHORT = "tests/unit"
+"""Comes last: where many short files are left at the end, no process has one that takes minutes to itself."""
+SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+"""In the order in which they are named: xdist would begin with the files of most tests, which are the quickest."""
+FOLDERS = tuple(
+    sorted(
+        {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.glob("*/**/test_*.py")}
+        - {SHORT, *WHOLE}
+    )
+)
+"""All others, but for those that are listed whole; pytest does not ignore what it is also told to take."""
+TOGETHER = (*SIDE_BY_SIDE, *FOLDERS, SHORT, *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
 UNTRACED = (*SIDE_BY_SIDE, *WHOLE, *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
 RUNS = ((*TRACED, *TOGETHER), (*TRACED, *ALONE), (*PYTEST, *UNTRACED), (*PYTEST, *TIMED))
 

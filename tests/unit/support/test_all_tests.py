@@ -1,8 +1,11 @@
 """Several runs of pytest told of as one: what CI goes by."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 import pytest
 
-from support.all_tests import NOTHING, counts, summed_up
+from support.all_tests import NOTHING, RUNS, TESTS, counts, summed_up
 
 PASSED = (0, "====== 6947 passed, 2 skipped in 266.59s (0:04:26) ======")
 FAILED = (1, "===== 1 failed, 12 passed, 1 warning, 10 errors in 7.32s =====")
@@ -63,3 +66,24 @@ def test_other_lines_are_no_summary() -> None:
     assert counts("12 passed the exam") is None
     assert counts("") is None
     assert counts("=== no tests ran in 0.01s ===") == {}
+
+
+def test_every_test_is_in_one_run_and_no_more() -> None:
+    """What no run names would never be missed."""
+    files = [str(path.relative_to(TESTS.parent)) for path in TESTS.rglob("test_*.py")]
+
+    runs = Counter({file: sum(_picks(run, file) for run in RUNS) for file in files})
+
+    assert len(runs) > 400
+    assert {file: count for file, count in runs.items() if count != 1} == {}
+
+
+def _picks(run: Sequence[str], file: str) -> bool:
+    paths = {word for word in run if word.startswith("tests/")}
+    ignored = {word.removeprefix("--ignore=") for word in run if word.startswith("--ignore=")}
+    assert not paths & ignored, "pytest does not ignore what it is told to take"
+    return _within(file, paths) and not _within(file, ignored)
+
+
+def _within(file: str, places: set[str]) -> bool:
+    return any(file == place or file.startswith(f"{place}/") for place in places)
