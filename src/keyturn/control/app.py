@@ -1,6 +1,6 @@
 """The management API as one application, for both doors."""
 
-from litestar import Litestar, Router
+from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import HTTPRouteHandler
@@ -61,6 +61,7 @@ from keyturn.control.resources import (
     users,
     verify,
 )
+from keyturn.control.routers import OnlyRouter
 from keyturn.control.wire import REQUEST_ID_HEADER
 
 LARGEST_BODY = 1 << 20
@@ -91,7 +92,7 @@ def create_app(management: Management) -> Litestar:
         return management
 
     dependencies = {"management": Provide(provide, sync_to_thread=False, use_cache=True)}
-    description = Description(_routes(), dependencies, _openapi())
+    description = Description(_routes, dependencies, _openapi())
     return Litestar(
         route_handlers=[*_routes(), *pages.HANDLERS, *claim_page.HANDLERS, dashboard.router()],
         dependencies=dependencies,
@@ -151,7 +152,7 @@ def _routes() -> list[ControllerRouterHandler]:
         ledger,
         statements,
     )
-    api = Router(
+    api = OnlyRouter(
         "/api/v1",
         middleware=[AnswerKeeper, Admission],
         response_headers=[REQUEST_ID_HEADER],

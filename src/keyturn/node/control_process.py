@@ -95,6 +95,7 @@ def main() -> None:
     brief = read_brief(sys.stdin.buffer.readline())
     logs.configure(brief.settings.log, process=brief.process)
     os.umask(0o077)
+    gc.disable()  # nothing that a start makes is garbage
     try:
         uvloop.run(_serve(brief))
     except (UnusableDatabaseError, VaultError) as error:
@@ -142,6 +143,7 @@ async def _serve(brief: Brief) -> None:
         for server in servers:
             server.listen()
         gc.freeze()  # what stands now stands to the end: no collection need walk it
+        gc.enable()
         setup = await management.sign_in.setup_link()
         say_ready(
             brief,

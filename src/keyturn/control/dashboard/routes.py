@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, Router, get
+from litestar import Request, Response, get
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.types import ExceptionHandlersMap
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,6 +47,7 @@ from keyturn.control.dashboard.pages import (
 )
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError, refusal_of
+from keyturn.control.routers import OnlyRouter
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 
@@ -94,9 +95,9 @@ async def elsewhere(request: Request[Any, Any, Any]) -> Response[Any]:
     return _problem(request, Refused(Reason.PATH_NOT_FOUND, "There is no such page"))
 
 
-def router() -> Router:
+def router() -> OnlyRouter:
     """Return the router."""
-    return Router(
+    return OnlyRouter(
         PATH,
         middleware=[Guard],
         exception_handlers=_HANDLERS,

@@ -1,7 +1,7 @@
 """The OpenAPI description: the framework's, made from the handlers, put into the shape that readers and generators want."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Litestar
@@ -20,7 +20,7 @@ class Description:
 
     def __init__(
         self,
-        routes: Sequence[ControllerRouterHandler],
+        routes: Callable[[], Sequence[ControllerRouterHandler]],
         dependencies: Mapping[str, Provide],
         config: OpenAPIConfig,
     ) -> None:
@@ -34,7 +34,7 @@ class Description:
         if self._document is None:
             # An application of its own: the one that serves is spared the framework's pages.
             app = Litestar(
-                route_handlers=self._routes,
+                route_handlers=self._routes(),
                 dependencies=self._dependencies,
                 openapi_config=self._config,
                 logging_config=None,
