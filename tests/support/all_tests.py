@@ -3,6 +3,7 @@
 ``python tests/support/all_tests.py [ARGUMENTS OF PYTEST]``; the last line sums up all runs.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -60,8 +61,10 @@ WHOLE = (
 and without coverage for the same reason."""
 SHORT = "tests/unit"
 """Comes last: where many short files are left at the end, no process has one that takes minutes to itself."""
-SIDE_BY_SIDE = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+SIDE_BY_SIDE = ("--dist", "loadfile", "--no-loadscope-reorder")
 """In the order in which they are named: xdist would begin with the files of most tests, which are the quickest."""
+MORE_THAN_CORES = str((os.cpu_count() or 1) + 1)
+"""Who starts nodes waits for them: until a process is ready, has drained, has run out of patience."""
 FOLDERS = tuple(
     sorted(
         {f"tests/{path.relative_to(TESTS).parts[0]}" for path in TESTS.glob("*/**/test_*.py")}
@@ -69,8 +72,8 @@ FOLDERS = tuple(
     )
 )
 """All others, but for those that are listed whole; pytest does not ignore what it is also told to take."""
-TOGETHER = (*SIDE_BY_SIDE, *FOLDERS, SHORT, *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
-UNTRACED = (*SIDE_BY_SIDE, *WHOLE, *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
+TOGETHER = ("-n", "auto", *SIDE_BY_SIDE, *FOLDERS, SHORT, *(f"--ignore={path}" for path in (*WHOLE, *TIMED)))
+UNTRACED = ("-n", MORE_THAN_CORES, *SIDE_BY_SIDE, *WHOLE, *(f"--ignore={path}" for path in (*ALONE, *TIMED)))
 RUNS = ((*TRACED, *TOGETHER), (*TRACED, *ALONE), (*PYTEST, *UNTRACED), (*PYTEST, *TIMED))
 
 _SUMMARY = re.compile(r"=* ?((?:\d+ [a-z]+(?:, )?)+|no tests ran) in [\d.]+s\b")
