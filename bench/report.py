@@ -347,7 +347,7 @@ _METHOD = f"""## Method
 Debian's `nginx` and `wrk` are needed (`apt-get install nginx wrk`).
 
 ```
-make bench                                   # everything, about eight minutes; rewrites this page
+make bench                                   # everything, about twenty minutes; rewrites this page
 .venv/bin/python -m bench --only plain --quick   # a first look, half a minute
 .venv/bin/python -m bench --long             # a million requests, pages over ten million
 ```
