@@ -1,19 +1,16 @@
 """``keyturn audit``: who changed what, and whether anybody has meddled with what is written of it."""
 
-import os
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import msgspec
 import typer
 from rich.text import Text
 
-from keyturn.cli import screen, since as since_when
+from keyturn.cli import screen, since as since_when, whole_file
 from keyturn.cli.answers import AuditEntry, AuditProblem, AuditVerdict
 from keyturn.cli.connection import Node, connect, on_node
 from keyturn.cli.failure import CommandFailed
@@ -38,8 +35,13 @@ app = typer.Typer(
     help="Show who changed what, and prove that nobody has touched the record.\n\nExample: `keyturn audit show`",
 )
 
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Target = Annotated[str | None, typer.Option(help="Only what was done to this: an id, or a name.")]
+Actor = Annotated[str | None, typer.Option(help="Only what `operator`, `scheduler` or a key's id did.")]
+Action = Annotated[str | None, typer.Option(help="Only this, such as `key.disable`.")]
+Since = Annotated[
+    str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
+]
 
 
 class Format(StrEnum):
@@ -54,14 +56,10 @@ class Format(StrEnum):
 def show(
     node: Node,
     *,
-    target: Annotated[str | None, typer.Option(help="Only what was done to this: an id, or a name.")] = None,
-    actor: Annotated[
-        str | None, typer.Option(help="Only what `operator`, `scheduler` or a key's id did.")
-    ] = None,
-    action: Annotated[str | None, typer.Option(help="Only this, such as `key.disable`.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
-    ] = None,
+    target: Target = None,
+    actor: Actor = None,
+    action: Action = None,
+    since: Since = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, the newest.")] = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -97,14 +95,10 @@ def show(
 def export(
     node: Node,
     *,
-    target: Annotated[str | None, typer.Option(help="Only what was done to this: an id, or a name.")] = None,
-    actor: Annotated[
-        str | None, typer.Option(help="Only what `operator`, `scheduler` or a key's id did.")
-    ] = None,
-    action: Annotated[str | None, typer.Option(help="Only this, such as `key.disable`.")] = None,
-    since: Annotated[
-        str | None, typer.Option(metavar="WHEN", help="Only from then on: 24h, 7d, or an RFC 3339 date.")
-    ] = None,
+    target: Target = None,
+    actor: Actor = None,
+    action: Action = None,
+    since: Since = None,
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Only before, in the same words.")] = None,
     written: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.CSV,
     out: Annotated[
@@ -130,7 +124,7 @@ def export(
     if out is None:
         node.pour(f"{PATH}/export", sys.stdout.buffer, **asked)
         return
-    with _whole(out) as file:
+    with whole_file.writing(out) as file:
         node.pour(f"{PATH}/export", file, **asked)
     screen.err().print(screen.mark(passed=True), "The audit log is in", screen.clean(str(out)))
 
@@ -223,31 +217,6 @@ def checkpoint(
 
 class _State(msgspec.Struct, frozen=True):
     public_key: str
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write to, which is at its place once all is written; what was there before stays until then.
-
-    Raises:
-        CommandFailed: It can't be written.
-    """
-    place = path.resolve()
-    partial = place.with_name(f"{place.name}.{os.getpid()}.new")
-    try:
-        if place.exists() and not place.is_file():
-            raise CommandFailed(f"{path} is no file")
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise CommandFailed(f"{path} can't be written: {error.strerror or error}") from None
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        partial.replace(place)
-    except OSError as error:
-        raise CommandFailed(f"{path} can't be written: {error.strerror or error}") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _read_checkpoints(path: Path, public_key: str) -> list[Checkpoint]:

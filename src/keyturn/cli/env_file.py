@@ -1,11 +1,11 @@
 """The ``.env`` file of a working directory: written whole, for its owner only, and kept out of git."""
 
-import os
 import subprocess
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from keyturn.cli import whole_file
 from keyturn.cli.env_lines import with_variables
 from keyturn.cli.failure import CommandFailed
 
@@ -57,18 +57,12 @@ def write(folder: Path, values: Mapping[str, str]) -> None:
     path = folder / NAME
     if path.is_symlink():
         raise CommandFailed(f"{path} is a symbolic link; write the file that it leads to instead")
-    partial = folder / f"{NAME}.{os.getpid()}.new"
     try:
         text = with_variables(path.read_text("utf-8") if path.exists() else "", values)
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except (OSError, UnicodeDecodeError) as error:
-        partial.unlink(missing_ok=True)
         raise CommandFailed(f"{path} can't be written: {error}") from None
+    with whole_file.writing(path) as file:
+        file.write(text.encode())
 
 
 def _git(folder: Path, *arguments: str) -> int:

@@ -1,12 +1,11 @@
 """``keyturn init``: a place for a node."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keyturn.cli import screen
+from keyturn.cli import screen, whole_file
 from keyturn.cli.failure import CommandFailed
 from keyturn.cli.options import DataOption
 from keyturn.config.data_directory import DataDirectory
@@ -37,16 +36,8 @@ def init(
         if path.exists() and not force:
             console.print(f"{FILE_NAME} was there already and stays as it is; --force writes it anew.")
             return
-        _write(path, commented_file({} if data is None else {"data": data}))
+        with whole_file.writing(path) as file:  # a token may be put there
+            file.write(commented_file({} if data is None else {"data": data}).encode())
     except OSError as error:
         raise CommandFailed(f"{error.filename}: {error.strerror}") from None
     console.print(f"Settings: {FILE_NAME}; everything in it is commented out until you change it.")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write all or nothing; only its owner may read it, because a token may be put there."""
-    draft = path.with_name(path.name + ".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    draft.replace(path)
