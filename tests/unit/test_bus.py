@@ -137,44 +137,54 @@ async def hearing(path: Path, hear: Callable[[bus.FromWorker], None]) -> tuple[a
     return await asyncio.get_running_loop().create_unix_server(conversation, path), ends
 
 
-async def test_messages_are_heard_in_order_once_they_are_whole(tmp_path: Path) -> None:
+async def test_messages_are_heard_in_order_once_they_are_whole() -> None:
     """Half a message is not the end of the conversation."""
     heard: list[bus.FromWorker] = []
-    server, ends = await hearing(tmp_path / "s", heard.append)
-    async with server:
-        _, writer = await bus.connect(str(tmp_path / "s"), bus.FromControl, print)  # type: ignore[arg-type]
-        data = bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2])
+    talk = bus.Conversation(bus.FromWorker, heard.append, lambda *_both: None)  # type: ignore[arg-type]
+    data = bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2])
 
-        writer.write(data[:5])
-        await asyncio.sleep(0.05)
-        half = list(heard)
-        writer.write(data[5:])
-        writer.close()
-        ended = await ends[0][0].read()
-        ends[0][1].close()
+    talk.data_received(data[:5])
+    half = list(heard)
+    talk.data_received(data[5:])
 
-    assert (half, heard, ended) == ([], [FROM_WORKER[0], FROM_WORKER[2]], b"")
+    assert (half, heard) == ([], [FROM_WORKER[0], FROM_WORKER[2]])
 
 
-async def test_what_a_message_raises_is_raised_at_the_end_and_nothing_more_is_heard(tmp_path: Path) -> None:
-    """Whoever waits for the end must learn why, and the worker is cut off."""
+async def test_nothing_is_heard_after_what_could_not_be_obeyed() -> None:
+    """Messages lean on those before them, and who skipped one does not know where it stands."""
     heard: list[bus.FromWorker] = []
-    arrived = asyncio.Event()
 
     def hear(message: bus.FromWorker) -> None:
         heard.append(message)
-        arrived.set()
         raise ValueError("not now")
+
+    talk = bus.Conversation(bus.FromWorker, hear, lambda *_both: None)  # type: ignore[arg-type]
+
+    talk.data_received(bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2]))
+    talk.data_received(bus.encode(FROM_WORKER[2]))
+
+    assert heard == [FROM_WORKER[0]]
+
+
+async def test_the_end_of_a_conversation_says_why(tmp_path: Path) -> None:
+    """Whoever waits for it hangs up, and tells what was wrong with a message; nothing, where the other side hung up."""
+
+    def hear(message: bus.FromWorker) -> None:
+        if message == FROM_WORKER[2]:
+            raise ValueError("not now")
 
     server, ends = await hearing(tmp_path / "s", hear)
     async with server:
-        _, writer = await bus.connect(str(tmp_path / "s"), bus.FromControl, print)  # type: ignore[arg-type]
-        writer.write(bus.encode(FROM_WORKER[0]) + bus.encode(FROM_WORKER[2]))
-        await arrived.wait()
-        writer.write(bus.encode(FROM_WORKER[2]))
-        with pytest.raises(ValueError, match="not now"):
-            await ends[0][0].read()
-        writer.close()
-        ends[0][1].close()
+        for message in (FROM_WORKER[0], FROM_WORKER[2]):
+            _, writer = await bus.connect(str(tmp_path / "s"), bus.FromControl, print)  # type: ignore[arg-type]
+            writer.write(bus.encode(message))
+            writer.close()
+            await writer.wait_closed()
 
-    assert heard == [FROM_WORKER[0]]
+        left = await ends[0][0].read()
+        with pytest.raises(ValueError, match="not now"):
+            await ends[1][0].read()
+        for _, writer in ends:
+            writer.close()
+
+    assert left == b""
