@@ -144,15 +144,15 @@ async def own(store: Store, keys: int) -> None:
 
 
 async def fill(store: Store, keys: int, sessions: int = SESSIONS) -> int:
-    """Store a month of requests, one for each busy minute of each key; return how many there are."""
+    """Store a month of requests that ends now, one for each busy minute of each key; return how many there are."""
     chance, series = random.Random(2), Series()  # noqa: S311 -- the same each time
-    today_us = int(time.time()) // 86_400 * 86_400_000_000
+    last_begin = int(time.time()) // 60 - SESSION_MINUTES
     busy: list[tuple[int, str, str]] = []
     for number in range(keys):
         own_id, model = key_id(number), chance.choice(MODELS)
         for _ in range(sessions):
-            begin = today_us - chance.randrange(DAYS) * 86_400_000_000 + chance.randrange(1_430) * 60_000_000
-            busy += [(begin + minute * 60_000_000, own_id, model) for minute in range(SESSION_MINUTES)]
+            begin = last_begin - chance.randrange(DAYS * 1_440 - SESSION_MINUTES)
+            busy += [((begin + minute) * 60_000_000, own_id, model) for minute in range(SESSION_MINUTES)]
     busy.sort()
     remaining: Iterator[tuple[int, str, str]] = iter(busy)
     while some := list(itertools.islice(remaining, 30_000)):

@@ -30,6 +30,7 @@ TIMED = (
     "tests/faults/test_limits.py",
     "tests/faults/test_memory.py",
     "tests/faults/test_revocation.py",
+    "tests/faults/test_rotation.py",
     "tests/faults/test_slow_worker.py",
     "tests/faults/test_totals.py",
 )
