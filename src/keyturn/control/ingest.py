@@ -34,6 +34,8 @@ from keyturn.domain import journal
 from keyturn.domain.anomalies import Tried
 from keyturn.store import journals
 from keyturn.store.engine import Store
+from keyturn.store.journals import Batch
+from keyturn.store.recent_usage import state_of
 from keyturn.store.series import Series
 
 READ_EVERY_S = 0.5
@@ -202,13 +204,25 @@ class Ingest:
         batch = await asyncio.to_thread(
             tally.batch, journal=name, worker=worker, position=position, finished=finished
         )
-        async with self._store.writing() as connection:
-            await journals.write(connection, batch, self._series)
+        await self._write(batch)
         self._positions[name] = position, finished
         if self.heard is not None:
             self.heard(batch.blocks)
         if tally.tried and self._tried is not None:
             self._tried(tally.tried)
+
+    async def _write(self, batch: Batch) -> None:
+        recent = self._store.recent
+        if not recent.begun:
+            async with self._store.reading() as connection:
+                recent.begin((await state_of(connection, ())).requests)
+        try:
+            async with self._store.writing() as connection:
+                await journals.write(connection, batch, self._series)
+        except BaseException:
+            recent.forget()  # it may be in the store or not
+            raise
+        recent.add(batch.rollups)
 
     def _position(self, file: JournalFile) -> int:
         return self._positions.get(file.name, (0, False))[0]
@@ -236,10 +250,7 @@ class Ingest:
         for worker in sorted(abandoned):
             tally = Tally()
             await self._recover(tally, worker)
-            async with self._store.writing() as connection:
-                await journals.write(
-                    connection, tally.batch(journal="", worker=worker, position=0, finished=True)
-                )
+            await self._write(tally.batch(journal="", worker=worker, position=0, finished=True))
         self._look_for_abandoned = False
 
     def _sweep(self, now_ms: int) -> None:

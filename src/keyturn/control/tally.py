@@ -15,8 +15,9 @@ from keyturn.domain.journal import ADMITTED, REFUSED, Admitted, Served, Used
 from keyturn.domain.latency import combine, single
 from keyturn.domain.periods import PERIODS
 from keyturn.domain.usage import Source
-from keyturn.store.journals import Batch, KeyUsageRow, OverallRow, RollupRow, SecretUseRow
+from keyturn.store.journals import Batch, KeyUsageRow, OverallRow, SecretUseRow
 from keyturn.store.requests import STRETCH_WIDTH
+from keyturn.store.series import RollupRow
 
 BLOCK_LENGTH = 64
 """Requests in one row of the store: about 10 KiB."""

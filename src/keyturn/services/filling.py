@@ -24,6 +24,7 @@ from keyturn.store.counters import AMOUNTS
 from keyturn.store.engine import Store
 from keyturn.store.key_sums import Figures, KeySums
 from keyturn.store.limits import Written
+from keyturn.store.recent_usage import RecentUsage
 from keyturn.store.usage_rows import Dimension, UsageFilter
 
 ALARMING_PERCENT = 80
@@ -191,7 +192,7 @@ class _Sums:
         self._until_s = (int(now) // DAY_S + 1) * DAY_S
         self._begins: dict[tuple[Window, str], int] = {}
         self._known: dict[tuple[int, Dimension], Mapping[str, Figures]] = {}
-        self._by_key = KeySums()
+        self._by_key = KeySums(RecentUsage())
 
     async def of(self, owner: Written, window: Window) -> Figures:
         """Return what an owner has used in the period that it is now."""

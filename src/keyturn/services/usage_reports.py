@@ -17,6 +17,7 @@ from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.usage_plans import MOST_STEPS, Plan, UsageQuery, planned
 from keyturn.store import key_sums, owner_sums, usage_reports
 from keyturn.store.engine import Store
+from keyturn.store.key_rows import KeyRows
 from keyturn.store.key_sums import FIGURES, Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
 from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter, UsageRow
@@ -76,8 +77,9 @@ class UsageReports:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._key_sums = KeySums()
-        self._owner_sums = OwnerSums()
+        self._key_sums = KeySums(store.recent)
+        self._key_rows = KeyRows(store.recent)
+        self._owner_sums = OwnerSums(store.recent)
         self._remembered: Quantiles = lru_cache(REMEMBERED)(_quantiles)
 
     async def plan(self, query: UsageQuery, *, by: Principal, most_steps: int = MOST_STEPS) -> Plan | Refused:
@@ -98,8 +100,9 @@ class UsageReports:
                     return most
                 found = await self._ranking(connection, whole, by, plan)
                 ranked = _first(found, plan.rank, most)
-                if len(found) > most:
-                    left_out, only = len(found) - most, ranked
+                left_out = max(0, len(found) - most)
+                if left_out or by is Dimension.KEY:
+                    only = ranked
             rows = await self._rows(connection, steps, plan, only)
             totals = rows
             if by is not None or plan.interval is not None:
@@ -138,6 +141,13 @@ class UsageReports:
         self, connection: AsyncConnection, steps: Sequence[Step], plan: Plan, only: Sequence[str] | None
     ) -> list[UsageRow]:
         """Return the rows of all groups, or of some."""
+        if (
+            plan.by is Dimension.KEY
+            and plan.wanted == UsageFilter()
+            and only
+            and self._key_rows.takes(steps, only)
+        ):
+            return await self._key_rows.rows(connection, steps, only)
         rows = await self._owned(connection, steps, plan)
         if rows is None:
             return await usage_reports.report(connection, steps, plan.by, plan.wanted, only)

@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from keyturn.domain import latency
 from keyturn.store.driver import READS, Driver
 from keyturn.store.migrations import HEAD, REVISIONS
+from keyturn.store.recent_usage import RecentUsage
 
 BUSY_TIMEOUT_S = 5.0
 _PRAGMAS = (
@@ -46,6 +47,7 @@ class Store:
 
     def __init__(self, path: Path, engine: AsyncEngine) -> None:
         self.path = path
+        self.recent = RecentUsage()
         self._engine = engine
         self._writer = asyncio.Lock()
 

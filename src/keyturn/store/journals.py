@@ -18,11 +18,9 @@ from keyturn.domain.latency import combine
 from keyturn.domain.periods import DAY_S, PERIODS, RANKED_PERIODS
 from keyturn.store import ledger
 from keyturn.store.key_sums import FIGURES
-from keyturn.store.series import Series, SeriesKey
+from keyturn.store.series import RollupRow, Series
 from keyturn.store.tables import admissions, journals
 
-RollupRow = tuple[int, SeriesKey, int, int, int, int, int, int, int, int, int, int, bytes, bytes]
-"""The start of a minute in seconds since 1970 UTC, what the requests have in common, and the columns of sums."""
 OverallRow = tuple[
     str, int, str, int, str, str, int, int, int, int, int, int, int, int, int, int, bytes, bytes
 ]

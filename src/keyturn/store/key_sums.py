@@ -1,13 +1,14 @@
 """What keys used in whole days (UTC) and whole hours: enough to rank them by, and no more."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.domain.periods import DAY_S, HOUR_S, Span, cover_days
+from keyturn.store.recent_usage import RecentUsage, State, state_of
+from keyturn.store.series import RollupRow
 
 MOST_REMEMBERED = 200_000
 """Keys of all that is remembered, some 60 MiB; of more, they are summed up anew each time."""
@@ -34,22 +35,20 @@ _DAYS = """
 SELECT u.key_id, u.start, u.requests FROM json_each(:days) d CROSS JOIN json_each(:keys) k CROSS JOIN key_sums u
     ON u.period = 'day' AND u.start = d.value AND u.key_id = k.value
 """
-_STAMP = f"""
-SELECT start, {", ".join(FIGURES)}, unpriced FROM totals
-WHERE period = :period AND start >= :since AND start < :until ORDER BY start
-"""  # noqa: S608 -- constants
 
 
 class KeySums:
     """Sums up days and hours by key, and remembers what the last questions came to.
 
-    The last day or hour of a stretch, to which most of what happens belongs, is remembered apart from those before. What is
-    remembered is used as long as the sums over all keys are the same for each of its days and hours: requests that come in
-    late, and prices that are corrected, change them.
+    What is remembered is used as long as the sums over all keys are the same, and brought up to date with what ingest has added
+    meanwhile. Where something else has changed too, such as a price, it is read anew: the last day or hour of a stretch, to which
+    most of what happens belongs, apart from those before.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[Span, ...], tuple[object, Mapping[str, Figures]]] = {}
+    def __init__(self, recent: RecentUsage) -> None:
+        """Take in what tells of changes: that of the store."""
+        self._recent = recent
+        self._known: dict[tuple[Span, ...], tuple[State, Mapping[str, Figures]]] = {}
 
     async def of(
         self,
@@ -64,37 +63,51 @@ class KeySums:
             spans: The stretches.
             of_hours: Sums up one that is of hours.
         """
-        same: dict[Span, Mapping[str, Figures]] = {}
-        found: list[Mapping[str, Figures]] = []
-        for part in (part for span in spans for part in _parts(span)):
-            stamp = await totals_of(connection, part)
-            known = self._known.get((part,))
-            if known is not None and known[0] == stamp:
-                same[part] = self._remember((part,), *known)
-            else:
+        parts = tuple(part for span in spans for part in _parts(span))
+        now = await state_of(connection, parts)
+        known = self._still(parts, now)
+        if known is not None:
+            return known
+        each = []
+        for part in parts:
+            sums = self._still((part,), now)
+            if sums is None:
                 sums = await (_of_days(connection, part) if part.period == "day" else of_hours(part))
-                found.append(self._remember((part,), stamp, sums))
-        # Most of the time only the hour that it is has changed: all others are not added up anew.
-        return _sum([self._sum_of(same), *found])
+                self._remember((part,), now, sums)
+            each.append(sums)
+        return self._remember(parts, now, _sum(each))
 
-    def _sum_of(self, parts: Mapping[Span, Mapping[str, Figures]]) -> Mapping[str, Figures]:
-        if len(parts) < 2:
-            return _sum(parts.values())
-        spans, each = tuple(parts), tuple(parts.values())
-        known = self._known.get(spans)
-        return self._remember(spans, each, known[1] if known and known[0] == each else _sum(each))
+    def _still(self, parts: tuple[Span, ...], now: State) -> Mapping[str, Figures] | None:
+        """Return what is remembered of some stretches, as it is now; ``None``: it has to be read."""
+        if parts not in self._known:
+            return None
+        then, sums = self._known[parts]
+        if any(then.spans[part] != now.spans[part] for part in parts):
+            rows = self._recent.between(then, now, parts)
+            if rows is None:
+                return None
+            sums = added(sums, _by_key(rows))
+        return self._remember(parts, now, sums)
 
     def _remember(
-        self, spans: tuple[Span, ...], stamp: object, sums: Mapping[str, Figures]
+        self, parts: tuple[Span, ...], now: State, sums: Mapping[str, Figures]
     ) -> Mapping[str, Figures]:
-        self._known.pop(spans, None)
-        self._known[spans] = stamp, sums  # as what was asked for last
+        self._known.pop(parts, None)
+        self._known[parts] = now, sums  # as what was asked for last
         while len(self._known) > MOST_KNOWN or self._remembered() > MOST_REMEMBERED:
             del self._known[next(iter(self._known))]
         return sums
 
     def _remembered(self) -> int:
         return sum(len(figures) for _, figures in self._known.values())
+
+
+def _by_key(rows: Iterable[RollupRow]) -> Mapping[str, Figures]:
+    found: dict[str, Figures] = {}
+    for _, (key_id, *_), requests, read, made, _, _, cost, errors, *_ in rows:
+        a, b, c, d, e = found.get(key_id, (0, 0, 0, 0, 0))
+        found[key_id] = a + requests, b + read, c + made, d + cost, e + errors
+    return found
 
 
 def _sum(parts: Iterable[Mapping[str, Figures]]) -> Mapping[str, Figures]:
@@ -141,12 +154,6 @@ async def days_of(
     for key_id, start, requests in await connection.execute(text(_DAYS), values):
         found[key_id][places[start]] = requests
     return found
-
-
-async def totals_of(connection: AsyncConnection, span: Span) -> Sequence[Row[Any]]:
-    """Return the start of each day or hour of a stretch, with its sums over all keys: where they change, something has."""
-    values = {"period": span.period, "since": span.since_s, "until": span.until_s}
-    return (await connection.execute(text(_STAMP), values)).all()
 
 
 async def _of_days(connection: AsyncConnection, days: Span) -> dict[str, Figures]:

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from keyturn import system
 from keyturn.domain import latency
 from keyturn.domain.periods import PERIODS, Span
-from keyturn.store import key_sums, usage_reports
+from keyturn.store import usage_reports
+from keyturn.store.recent_usage import RecentUsage, State, state_of
+from keyturn.store.series import RollupRow
 from keyturn.store.tables import accounts, projects, users
 from keyturn.store.usage_rows import COUNTS, Dimension, Step, UsageFilter, UsageRow
 
@@ -21,6 +23,8 @@ DIMENSIONS = frozenset(_TABLES)
 MOST_ROWS = 20_000
 """Rows that are remembered, each of 2 KiB at most. A question that could take more of them is not for this: of very many owners
 each has few keys, and those that are shown are looked for one by one."""
+FEW = 20
+"""Histograms that are added up at once; more of them in a thread, since limits are decided in this process meanwhile."""
 _LENGTHS = dict(PERIODS)
 
 Rows = Mapping[str, UsageRow]
@@ -28,14 +32,18 @@ Rows = Mapping[str, UsageRow]
 
 
 class OwnerSums:
-    """Sums up by the owners of keys, and remembers each day and hour, and what those before the last one come to.
+    """Sums up by the owners of keys, and remembers each day and hour, and what those that were asked for come to.
 
     To read what 10,000 keys did in a month, and how long it took, lasts a second or two each time, and most of that month does not
-    change any more. What is remembered is used as long as the sums over all keys are the same for that day or hour.
+    change any more. What is remembered is used as long as the sums over all keys are the same for that day or hour, and brought
+    up to date with what ingest has added meanwhile; only the owners whose keys those were are added up anew.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[tuple[Dimension, tuple[Span, ...]], tuple[object, Rows]] = {}
+    def __init__(self, recent: RecentUsage) -> None:
+        """Take in what tells of changes: that of the store."""
+        self._recent = recent
+        self._known: dict[tuple[Dimension, Span], tuple[State, Rows]] = {}
+        self._sums: dict[tuple[Dimension, tuple[Span, ...]], tuple[Sequence[Rows], Rows]] = {}
 
     async def rows(
         self, connection: AsyncConnection, steps: Sequence[Step], by: Dimension
@@ -47,61 +55,74 @@ class OwnerSums:
             steps: Of which time.
             by: One of ``DIMENSIONS``.
         """
-        parts = [
-            list(chain.from_iterable(_parts(span, system.now()) for span in step.spans)) for step in steps
-        ]
-        wanted = list(chain.from_iterable(parts))
+        now_s = system.now()
+        parts = [tuple(chain.from_iterable(_parts(span, now_s) for span in step.spans)) for step in steps]
+        wanted = list(dict.fromkeys(chain.from_iterable(parts)))
         if any(part.period == "minute" for part in wanted):
             return None
-        stamps = await _stamps(connection, wanted)
-        found = {part: known[1] for part in wanted if (known := self._still(by, part, stamps)) is not None}
-        missing = [part for part in wanted if part in stamps and part not in found]
+        now = await state_of(connection, wanted)
+        busy = [part for part in wanted if now.spans[part]]
+        found, changed = self._still(by, busy, now)
+        if changed:
+            found |= await _brought_up(connection, by, changed)
+        missing = [part for part in busy if part not in found]
         if missing:
-            if await _owners(connection, by) * len(stamps) > MOST_ROWS:
+            if await _owners(connection, by) * len(busy) > MOST_ROWS:
                 return None
-            read = await _read(connection, missing, by)
-            for part, rows in zip(missing, read, strict=True):
-                found[part] = self._remember((by, (part,)), stamps[part], rows)
+            found |= zip(missing, await _read(connection, missing, by), strict=True)
+        for part, rows in found.items():
+            self._known.pop((by, part), None)
+            self._known[by, part] = now, rows  # as what was asked for last
+        self._forget()
         return [
             msgspec.structs.replace(row, step=number)
             for number, each in enumerate(parts)
-            for row in (await self._sum(by, {part: found[part] for part in each if part in found})).values()
+            for row in (await self._sum(by, each, [found[part] for part in each if part in found])).values()
         ]
 
-    def _still(self, by: Dimension, part: Span, stamps: Mapping[Span, object]) -> tuple[object, Rows] | None:
-        known = self._known.get((by, (part,)))
-        return known if known is not None and known[0] == stamps.get(part) else None
+    def _still(
+        self, by: Dimension, parts: Iterable[Span], now: State
+    ) -> tuple[dict[Span, Rows], dict[Span, tuple[Rows, Sequence[RollupRow]]]]:
+        """Return what is remembered and right, and, with what has been added to it, what was."""
+        found: dict[Span, Rows] = {}
+        changed: dict[Span, tuple[Rows, Sequence[RollupRow]]] = {}
+        for part in parts:
+            then, rows = self._known.get((by, part), (None, {}))
+            if then is None:
+                continue
+            if then.spans[part] == now.spans[part]:
+                found[part] = rows
+            elif (added := self._recent.between(then, now, [part])) is not None:
+                changed[part] = rows, added
+        return found, changed
 
-    async def _sum(self, by: Dimension, parts: Mapping[Span, Rows]) -> Rows:
-        """Add up what is known of some parts: all but the last, in which it is now, have mostly been added up before."""
-        if not parts:
-            return {}
-        *before, last = parts
-        if not before:
-            return parts[last]
-        by_period = ([part for part in before if part.period == period] for period in _LENGTHS)
-        each = [*[await self._same(by, some, parts) for some in by_period if some], parts[last]]
-        # A page asks for it twice: to rank by, and to show.
-        key = by, tuple(parts)
-        known = self._known.get(key)
-        return self._remember(key, each, known[1] if known is not None and known[0] == each else _added(each))
+    async def _sum(self, by: Dimension, parts: tuple[Span, ...], each: Sequence[Rows]) -> Rows:
+        """Add up some parts: those before the last, in which it is now, do not change with each request."""
+        if len(each) > 2:
+            *before, last = each
+            each = [await self._same(by, parts[:-1], before), last]
+        return await self._same(by, parts, each)
 
-    async def _same(self, by: Dimension, some: Sequence[Span], parts: Mapping[Span, Rows]) -> Rows:
-        each = [parts[part] for part in some]
+    async def _same(self, by: Dimension, parts: tuple[Span, ...], each: Sequence[Rows]) -> Rows:
+        """Add up some parts; where it was done before, only the groups that have changed since."""
         if len(each) < 2:
-            return each[0]
-        key = by, tuple(some)
-        known = self._known.get(key)
-        if known is None or known[0] != each:
-            known = each, await asyncio.to_thread(_added, each)
-        return self._remember(key, *known)
+            return each[0] if each else {}
+        known, sums = self._sums.get((by, parts), ([], {}))
+        if len(known) != len(each):
+            sums = await asyncio.to_thread(_added, each)
+        elif groups := _changed(known, each):
+            some = [{group: rows[group] for group in groups if group in rows} for rows in each]
+            few = len(groups) * len(each) <= FEW
+            sums = {**sums, **(_added(some) if few else await asyncio.to_thread(_added, some))}
+        self._sums.pop((by, parts), None)
+        self._sums[by, parts] = each, sums  # as what was asked for last
+        return sums
 
-    def _remember(self, key: tuple[Dimension, tuple[Span, ...]], stamp: object, rows: Rows) -> Rows:
-        self._known.pop(key, None)
-        self._known[key] = stamp, rows  # as what was asked for last
-        while sum(len(each) for _, each in self._known.values()) > MOST_ROWS:
+    def _forget(self) -> None:
+        while sum(len(rows) for _, rows in self._known.values()) > MOST_ROWS:
             del self._known[next(iter(self._known))]
-        return rows
+        while sum(len(rows) for _, rows in self._sums.values()) > MOST_ROWS:
+            del self._sums[next(iter(self._sums))]
 
 
 def _parts(span: Span, now_s: float) -> Iterator[Span]:
@@ -113,20 +134,6 @@ def _parts(span: Span, now_s: float) -> Iterator[Span]:
             yield from _parts(Span("hour", part.since_s, part.until_s), now_s)
         else:
             yield part
-
-
-async def _stamps(connection: AsyncConnection, parts: Sequence[Span]) -> dict[Span, object]:
-    """Return what each day and hour comes to over all keys; there is none where nothing happened."""
-    found: dict[Span, object] = {}
-    wanted = set(parts)
-    for period in {part.period for part in parts}:
-        own = [part for part in parts if part.period == period]
-        whole = Span(period, min(part.since_s for part in own), max(part.until_s for part in own))
-        for row in await key_sums.totals_of(connection, whole):
-            part = Span(period, row.start, row.start + _LENGTHS[period])
-            if part in wanted:
-                found[part] = row
-    return found
 
 
 async def _owners(connection: AsyncConnection, by: Dimension) -> int:
@@ -147,6 +154,36 @@ def _grouped(rows: Iterable[UsageRow], steps: int) -> Sequence[Rows]:
         # A first look at ten million requests takes seconds, and limits are decided in this process meanwhile.
         time.sleep(0)
     return found
+
+
+async def _brought_up(
+    connection: AsyncConnection, by: Dimension, changed: Mapping[Span, tuple[Rows, Sequence[RollupRow]]]
+) -> dict[Span, Rows]:
+    """Return the groups of each part with what has been added to them."""
+    keys = {row[1][0] for _, added in changed.values() for row in added}
+    owners = await usage_reports.owners(connection, by, keys)
+    found: dict[Span, Rows] = {}
+    for part, (known, added) in changed.items():
+        more = [_as_usage(row, owners.get(row[1][0], "")) for row in added]
+        groups = {row.group for row in more}
+        touched = {group: known[group] for group in groups if group in known}
+        found[part] = {**known, **_added([touched, *({row.group: row} for row in more)])}
+    return found
+
+
+def _changed(known: Sequence[Rows], each: Sequence[Rows]) -> set[str]:
+    """Return the groups whose row is another in one of the parts."""
+    return {
+        group
+        for old, new in zip(known, each, strict=True)
+        if old is not new
+        for group, row in new.items()
+        if row is not old.get(group)
+    }
+
+
+def _as_usage(row: RollupRow, group: str) -> UsageRow:
+    return UsageRow(0, group, *row[2:])
 
 
 def _added(parts: Iterable[Rows]) -> Rows:

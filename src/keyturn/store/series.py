@@ -10,6 +10,8 @@ MOST_REMEMBERED = 200_000
 
 SeriesKey = tuple[str, str, int, str, str]
 """Key, model, status, operation, upstream."""
+RollupRow = tuple[int, SeriesKey, int, int, int, int, int, int, int, int, int, int, bytes, bytes]
+"""The start of a minute in seconds since 1970 UTC, what the requests have in common, and the columns of sums."""
 
 _ADD = """
 INSERT INTO series (key_id, model, status, operation, upstream) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING

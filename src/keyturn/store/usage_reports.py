@@ -122,6 +122,16 @@ async def _of_owners(
     return found
 
 
+async def owners(connection: AsyncConnection, by: Dimension, key_ids: Iterable[str]) -> dict[str, str]:
+    """Return whose each of some keys is; nobody's where it is not in there or empty."""
+    query = text(
+        f"SELECT k.id, {_GROUPS[by]} FROM json_each(:keys) one "  # noqa: S608 -- constants
+        "JOIN keys k ON k.id = one.value JOIN projects p ON p.id = k.project_id"
+    )
+    found = await connection.execute(query, {"keys": msgspec.json.encode(sorted(key_ids)).decode()})
+    return {row[0]: row[1] for row in found}
+
+
 async def report(
     connection: AsyncConnection,
     steps: Sequence[Step],

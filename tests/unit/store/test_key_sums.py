@@ -53,7 +53,7 @@ async def test_only_the_hour_that_has_changed_is_summed_up_anew(store: Store) ->
             await connection.execute(insert(totals).values({**row, "requests": requests}))
 
     day = Span("hour", MONDAY, MONDAY + 24 * HOUR_S)
-    sums = KeySums()
+    sums = KeySums(store.recent)
     last = Span("hour", MONDAY + 23 * HOUR_S, MONDAY + 24 * HOUR_S)
     async with store.reading() as connection:
         first = await sums.of(connection, [day], of_hours)

@@ -66,7 +66,7 @@ async def test_what_is_remembered_is_what_would_be_read(
     """At first, when asked again, and after a request that comes in two days late."""
     await own(store)
     await use(store, USED)
-    sums = OwnerSums()
+    sums = OwnerSums(store.recent)
     late = msgspec.structs.replace(USED[0], key_id=KEYS[1], started_us=(UNTIL_S - 2 * DAY_S) * 1_000_000)
 
     for more in ([], [], [late]):
@@ -87,7 +87,7 @@ async def test_days_that_have_not_changed_are_not_read_again(
     """Most of a month does not change any more, and reading it takes half a second."""
     await own(store)
     await use(store, USED)
-    sums = OwnerSums()
+    sums = OwnerSums(store.recent)
     asked = noted(monkeypatch)
     async with store.reading() as connection:
         await sums.rows(connection, WHOLE, Dimension.ACCOUNT)
@@ -116,9 +116,9 @@ async def test_too_much_to_remember_is_left_to_the_rollups(
     minutes = [Step(SINCE_S, SINCE_S + 120, periods.cover(SINCE_S, SINCE_S + 120))]
 
     async with store.reading() as connection:
-        of_minutes = await OwnerSums().rows(connection, minutes, Dimension.ACCOUNT)
+        of_minutes = await OwnerSums(store.recent).rows(connection, minutes, Dimension.ACCOUNT)
         monkeypatch.setattr("keyturn.store.owner_sums.MOST_ROWS", 2)
-        of_many = await OwnerSums().rows(connection, WHOLE, Dimension.ACCOUNT)
+        of_many = await OwnerSums(store.recent).rows(connection, WHOLE, Dimension.ACCOUNT)
 
     assert of_minutes is of_many is None
     assert asked == []

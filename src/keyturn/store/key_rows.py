@@ -1,0 +1,86 @@
+"""What single keys used in the steps of a report, remembered: a page that is looked at asks for the same ones again."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from keyturn.domain import latency
+from keyturn.domain.periods import Span, cover
+from keyturn.store import usage_reports
+from keyturn.store.recent_usage import RecentUsage, State, state_of
+from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow
+
+MOST_ROWS = 20_000
+"""Rows that are remembered, each of 2 KiB at most."""
+MOST_AT_ONCE = 5_000
+"""Rows of a question that is for this: whoever asks for more wants figures to keep, and not a page."""
+LONG_HISTOGRAM = 512
+"""Bytes; longer ones are made short, so that less is to be done with them each time."""
+
+_Steps = tuple[tuple[int, int], ...]
+_Rows = dict[str, list[UsageRow]]
+"""By key."""
+
+
+class KeyRows:
+    """Reads the rows of keys, and remembers them until their key is used again."""
+
+    def __init__(self, recent: RecentUsage) -> None:
+        """Take in what tells of changes: that of the store."""
+        self._recent = recent
+        self._known: dict[_Steps, tuple[State, _Rows]] = {}
+
+    def takes(self, steps: Sequence[Step], key_ids: Sequence[str]) -> bool:
+        """Say whether a question is for this."""
+        return len(steps) * len(key_ids) <= MOST_AT_ONCE
+
+    async def rows(
+        self, connection: AsyncConnection, steps: Sequence[Step], key_ids: Sequence[str]
+    ) -> list[UsageRow]:
+        """Return what ``usage_reports.report`` does of all requests, by key, for some keys.
+
+        Args:
+            connection: To the store.
+            steps: Of which time; one follows the other.
+            key_ids: The keys.
+        """
+        spans = cover(steps[0].since_s, steps[-1].until_s)
+        now = await state_of(connection, spans)
+        when = tuple((step.since_s, step.until_s) for step in steps)
+        known = self._still(when, now, spans)
+        missing = [key_id for key_id in key_ids if key_id not in known]
+        if missing:
+            read: _Rows = {key_id: [] for key_id in missing}
+            for row in await usage_reports.report(connection, steps, Dimension.KEY, UsageFilter(), missing):
+                read[row.group].append(_short(row))
+            known |= read
+        self._remember(when, now, known)
+        return [row for key_id in key_ids for row in known[key_id]]
+
+    def _still(self, steps: _Steps, now: State, spans: Sequence[Span]) -> _Rows:
+        """Return what is remembered and right."""
+        if steps not in self._known:
+            return {}
+        then, rows = self._known[steps]
+        if then.spans == now.spans:
+            return dict(rows)
+        added = self._recent.between(then, now, spans)
+        if added is None:
+            return {}
+        used = {row[1][0] for row in added}
+        return {key_id: own for key_id, own in rows.items() if key_id not in used}
+
+    def _remember(self, steps: _Steps, now: State, rows: _Rows) -> None:
+        self._known.pop(steps, None)
+        self._known[steps] = now, rows  # as what was asked for last
+        while sum(len(own) for _, kept in self._known.values() for own in kept.values()) > MOST_ROWS:
+            del self._known[next(iter(self._known))]
+
+
+def _short(row: UsageRow) -> UsageRow:
+    if len(row.durations) <= LONG_HISTOGRAM and len(row.first_bytes) <= LONG_HISTOGRAM:
+        return row
+    return msgspec.structs.replace(
+        row, durations=latency.combine(row.durations), first_bytes=latency.combine(row.first_bytes)
+    )
