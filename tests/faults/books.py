@@ -100,12 +100,12 @@ def _read(connection: sqlite3.Connection) -> Books:
         f"SELECT period, key_id, {columns} FROM rollups JOIN series ON id = series_id GROUP BY 1, 2"  # noqa: S608 -- constants
     ):
         rollups.setdefault(period, {})[key_id] = _sums(sums)
-    for table in ("overall", "totals", "key_sums"):
+    for table in ("overall", "totals", "key_sums", "owner_sums"):
         summed = {
             period: _sums(sums)
             for period, *sums in connection.execute(f"SELECT period, {columns} FROM {table} GROUP BY 1")  # noqa: S608
         }
-        assert len(summed) == (2 if table == "key_sums" else 3) * bool(rollups)
+        assert len(summed) == (2 if table in {"key_sums", "owner_sums"} else 3) * bool(rollups)
         for period, sums in summed.items():
             of_keys = rollups["day" if period == "six_days" else period]
             assert sums == tuple(map(sum, zip(*of_keys.values(), strict=True)))

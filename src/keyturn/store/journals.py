@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from keyturn import system
 from keyturn.domain.journal import Admitted
 from keyturn.domain.latency import combine
-from keyturn.domain.periods import DAY_S, PERIODS, RANKED_PERIODS
+from keyturn.domain.periods import DAY_S, HOUR_S, PERIODS, RANKED_PERIODS
 from keyturn.store import ledger
 from keyturn.store.key_sums import FIGURES
 from keyturn.store.series import RollupRow, Series
@@ -74,7 +74,7 @@ ON CONFLICT (period, start, series_id) DO UPDATE SET {_ADDED}
 """  # noqa: S608 -- constants
     for period, length_s in PERIODS
 ]
-_CLEAR_STAGES = ("DELETE FROM staged_rollups", "DELETE FROM staged_keys")
+_CLEAR_STAGES = ("DELETE FROM staged_rollups", "DELETE FROM staged_keys", "DELETE FROM staged_owners")
 _OVERALL = f"""
 INSERT INTO overall (period, start, model, status, operation, upstream, {_SUMS})
 VALUES ({", ".join("?" * 18)})
@@ -100,6 +100,27 @@ SELECT '{period}', day / {length_s} * {length_s}, key_id, {", ".join(FIGURES)} F
 ON CONFLICT (period, start, key_id) DO UPDATE SET {", ".join(f"{name} = {name} + excluded.{name}" for name in FIGURES)}
 """  # noqa: S608 -- constants
     for period, length_s in RANKED_PERIODS
+]
+_STAGE_OWNERS = f"""
+CREATE TEMP TABLE IF NOT EXISTS staged_owners (hour, project_id, user_id, {_SUMS})
+"""
+_STAGED_OWNERS = f"""
+INSERT INTO staged_owners
+SELECT r.start / {HOUR_S} * {HOUR_S}, coalesce(k.project_id, ''), coalesce(k.user_id, ''),
+    {", ".join(f"sum(r.{name})" for name in _COUNTS)},
+    {", ".join(f"CAST(group_concat(CAST(r.{name} AS TEXT), '') AS BLOB)" for name in ("durations", "first_bytes"))}
+FROM staged_rollups r CROSS JOIN series s ON s.id = r.series_id LEFT JOIN keys k ON k.id = s.key_id GROUP BY 1, 2, 3
+"""  # noqa: S608 -- constants
+_OWNER_SUMS = [
+    f"""
+INSERT INTO owner_sums (period, start, project_id, user_id, {_SUMS})
+SELECT '{period}', hour / {length_s} * {length_s}, project_id, user_id, {", ".join(_COUNTS)},
+    {", ".join(f"iif(length({name}) > {LONG_HISTOGRAM}, combine_histograms({name}, X''), {name})" for name in ("durations", "first_bytes"))}
+FROM staged_owners WHERE true
+ON CONFLICT (period, start, project_id, user_id) DO UPDATE SET {_ADDED}
+"""  # noqa: S608 -- constants
+    for period, length_s in PERIODS
+    if length_s >= HOUR_S
 ]
 _KEY_USAGE = """
 INSERT INTO key_usage (key_id, requests, input_tokens, output_tokens, cost_nano_usd, last_used_at, last_address,
@@ -201,8 +222,9 @@ async def _add_rollups(connection: AsyncConnection, rows: Sequence[RollupRow], s
     staged = [(row[0], numbers[row[1]], *row[2:]) for row in rows]
     await connection.exec_driver_sql(_STAGE)
     await connection.exec_driver_sql(_STAGE_KEYS)
+    await connection.exec_driver_sql(_STAGE_OWNERS)
     await connection.exec_driver_sql(_STAGED, staged)
-    for statement in (*_ROLLUPS, _STAGED_KEYS, *_KEY_SUMS, *_CLEAR_STAGES):
+    for statement in (*_ROLLUPS, _STAGED_KEYS, *_KEY_SUMS, _STAGED_OWNERS, *_OWNER_SUMS, *_CLEAR_STAGES):
         await connection.exec_driver_sql(statement)
 
 

@@ -24,6 +24,12 @@ _OVERALL = """
 UPDATE overall SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2
 WHERE period = ?3 AND start = ?4 AND model = ?6 AND status = ?7 AND operation = ?8 AND upstream = ?9
 """
+_OWNER_SUMS = """
+UPDATE owner_sums SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2
+WHERE period = ?3 AND start = ?4
+    AND project_id = coalesce((SELECT project_id FROM keys WHERE id = ?5), '')
+    AND user_id = coalesce((SELECT user_id FROM keys WHERE id = ?5), '')
+"""
 _TOTALS = """
 UPDATE totals SET cost_nano_usd = cost_nano_usd + ?1, unpriced = unpriced + ?2 WHERE period = ?3 AND start = ?4
 """
@@ -85,6 +91,7 @@ async def adjust(
     if rollups:
         for statement in (_ROLLUP, _OVERALL):
             await connection.exec_driver_sql(statement, list(rollups))
+        await connection.exec_driver_sql(_OWNER_SUMS, [change[:5] for change in rollups])
         await connection.exec_driver_sql(_TOTALS, [change[:4] for change in rollups])
     if days := [(change[0], change[3], change[4]) for change in rollups if change[2] == "day"]:
         for statement in _KEY_SUMS:

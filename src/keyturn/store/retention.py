@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from keyturn.domain import ids
 from keyturn.store.body_tables import request_bodies
 from keyturn.store.tables import request_blocks
-from keyturn.store.usage_tables import overall, rollups, totals, usage_horizons
+from keyturn.store.usage_tables import overall, owner_sums, rollups, totals, usage_horizons
 
 BLOCKS_AT_ONCE = 64
 """Rows of the request log, 4,096 requests: some milliseconds."""
@@ -59,7 +59,7 @@ def _oldest(horizon: Horizon) -> str:
 
 async def prune_rollups(connection: AsyncConnection, horizon: Horizon) -> bool:
     """Delete some old sums by the minute and by the hour; ``True``: there may be more. Sums by the day stay."""
-    for table in (rollups, overall, totals):
+    for table in (rollups, overall, totals, owner_sums):
         for period, before_s in (("minute", horizon.minutes_s), ("hour", horizon.hours_s)):
             old = (table.c.period == period, table.c.start < before_s)
             if await _prune(connection, table, old, ROLLUPS_AT_ONCE):

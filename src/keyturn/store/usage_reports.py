@@ -1,14 +1,15 @@
 """Queries for usage by any dimension, over time.
 
 A report is asked for as steps, each made up of spans that one period covers exactly. Every span is one range of the
-primary key. Five ways lead to the rows:
+primary key. Six ways lead to the rows:
 
 =========  ==================================  =======================================================
 way        when                                reads
 =========  ==================================  =======================================================
 totals     all requests are meant              ``totals``: a row an hour
-ranked     keys or their owners are ranked     ``key_sums``, remembered
+ranked     keys are ranked                     ``key_sums``, remembered
 overall    nothing asks whose a request was    ``overall``: some dozen rows an hour
+owned      only owners of keys are asked for   ``owner_sums``: a row an hour and owner; none by the minute
 single     few series are meant                ``rollups``, each row by its whole key
 ranges     otherwise                           ``rollups``, everything in the spans
 =========  ==================================  =======================================================
@@ -18,7 +19,6 @@ Written as text, because the order of the joins is what makes it fast, and only 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from operator import add
 
 import msgspec
 from sqlalchemy import text
@@ -33,6 +33,8 @@ SINGLE_ROWS = 60_000
 """As many rows are looked for one by one; to read a month of everything takes longer from there on."""
 _LENGTHS = dict(PERIODS)
 _OWNERS = {Dimension.KEY, Dimension.PROJECT, Dimension.ACCOUNT, Dimension.USER}
+_WHOSE = {None, *_OWNERS} - {Dimension.KEY}
+"""What ``owner_sums`` can be grouped by."""
 _GROUPS = {
     Dimension.KEY: "s.key_id",
     Dimension.PROJECT: "coalesce(k.project_id, '')",
@@ -80,15 +82,18 @@ async def ranking(
     connection: AsyncConnection, spans: Sequence[Span], by: Dimension, wanted: UsageFilter, key_sums: KeySums
 ) -> Mapping[str, Figures]:
     """Return what to rank groups by, of all that there are. Reads no histograms, which are most of what is kept."""
-    if by not in _OWNERS or wanted.key_id or _asks_what(wanted):
+    if by not in _OWNERS or _asks_more_than_owners(wanted):
         return await _figures(connection, spans, by, wanted)
 
     async def of_hours(span: Span) -> Mapping[str, Figures]:
         return await _figures(connection, [span], Dimension.KEY, UsageFilter())
 
-    whole = await key_sums.of(connection, (span for span in spans if span.period != "minute"), of_hours)
-    found = await _of_owners(connection, whole, by, wanted)
+    whole = [span for span in spans if span.period != "minute"]
     rest = [span for span in spans if span.period == "minute"]
+    if by is Dimension.KEY:
+        found = await _reached(connection, await key_sums.of(connection, whole, of_hours), wanted)
+    else:
+        found = await _figures(connection, whole, by, wanted)
     return added(found, await _figures(connection, rest, by, wanted)) if rest else found
 
 
@@ -103,23 +108,16 @@ async def _figures(
     return {str(row[1]): tuple(row[2:]) for row in found}
 
 
-async def _of_owners(
-    connection: AsyncConnection, of_keys: Mapping[str, Figures], by: Dimension, wanted: UsageFilter
+async def _reached(
+    connection: AsyncConnection, of_keys: Mapping[str, Figures], wanted: UsageFilter
 ) -> Mapping[str, Figures]:
-    """Sum up by the owners of keys; a key without one counts as nobody's, unless somebody's are wanted."""
-    where, values = await _narrow(connection, by, wanted, None, "s")
-    if by is Dimension.KEY and not where:
+    """Return what is of the keys that are meant."""
+    where, values = await _narrow(connection, Dimension.KEY, wanted, None, "s")
+    if not where:
         return of_keys
-    group = "k.id" if by is Dimension.KEY else _GROUPS[by]
-    query = f"SELECT k.id, {group} FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
-    owners = {row[0]: row[1] for row in await connection.execute(text(query), values)}
-    found: dict[str, Figures] = {}
-    for key_id, figures in of_keys.items():
-        owner = owners.get(key_id, None if where else "")
-        if owner is not None:
-            known = found.get(owner)
-            found[owner] = figures if known is None else tuple(map(add, known, figures))
-    return found
+    query = f"SELECT k.id FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
+    meant = set(await connection.scalars(text(query), values))
+    return {key_id: figures for key_id, figures in of_keys.items() if key_id in meant}
 
 
 async def owners(connection: AsyncConnection, by: Dimension, key_ids: Iterable[str]) -> dict[str, str]:
@@ -174,6 +172,9 @@ async def _prepare(
         where, values = await _narrow(connection, by, wanted, only, "r")
         table = "overall" if by or where else "totals"
         return _Ask(partial(_from_sums, table, by, where), {"spans": _ranges(steps), **values})
+    if by in _WHOSE and not _asks_more_than_owners(wanted) and _by_the_hour(steps):
+        where, values = await _narrow(connection, by, wanted, only, "k")
+        return _Ask(partial(_from_owners, by, where), {"spans": _ranges(steps), **values})
     series = None
     if wanted != UsageFilter() or only is not None:
         series = await _series(connection, by, wanted, only)
@@ -196,6 +197,14 @@ def _asks_what(wanted: UsageFilter) -> bool:
     return bool(wanted.models or wanted.statuses is not None or wanted.operation or wanted.upstream)
 
 
+def _asks_more_than_owners(wanted: UsageFilter) -> bool:
+    return bool(wanted.key_id) or _asks_what(wanted)
+
+
+def _by_the_hour(steps: Sequence[Step]) -> bool:
+    return all(span.period != "minute" for step in steps for span in step.spans)
+
+
 def _counts(table: str) -> str:
     return ", ".join(f"sum({table}.{name}) AS {name}" for name in COUNTS)
 
@@ -216,6 +225,16 @@ WITH {_SPANS}
 SELECT span.step, {group}, {sums("r")}
 FROM span CROSS JOIN {table} r ON r.period = span.period AND r.start >= span.since AND r.start < span.until
 {where} GROUP BY 1, 2
+"""  # noqa: S608 -- put together from constants
+
+
+def _from_owners(by: Dimension | None, where: str, sums: Callable[[str], str]) -> str:
+    # It has the columns by which owners are asked for of ``keys``, and so stands in its place.
+    return f"""
+WITH {_SPANS}
+SELECT span.step, {_GROUPS[by] if by else "''"}, {sums("k")}
+FROM span CROSS JOIN owner_sums k ON k.period = span.period AND k.start >= span.since AND k.start < span.until
+LEFT JOIN projects p ON p.id = k.project_id {where} GROUP BY 1, 2
 """  # noqa: S608 -- put together from constants
 
 

@@ -87,6 +87,18 @@ key_sums = Table(
     sqlite_with_rowid=False,
 )
 
+owner_sums = Table(
+    "owner_sums",
+    metadata,
+    # The same sums by the hour and the day for those whose the keys are, which neither change: 10,000 keys may have few owners.
+    Column("period", String(6), primary_key=True),
+    Column("start", BigInteger, primary_key=True),
+    Column("project_id", String(40), primary_key=True),  # empty: nobody knows the key
+    Column("user_id", String(40), primary_key=True),  # empty: the key is nobody's own
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
 usage_horizons = Table(
     "usage_horizons",
     metadata,

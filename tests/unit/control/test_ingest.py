@@ -17,12 +17,14 @@ from keyturn.domain import journal
 from keyturn.domain.journal import Served
 from keyturn.store import journals, requests, tables, usage
 from keyturn.store.engine import Store, open_store
-from keyturn.store.usage_tables import key_sums, overall, rollups, totals
+from keyturn.store.usage_tables import key_sums, overall, owner_sums, rollups, totals
 
 SUMMED = [
     *itertools.product((rollups, overall, totals), ("minute", "hour", "day")),
     (key_sums, "day"),
     (key_sums, "six_days"),
+    (owner_sums, "hour"),
+    (owner_sums, "day"),
 ]
 """Tables and periods in which every request is counted."""
 

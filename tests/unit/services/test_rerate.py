@@ -83,12 +83,15 @@ class Books:
     async def _agree(self, connection: AsyncConnection) -> None:
         """Assert that what is summed up over keys, and of keys for ranking, is the same as what it is made of."""
         costs = {}
-        for table in (usage_tables.rollups, usage_tables.overall, usage_tables.totals, usage_tables.key_sums):
+        names = ("rollups", "overall", "totals", "key_sums", "owner_sums")
+        for table in (getattr(usage_tables, name) for name in names):
             columns = table.c
             summed = select(columns.period, func.sum(columns.cost_nano_usd)).group_by(columns.period)
             costs[table.name] = {row[0]: row[1] for row in await connection.execute(summed)}
         days = costs["rollups"].get("day")
         assert costs["overall"] == costs["totals"] == costs["rollups"]
+        minutes = {"minute": costs["rollups"].get("minute")} if costs["rollups"] else {}
+        assert costs["owner_sums"] | minutes == costs["rollups"]
         assert costs["key_sums"] == ({"day": days, "six_days": days} if costs["rollups"] else {})
 
 

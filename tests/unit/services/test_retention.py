@@ -13,7 +13,7 @@ from keyturn.domain.periods import DAY_S, HOUR_S
 from keyturn.services.retention import Kept, Retention
 from keyturn.store import retention, tables
 from keyturn.store.engine import Store
-from keyturn.store.usage_tables import overall, rollups
+from keyturn.store.usage_tables import overall, owner_sums, rollups
 
 NOW_S = int(system.now()) // HOUR_S * HOUR_S
 DAYS = 10
@@ -23,7 +23,7 @@ async def counts(store: Store) -> dict[str, int]:
     """Return requests by where they stand; all of them where nothing is gone."""
     found: dict[str, int] = {}
     async with store.reading() as connection:
-        for table in (rollups, overall):
+        for table in (rollups, overall, owner_sums):
             query = select(table.c.period, func.sum(table.c.requests)).group_by(table.c.period)
             for period, count in await connection.execute(query):
                 found[f"{table.name} {period}"] = count
@@ -62,6 +62,8 @@ async def test_what_was_kept_long_enough_goes_and_the_days_stay(
         }
         oldest = await connection.scalar(select(func.min(tables.request_blocks.c.last_id)))
         complete = await retention.complete_from(connection)
+    for name in ("day", "hour"):
+        assert after[f"owner_sums {name}"] == after[f"rollups {name}"]
     for table in ("rollups", "overall"):
         assert after[f"{table} day"] == before[f"{table} day"] == 800
         assert 0 < after[f"{table} minute"] < after[f"{table} hour"] < 800

@@ -1,12 +1,17 @@
 """Sums of usage that an earlier version wrote."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from alembic import command
 from sqlalchemy import Connection, create_engine, text
 
+from fakes.used import own, requests, use
 from keyturn import system
+from keyturn.domain import latency
 from keyturn.domain.periods import DAY_S
 from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.services.usage_plans import Plan, UsageQuery
@@ -48,6 +53,33 @@ def fill(path: Path) -> None:
                     },
                 )
     engine.dispose()
+
+
+async def test_what_owners_used_before_there_were_sums_of_them_is_added_up(tmp_path: Path) -> None:
+    """By the hour and the day, how long it took included; of a key that nobody knows, too."""
+    columns = "period, start, project_id, user_id, requests, cost_nano_usd, errors, unpriced, durations, first_bytes"
+    rows = text(f"SELECT {columns} FROM owner_sums ORDER BY 1, 2, 3, 4")  # noqa: S608 -- constants
+    path = tmp_path / "k.db"
+    store = await open_store(path)
+    await own(store)
+    records = requests(300, since_s=TODAY_S - 2 * DAY_S, until_s=TODAY_S)
+    await use(store, [*records, msgspec.structs.replace(records[0], key_id="key_of_nobody")])
+    async with store.writing() as connection:
+        written = (await connection.execute(rows)).all()
+        await connection.execute(text("DROP TABLE owner_sums"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0015'"))
+    await store.close()
+
+    store = await open_store(path)
+    async with store.reading() as connection:
+        added_up = (await connection.execute(rows)).all()
+    await store.close()
+
+    def plain(each: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
+        return [(*row[:-2], *map(latency.combine, row[-2:])) for row in each]
+
+    assert len({row[2] for row in written}) == 4
+    assert plain(added_up) == plain(written)
 
 
 async def test_sums_of_an_earlier_version_are_taken_over(tmp_path: Path) -> None:

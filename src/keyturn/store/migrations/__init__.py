@@ -16,6 +16,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Every revision this program knows, in order."""
 HEAD = REVISIONS[-1]
