@@ -106,6 +106,8 @@ def test_what_was_typed_is_there_again_behind_the_proof_and_is_done_once(
     led = owner.form(PROVE, page=PROVE, password=PASSWORD, next=then)
     sent = owner.page(led.headers["location"])
 
+    for page_that_asks in (asked, too_early):
+        assert "change somebody&#39;s address or name" in page_that_asks.text
     assert "What you sent is kept" in asked.text
     assert 'name="password"' in too_early.text
     found = FormOf()
@@ -120,6 +122,20 @@ def test_what_was_typed_is_there_again_behind_the_proof_and_is_done_once(
     again = owner.page(then)
     assert again.headers["location"] == "/dashboard"
     assert "was sent already" in owner.page("/dashboard").text
+
+
+def test_who_is_asked_for_proof_is_told_for_what(control: ControlProcess, people: dict[str, Human]) -> None:
+    """By a link, after a wrong password, and not where a page only holds the form."""
+    owner, viewer = people["first owner"], people["first viewer"]
+    long_ago(control, owner)
+    then = kept_path(owner.page(f"/dashboard/team/{viewer.id}/delete"))
+
+    asked = owner.page(f"{PROVE}?next={quote(then)}")
+    wrong = owner.form(PROVE, page=PROVE, password="not it at all", next=then)
+    other = owner.page(f"{PROVE}?next={quote(f'/dashboard/team/{viewer.id}')}")
+
+    assert wrong.status_code == 401
+    assert ["remove somebody" in one.text for one in (asked, wrong, other)] == [True, True, False]
 
 
 def test_what_was_typed_is_done_behind_the_proof_whatever_asked_for_it(

@@ -1,7 +1,8 @@
 """What is asked about usage: whose, of what, when, and whether it can be answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +20,8 @@ from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter
 
 DEFAULT_DAYS = 30
 MOST_STEPS, MOST_STEPS_EXPORTED = 10_000, 50_000
+HOURS_REMEMBERED = 60 * 24
+"""In how long a stretch its hours or days are remembered."""
 LATEST_S = 253_370_764_800
 """The last year that a calendar knows, in seconds since 1970 UTC: no day of it is asked for, so that each has a next one."""
 
@@ -62,13 +65,28 @@ class Plan(msgspec.Struct, frozen=True):
     rank: Rank
     groups: int | None
 
-    def steps(self) -> Iterator[Step]:
-        """Yield what the time is cut into, in order."""
+    def steps(self) -> Iterable[Step]:
+        """Return what the time is cut into, in order."""
         if self.interval is None:
-            yield Step(self.since_s, self.until_s, periods.cover(self.since_s, self.until_s))
-            return
-        for since_s, until_s in periods.steps(self.since_s, self.until_s, self.interval, self.zone):
-            yield Step(since_s, until_s, periods.cover(since_s, until_s))
+            return (Step(self.since_s, self.until_s, periods.cover(self.since_s, self.until_s)),)
+        cut = self.since_s, self.until_s, self.interval, self.zone
+        hours = (self.until_s - self.since_s) // periods.HOUR_S
+        return (
+            _steps(*cut)
+            if self.interval is Interval.MINUTE or hours > HOURS_REMEMBERED
+            else _known_steps(*cut)
+        )
+
+
+def _steps(since_s: int, until_s: int, interval: Interval, zone: ZoneInfo) -> Iterator[Step]:
+    for begin_s, end_s in periods.steps(since_s, until_s, interval, zone):
+        yield Step(begin_s, end_s, periods.cover(begin_s, end_s))
+
+
+@lru_cache(16)
+def _known_steps(since_s: int, until_s: int, interval: Interval, zone: ZoneInfo) -> Sequence[Step]:
+    """Return what a page goes through several times, and the next one again."""
+    return tuple(_steps(since_s, until_s, interval, zone))
 
 
 async def planned(

@@ -1,8 +1,7 @@
 """What was used: by whom, of what, when. Reads what is in the store: ask ingest to flush first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import AsyncIterator, Mapping, Sequence
 from heapq import nlargest, nsmallest
 from itertools import islice
 
@@ -10,10 +9,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn import system
-from keyturn.domain import latency, periods
+from keyturn.domain import periods
 from keyturn.domain.periods import DAY_S, Span
 from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.services.quantiles import Quantiles, quantiles
 from keyturn.services.usage_plans import MOST_STEPS, Plan, UsageQuery, planned
 from keyturn.store import key_sums, owner_sums, usage_reports
 from keyturn.store.engine import Store
@@ -27,9 +27,6 @@ MOST_ROWS = 50_000
 DEFAULT_GROUPS, DEFAULT_GROUPS_OVER_TIME = 1_000, 20
 STEPS_AT_ONCE = 24
 """Steps of an export that are summed up with one query: a day by the hour."""
-QUANTILES = (0.5, 0.95)
-REMEMBERED, LONGEST_REMEMBERED = 4_096, 1_024
-"""Histograms whose quantiles are remembered, and their bytes at most: those of hours and days that are over come again."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -40,9 +37,9 @@ class Line(msgspec.Struct, frozen=True):
     name: str
     """Of the key, project, account or user; the address of a user."""
     usage: UsageRow
-    took_us: tuple[int | None, ...]
+    took_us: Quantiles
     """What half of the requests, and 95 % of them, took at most; within 4 %."""
-    first_byte_us: tuple[int | None, ...]
+    first_byte_us: Quantiles
 
 
 class Top(msgspec.Struct, frozen=True):
@@ -69,9 +66,6 @@ class UsageReport(msgspec.Struct, frozen=True):
     """Groups that did not fit."""
 
 
-Quantiles = Callable[[bytes], tuple[int | None, ...]]
-
-
 class UsageReports:
     """The use cases."""
 
@@ -80,7 +74,6 @@ class UsageReports:
         self._key_sums = KeySums(store.recent)
         self._key_rows = KeyRows(store.recent)
         self._owner_sums = OwnerSums(store.recent)
-        self._remembered: Quantiles = lru_cache(REMEMBERED)(_quantiles)
 
     async def plan(self, query: UsageQuery, *, by: Principal, most_steps: int = MOST_STEPS) -> Plan | Refused:
         """Make a question answerable: find what it names, and cut the time into what is kept."""
@@ -112,8 +105,8 @@ class UsageReports:
         places = {group: place for place, group in enumerate(ranked)}
         rows.sort(key=lambda row: (row.step, places.get(row.group, 0)))
         # In a thread: many histograms take a while, and the loop has others to serve.
-        lines = await asyncio.to_thread(self._lines, rows, steps, names)
-        total = self._line(totals[0] if totals else UsageRow(), plan.since_s, "")
+        lines = await asyncio.to_thread(_lines, rows, steps, names)
+        total = _line(totals[0] if totals else UsageRow(), plan.since_s, "")
         return UsageReport(lines, total, left_out)
 
     async def course(self, plan: Plan, groups: Sequence[str]) -> list[Line]:
@@ -126,7 +119,7 @@ class UsageReports:
             names = await usage_reports.names(connection, plan.by, groups)
         places = {group: place for place, group in enumerate(groups)}
         rows.sort(key=lambda row: (row.step, places[row.group]))
-        return await asyncio.to_thread(self._lines, rows, steps, names)
+        return await asyncio.to_thread(_lines, rows, steps, names)
 
     async def _ranking(
         self, connection: AsyncConnection, whole: Sequence[Span], by: Dimension, plan: Plan
@@ -190,7 +183,7 @@ class UsageReports:
 
         Each piece is read by itself, so that a slow reader holds up nobody.
         """
-        steps = plan.steps()
+        steps = iter(plan.steps())
         while chunk := list(islice(steps, STEPS_AT_ONCE)):
             async with self._store.reading() as connection:
                 rows = await usage_reports.report(connection, chunk, plan.by, plan.wanted)
@@ -199,21 +192,15 @@ class UsageReports:
                     names = await usage_reports.names(connection, plan.by, {row.group for row in rows})
             rows.sort(key=lambda row: (row.step, row.group))
             if rows:
-                yield await asyncio.to_thread(self._lines, rows, chunk, names)
-
-    def _lines(self, rows: Sequence[UsageRow], steps: Sequence[Step], names: dict[str, str]) -> list[Line]:
-        return [self._line(row, steps[row.step].since_s, names.get(row.group, "")) for row in rows]
-
-    def _line(self, usage: UsageRow, since_s: int, name: str) -> Line:
-        took, first_byte = (
-            (self._remembered if len(one) <= LONGEST_REMEMBERED else _quantiles)(one)
-            for one in (usage.durations, usage.first_bytes)
-        )
-        return Line(since_s, name, usage, took, first_byte)
+                yield await asyncio.to_thread(_lines, rows, chunk, names)
 
 
-def _quantiles(histogram: bytes) -> tuple[int | None, ...]:
-    return latency.quantiles_of(histogram, QUANTILES)
+def _lines(rows: Sequence[UsageRow], steps: Sequence[Step], names: dict[str, str]) -> list[Line]:
+    return [_line(row, steps[row.step].since_s, names.get(row.group, "")) for row in rows]
+
+
+def _line(usage: UsageRow, since_s: int, name: str) -> Line:
+    return Line(since_s, name, usage, quantiles(usage.durations), quantiles(usage.first_bytes))
 
 
 def _first(found: Mapping[str, Figures], rank: Rank, most: int) -> list[str]:

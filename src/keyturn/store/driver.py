@@ -7,14 +7,18 @@ for its end.
 """
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import aiosqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 READS = "BEGIN"
 """The statement that begins a transaction which only reads: it takes no lock, so that it may as well come later."""
 _ROWS_AT_ONCE = 64
 
+Statement = tuple[str, Sequence[Sequence[Any]] | None]
+"""In SQL, with the values of each time that it is executed; ``None``: it has none."""
 Outcome = tuple[Sequence[Any] | None, int, int | None, Sequence[Any]]
 """Description, row count, last row and rows."""
 
@@ -67,6 +71,18 @@ class Driver(aiosqlite.Connection):
         found: Outcome = await self._execute(work)  # type: ignore[no-untyped-call]
         return found
 
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        """Execute statements one after another in the connection's thread."""
+
+        def work() -> None:
+            for statement, values in statements:
+                if values is None:
+                    self._conn.execute(statement)
+                else:
+                    self._conn.executemany(statement, values)
+
+        await self._execute(work)  # type: ignore[no-untyped-call]
+
     async def rollback(self) -> None:
         """End a transaction; of one that only read, all that follows comes after its end anyway."""
         reads, begun, self._reads = self._reads, self._begun, False
@@ -79,6 +95,23 @@ class Driver(aiosqlite.Connection):
         """Keep what a transaction wrote."""
         self._reads = False
         await super().commit()
+
+
+async def execute_all(connection: AsyncConnection, statements: Sequence[Statement]) -> None:
+    """Execute statements of which no rows are wanted, in order and in one change of threads.
+
+    Args:
+        connection: Allowed to write: the transaction has begun.
+        statements: To execute.
+
+    Raises:
+        DBAPIError: One has failed; the transaction is to be undone.
+    """
+    driver = (await connection.get_raw_connection()).driver_connection
+    try:
+        await cast(Driver, driver).run_all(statements)
+    except aiosqlite.Error as error:
+        raise DBAPIError.instance(None, None, error, aiosqlite.Error, dialect=connection.dialect) from error
 
 
 class Cursor:

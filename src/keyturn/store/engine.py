@@ -19,6 +19,8 @@ from keyturn.store.migrations import HEAD, REVISIONS
 from keyturn.store.recent_usage import RecentUsage
 
 BUSY_TIMEOUT_S = 5.0
+KEPT_CONNECTIONS, MORE_CONNECTIONS = 8, 8
+"""A page may ask eight questions at once; a connection that is not kept is opened anew each time, which takes as long as ten."""
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -88,7 +90,12 @@ async def open_store(path: Path) -> Store:
         UnusableDatabaseError: It is not ours to open: newer than this program, or not a database.
     """
     options = {"timeout": BUSY_TIMEOUT_S, "async_creator_fn": Driver}
-    engine = create_async_engine(f"sqlite+aiosqlite:///{path}", connect_args=options)
+    engine = create_async_engine(
+        f"sqlite+aiosqlite:///{path}",
+        connect_args=options,
+        pool_size=KEPT_CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+    )
     event.listen(engine.sync_engine, "connect", _configure)
     event.listen(engine.sync_engine, "begin", _begin)
     store = Store(path, engine)

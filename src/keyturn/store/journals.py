@@ -5,7 +5,7 @@ the driver as text with plain tuples; everything else goes through the expressio
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,8 +17,9 @@ from keyturn.domain.journal import Admitted
 from keyturn.domain.latency import combine
 from keyturn.domain.periods import DAY_S, HOUR_S, PERIODS, RANKED_PERIODS
 from keyturn.store import ledger
+from keyturn.store.driver import Statement, execute_all
 from keyturn.store.key_sums import FIGURES
-from keyturn.store.series import RollupRow, Series
+from keyturn.store.series import RollupRow, Series, SeriesKey
 from keyturn.store.tables import admissions, journals
 
 OverallRow = tuple[
@@ -104,6 +105,7 @@ ON CONFLICT (period, start, key_id) DO UPDATE SET {", ".join(f"{name} = {name} +
 _STAGE_OWNERS = f"""
 CREATE TEMP TABLE IF NOT EXISTS staged_owners (hour, project_id, user_id, {_SUMS})
 """
+_STAGES = (_STAGE, _STAGE_KEYS, _STAGE_OWNERS)
 _STAGED_OWNERS = f"""
 INSERT INTO staged_owners
 SELECT r.start / {HOUR_S} * {HOUR_S}, coalesce(k.project_id, ''), coalesce(k.user_id, ''),
@@ -180,23 +182,27 @@ async def write(connection: AsyncConnection, batch: Batch, series: Series | None
         batch: What to add.
         series: Remembers the numbers of series; must not outlive a transaction that failed.
     """
-    for statement, rows in (
-        (_ADMISSIONS, batch.admitted),
-        (_SETTLED, batch.settled),
-        (_BLOCKS, batch.blocks),
-        (_OVERALL, batch.overall),
-        (_TOTALS, _totals(batch.overall)),
-        (_KEY_USAGE, batch.keys),
-        (_SECRETS, batch.secrets),
-        (_RETIRING, batch.named),
-    ):
-        if rows:
-            await connection.exec_driver_sql(statement, rows)
     await ledger.charge(connection, batch.rollups, system.now_ms())
+    statements: list[Statement] = [
+        (statement, rows)
+        for statement, rows in (
+            (_ADMISSIONS, batch.admitted),
+            (_SETTLED, batch.settled),
+            (_BLOCKS, batch.blocks),
+            (_OVERALL, batch.overall),
+            (_TOTALS, _totals(batch.overall)),
+            (_KEY_USAGE, batch.keys),
+            (_SECRETS, batch.secrets),
+            (_RETIRING, batch.named),
+        )
+        if rows
+    ]
     if batch.rollups:
-        await _add_rollups(connection, batch.rollups, series or Series())
+        numbers = await (series or Series()).numbers(connection, {row[1] for row in batch.rollups})
+        statements += _rollups(batch.rollups, numbers)
     if batch.journal:
-        await connection.exec_driver_sql(_POSITION, (batch.journal, batch.position, batch.finished))
+        statements.append((_POSITION, [(batch.journal, batch.position, batch.finished)]))
+    await execute_all(connection, statements)
 
 
 def _totals(rows: Sequence[OverallRow]) -> list[tuple[Any, ...]]:
@@ -212,20 +218,15 @@ def _short(histogram: bytes) -> bytes:
     return histogram if len(histogram) <= LONG_HISTOGRAM else combine(histogram)
 
 
-async def _add_rollups(connection: AsyncConnection, rows: Sequence[RollupRow], series: Series) -> None:
-    """Add sums to their minutes, hours and days.
+def _rollups(rows: Sequence[RollupRow], numbers: Mapping[SeriesKey, int]) -> list[Statement]:
+    """Return what adds sums to their minutes, hours and days.
 
     They go through a table of their own, from which the database takes them three times by itself: half the time
     of handing each row over for each period.
     """
-    numbers = await series.numbers(connection, {row[1] for row in rows})
     staged = [(row[0], numbers[row[1]], *row[2:]) for row in rows]
-    await connection.exec_driver_sql(_STAGE)
-    await connection.exec_driver_sql(_STAGE_KEYS)
-    await connection.exec_driver_sql(_STAGE_OWNERS)
-    await connection.exec_driver_sql(_STAGED, staged)
-    for statement in (*_ROLLUPS, _STAGED_KEYS, *_KEY_SUMS, _STAGED_OWNERS, *_OWNER_SUMS, *_CLEAR_STAGES):
-        await connection.exec_driver_sql(statement)
+    then = (*_ROLLUPS, _STAGED_KEYS, *_KEY_SUMS, _STAGED_OWNERS, *_OWNER_SUMS, *_CLEAR_STAGES)
+    return [*((stage, None) for stage in _STAGES), (_STAGED, staged), *((one, None) for one in then)]
 
 
 async def note_uses(connection: AsyncConnection, uses: Sequence[tuple[str, SecretUseRow]]) -> None:
@@ -234,8 +235,7 @@ async def note_uses(connection: AsyncConnection, uses: Sequence[tuple[str, Secre
         return
     keys: list[KeyUsageRow] = [(key_id, 0, 0, 0, 0, at, address, False) for key_id, (_, address, at) in uses]
     secrets = [use for _, use in uses]
-    for statement, rows in ((_KEY_USAGE, keys), (_SECRETS, secrets), (_RETIRING, secrets)):
-        await connection.exec_driver_sql(statement, rows)
+    await execute_all(connection, [(_KEY_USAGE, keys), (_SECRETS, secrets), (_RETIRING, secrets)])
 
 
 async def positions(connection: AsyncConnection) -> dict[str, tuple[int, bool]]:

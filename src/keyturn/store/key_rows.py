@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 
-import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.domain import latency
 from keyturn.domain.periods import Span, cover
 from keyturn.store import usage_reports
 from keyturn.store.recent_usage import RecentUsage, State, state_of
-from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow
+from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow, shortened
 
 MOST_ROWS = 20_000
 """Rows that are remembered, each of 2 KiB at most."""
 MOST_AT_ONCE = 5_000
 """Rows of a question that is for this: whoever asks for more wants figures to keep, and not a page."""
-LONG_HISTOGRAM = 512
-"""Bytes; longer ones are made short, so that less is to be done with them each time."""
 
 _Steps = tuple[tuple[int, int], ...]
 _Rows = dict[str, list[UsageRow]]
@@ -53,7 +49,7 @@ class KeyRows:
         if missing:
             read: _Rows = {key_id: [] for key_id in missing}
             for row in await usage_reports.report(connection, steps, Dimension.KEY, UsageFilter(), missing):
-                read[row.group].append(_short(row))
+                read[row.group].append(shortened(row))
             known |= read
         self._remember(when, now, known)
         return [row for key_id in key_ids for row in known[key_id]]
@@ -76,11 +72,3 @@ class KeyRows:
         self._known[steps] = now, rows  # as what was asked for last
         while sum(len(own) for _, kept in self._known.values() for own in kept.values()) > MOST_ROWS:
             del self._known[next(iter(self._known))]
-
-
-def _short(row: UsageRow) -> UsageRow:
-    if len(row.durations) <= LONG_HISTOGRAM and len(row.first_bytes) <= LONG_HISTOGRAM:
-        return row
-    return msgspec.structs.replace(
-        row, durations=latency.combine(row.durations), first_bytes=latency.combine(row.first_bytes)
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.store.people_tables import logins, sessions
@@ -41,6 +41,28 @@ class SignedIn(msgspec.Struct, frozen=True):
     """Neither the person nor their account is suspended or deleted."""
 
 
+# Put together once: every page asks it, and that takes longer than the answer.
+_SIGNED_IN = (
+    select(
+        sessions,
+        users.c.account_id,
+        accounts.c.name,
+        users.c.email,
+        users.c.name,
+        logins.c.role,
+        accounts.c.time_zone,
+        users.c.deleted_at.is_(None)
+        & users.c.suspended_at.is_(None)
+        & accounts.c.deleted_at.is_(None)
+        & accounts.c.suspended_at.is_(None),
+    )
+    .join(users, users.c.id == sessions.c.user_id)
+    .join(logins, logins.c.user_id == users.c.id)
+    .join(accounts, accounts.c.id == users.c.account_id)
+    .where(sessions.c.token_hash.in_(bindparam("hashes", expanding=True)))
+)
+
+
 async def add(connection: AsyncConnection, session: StoredSession) -> None:
     """Store a new session."""
     await connection.execute(insert(sessions).values(msgspec.structs.asdict(session)))
@@ -53,27 +75,8 @@ async def with_token(connection: AsyncConnection, token_hash: bytes) -> SignedIn
 
 async def with_tokens(connection: AsyncConnection, token_hashes: Sequence[bytes]) -> dict[bytes, SignedIn]:
     """Return the sessions that have these tokens, by what is kept of the token."""
-    query = (
-        select(
-            sessions,
-            users.c.account_id,
-            accounts.c.name,
-            users.c.email,
-            users.c.name,
-            logins.c.role,
-            accounts.c.time_zone,
-            users.c.deleted_at.is_(None)
-            & users.c.suspended_at.is_(None)
-            & accounts.c.deleted_at.is_(None)
-            & accounts.c.suspended_at.is_(None),
-        )
-        .join(users, users.c.id == sessions.c.user_id)
-        .join(logins, logins.c.user_id == users.c.id)
-        .join(accounts, accounts.c.id == users.c.account_id)
-        .where(sessions.c.token_hash.in_(token_hashes))
-    )
     split, found = len(sessions.c), {}
-    for row in await connection.execute(query):
+    for row in await connection.execute(_SIGNED_IN, {"hashes": token_hashes}):
         values = tuple(row)
         session = StoredSession(*values[:split])
         found[session.token_hash] = SignedIn(session, *values[split:])

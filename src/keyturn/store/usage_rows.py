@@ -6,6 +6,7 @@ from operator import itemgetter
 
 import msgspec
 
+from keyturn.domain import latency
 from keyturn.domain.periods import Span
 from keyturn.store.key_sums import Figures
 
@@ -69,6 +70,19 @@ class UsageRow(msgspec.Struct, frozen=True):
     durations: bytes = b""
     """A histogram (``domain.latency``), like ``first_bytes``."""
     first_bytes: bytes = b""
+
+
+LONG_HISTOGRAM = 4 * latency.BUCKETS
+"""Bytes: longer ones have several entries a bucket."""
+
+
+def shortened(row: UsageRow) -> UsageRow:
+    """Return a row whose histograms are not long, to be kept and added up again."""
+    if len(row.durations) <= LONG_HISTOGRAM and len(row.first_bytes) <= LONG_HISTOGRAM:
+        return row
+    return msgspec.structs.replace(
+        row, durations=latency.combine(row.durations), first_bytes=latency.combine(row.first_bytes)
+    )
 
 
 COUNTS = UsageRow.__struct_fields__[2:-2]

@@ -9,7 +9,7 @@ import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from keyturn.store.driver import READS, Driver
+from keyturn.store.driver import READS, Driver, execute_all
 from keyturn.store.engine import Store
 
 COUNT = text("SELECT count(*) FROM things")
@@ -118,3 +118,22 @@ async def test_a_statement_that_fails_leaves_a_connection_that_works(things: Sto
         await connection.execute(text("INSERT INTO things VALUES ('one')"))
     async with things.reading() as connection:
         assert await connection.scalar(COUNT) == 1
+
+
+async def test_several_statements_stand_or_fall_together(things: Store) -> None:
+    """In their order; what the database says of one that fails is raised as of any other."""
+    put = "INSERT INTO things VALUES (?)"
+    async with things.writing() as connection:
+        await execute_all(
+            connection, [(put, [("one",), ("two",)]), ("DELETE FROM things WHERE name = 'one'", None)]
+        )
+    with pytest.raises(IntegrityError, match="UNIQUE"):
+        async with things.writing() as connection:
+            await execute_all(connection, [(put, [("three",)]), (put, [("two",)])])
+    with pytest.raises(OperationalError, match="no such table"):
+        async with things.writing() as connection:
+            await execute_all(connection, [(put, [("four",)]), ("DELETE FROM no_table", None)])
+
+    async with things.reading() as connection:
+        names = (await connection.scalars(text("SELECT name FROM things"))).all()
+    assert names == ["two"]

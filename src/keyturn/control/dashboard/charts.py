@@ -3,25 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 
 import msgspec
 
 from keyturn.control.dashboard import figures
-from keyturn.domain import latency
 from keyturn.domain.money import format_usd
 from keyturn.domain.periods import Interval
+from keyturn.services.quantiles import UNKNOWN, quantiles
 from keyturn.services.usage_plans import Plan
-from keyturn.services.usage_reports import QUANTILES, Line
+from keyturn.services.usage_reports import Line
 from keyturn.store.usage_rows import COUNTS, UsageRow
 
 MOST_SERIES = 8
 MOST_POINTS = 62
 """Of more, several are drawn as one: nobody sees them, and each is a row of a table that is sent."""
-REMEMBERED = 512
-"""Steps, of some 3 KiB each, whose quantiles are remembered: all but the last do not change any more."""
 _TO_MS = 1_000
-_UNTIMED = (None,) * len(QUANTILES)
 
 
 class Unit(StrEnum):
@@ -181,14 +177,9 @@ def _merged(steps: _Steps, lines: Iterable[Line], *, timed: bool) -> dict[tuple[
 def _sum(since_s: int, lines: Sequence[Line], *, timed: bool) -> Line:
     rows = [line.usage for line in lines]
     counts = {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
-    took = _took(b"".join(row.durations for row in rows)) if timed else _UNTIMED
+    took = quantiles(b"".join(row.durations for row in rows)) if timed else UNKNOWN
     # No chart shows how long it was until an answer began.
-    return Line(since_s, lines[0].name, UsageRow(group=rows[0].group, **counts), took, _UNTIMED)
-
-
-@lru_cache(REMEMBERED)
-def _took(durations: bytes) -> tuple[int | None, ...]:
-    return latency.quantiles_of(durations, QUANTILES)
+    return Line(since_s, lines[0].name, UsageRow(group=rows[0].group, **counts), took, UNKNOWN)
 
 
 def _when(plan: Plan, steps: _Steps, since_s: int) -> tuple[str, str, str]:

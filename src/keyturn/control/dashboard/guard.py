@@ -73,12 +73,12 @@ class Form(msgspec.Struct, frozen=True):
         return bool(self.text(name))
 
 
-def for_(entry: Entry, *, proof: bool = False, holder: bool = False) -> dict[str, Any]:
+def for_(entry: Entry, *, proof: str = "", holder: bool = False) -> dict[str, Any]:
     """Return the ``opt`` of a route.
 
     Args:
         entry: ``ANYONE``, ``SIGNED_IN``, or method and path as ``domain.operations`` has them.
-        proof: Ask to have shown lately that it is them.
+        proof: Ask to have shown lately that it is them, before they do this, such as ``delete a key``.
         holder: It is for whoever has signed in with a key alone; what they may see, the page itself decides.
     """
     return {ENTRY: entry, PROOF: proof, HOLDER: holder}

@@ -45,6 +45,7 @@ from keyturn.control.dashboard.pages import (
     upstreams,
     usage,
 )
+from keyturn.control.dashboard.proof_words import ProofWords
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError, refusal_of
 from keyturn.control.routers import OnlyRouter
@@ -93,6 +94,11 @@ PAGES = (
 async def elsewhere(request: Request[Any, Any, Any]) -> Response[Any]:
     """Say that there is no such page."""
     return _problem(request, Refused(Reason.PATH_NOT_FOUND, "There is no such page"))
+
+
+def proof_words() -> ProofWords:
+    """Return what the pages call what they ask proof for."""
+    return ProofWords(handler for page in PAGES for handler in page.HANDLERS)
 
 
 def router() -> OnlyRouter:

@@ -82,7 +82,12 @@ async def end_session(request: AnyRequest, management: Managed, session_id: From
     return answer
 
 
-@post("/account/identity/forget", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/identity/forget",
+    include_in_schema=False,
+    opt=for_(SIGNED_IN, proof="disconnect an identity"),
+    status_code=200,
+)
 async def forget_identity(request: AnyRequest, management: Managed) -> Page:
     """Sign in as one of them at the provider no more."""
     form = form_of(request)

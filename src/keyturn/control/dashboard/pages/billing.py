@@ -103,7 +103,7 @@ async def adjust_credit(request: AnyRequest, management: Managed, account_id: Fr
 @get(
     "/billing/{account_id:str}/grants/{grant_id:str}/take-back",
     include_in_schema=False,
-    opt=for_(_TAKE_BACK, proof=True),
+    opt=for_(_TAKE_BACK, proof="take back credit"),
 )
 async def take_back_page(
     request: AnyRequest, management: Managed, account_id: FromPath[str], grant_id: FromPath[str]
@@ -126,7 +126,7 @@ async def take_back_page(
 @post(
     "/billing/{account_id:str}/grants/{grant_id:str}/take-back",
     include_in_schema=False,
-    opt=for_(_TAKE_BACK, proof=True),
+    opt=for_(_TAKE_BACK, proof="take back credit"),
     status_code=200,
 )
 async def take_back(

@@ -77,7 +77,11 @@ async def revoke(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
     return see(request, f"{KEYS}/{key_id}", f"{key.stored.name} is revoked, everywhere")
 
 
-@get("/keys/{key_id:str}/secrets/{secret_id:str}/revoke", include_in_schema=False, opt=for_(END, proof=True))
+@get(
+    "/keys/{key_id:str}/secrets/{secret_id:str}/revoke",
+    include_in_schema=False,
+    opt=for_(END, proof="revoke one secret of a key"),
+)
 async def revoke_secret_page(
     request: AnyRequest, management: Managed, key_id: KeyId, secret_id: FromPath[str]
 ) -> Page:
@@ -100,7 +104,7 @@ async def revoke_secret_page(
 @post(
     "/keys/{key_id:str}/secrets/{secret_id:str}/revoke",
     include_in_schema=False,
-    opt=for_(END, proof=True),
+    opt=for_(END, proof="revoke one secret of a key"),
     status_code=200,
 )
 async def revoke_secret(
@@ -115,13 +119,18 @@ async def revoke_secret(
     return see(request, f"{KEYS}/{key_id}", f"One secret of {key.stored.name} is revoked, everywhere")
 
 
-@get("/keys/{key_id:str}/delete", include_in_schema=False, opt=for_(DELETE, proof=True))
+@get("/keys/{key_id:str}/delete", include_in_schema=False, opt=for_(DELETE, proof="delete a key"))
 async def delete_page(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Ask whether a key is to be deleted."""
     return await _ending(request, management, key_id, "delete")
 
 
-@post("/keys/{key_id:str}/delete", include_in_schema=False, opt=for_(DELETE, proof=True), status_code=200)
+@post(
+    "/keys/{key_id:str}/delete",
+    include_in_schema=False,
+    opt=for_(DELETE, proof="delete a key"),
+    status_code=200,
+)
 async def delete(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Take a key out of sight."""
     done = await management.keys.delete(checked_id(key_id), by=visitor_of(request).principal)

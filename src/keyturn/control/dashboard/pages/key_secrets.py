@@ -126,7 +126,9 @@ async def rotate(request: AnyRequest, management: Managed, key_id: KeyId) -> Pag
     )
 
 
-@get("/keys/{key_id:str}/reveal", include_in_schema=False, opt=for_(REVEAL, proof=True))
+@get(
+    "/keys/{key_id:str}/reveal", include_in_schema=False, opt=for_(REVEAL, proof="reveal the secret of a key")
+)
 async def reveal_page(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Ask whether the secret is really to be shown."""
     key = granted(await management.keys.show(checked_id(key_id), by=visitor_of(request).principal))
@@ -140,7 +142,12 @@ async def reveal_page(request: AnyRequest, management: Managed, key_id: KeyId) -
     )
 
 
-@post("/keys/{key_id:str}/reveal", include_in_schema=False, opt=for_(REVEAL, proof=True), status_code=200)
+@post(
+    "/keys/{key_id:str}/reveal",
+    include_in_schema=False,
+    opt=for_(REVEAL, proof="reveal the secret of a key"),
+    status_code=200,
+)
 async def reveal(request: AnyRequest, management: Managed, key_id: KeyId) -> Page:
     """Show the secret of a recoverable key once more; the audit log says so."""
     by = visitor_of(request).principal

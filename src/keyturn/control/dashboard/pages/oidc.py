@@ -53,7 +53,7 @@ async def lead(request: AnyRequest, management: Managed, then: Next = "") -> Pag
     return answer
 
 
-@get("/account/identity/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+@get("/account/identity/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof="connect an identity"))
 async def connect_page(request: AnyRequest, management: Managed) -> Page:
     """Say what it means to connect an identity, and ask."""
     oidc = management.people.oidc
@@ -69,7 +69,7 @@ async def connect_page(request: AnyRequest, management: Managed) -> Page:
     )
 
 
-@get("/oidc/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+@get("/oidc/connect", include_in_schema=False, opt=for_(SIGNED_IN, proof="connect an identity"))
 async def connect(request: AnyRequest, management: Managed, ticket: Asked = "") -> Page:
     """Lead to the provider to connect who they are there; a link from elsewhere leads to the page that asks."""
     oidc = management.people.oidc

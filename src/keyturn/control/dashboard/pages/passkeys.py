@@ -56,7 +56,7 @@ async def ask_to_add(request: AnyRequest, management: Managed) -> Page:
     return _asked(await management.people.passkeys.ask_to_add(visitor_of(request), place))
 
 
-@get("/account/passkeys", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+@get("/account/passkeys", include_in_schema=False, opt=for_(SIGNED_IN, proof="add a passkey"))
 async def new_passkey(request: AnyRequest) -> Page:
     """Ask what a new passkey is to be called."""
     takes = place_of(request.headers).takes_passkeys
@@ -65,7 +65,9 @@ async def new_passkey(request: AnyRequest) -> Page:
     )
 
 
-@post("/account/passkeys", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/passkeys", include_in_schema=False, opt=for_(SIGNED_IN, proof="add a passkey"), status_code=200
+)
 async def add(request: AnyRequest, management: Managed) -> Page:
     """Keep what the browser has made."""
     name = form_of(request).text("name")
@@ -98,7 +100,7 @@ async def rename(request: AnyRequest, management: Managed, passkey_id: FromPath[
 @post(
     "/account/passkeys/{passkey_id:str}/remove",
     include_in_schema=False,
-    opt=for_(SIGNED_IN, proof=True),
+    opt=for_(SIGNED_IN, proof="remove a passkey"),
     status_code=200,
 )
 async def remove(request: AnyRequest, management: Managed, passkey_id: FromPath[str]) -> Page:

@@ -83,7 +83,7 @@ async def change_plan(request: AnyRequest, management: Managed, plan_id: FromPat
     return see(request, PATH, "In force now, on every worker")
 
 
-@get("/billing/plans/{plan_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+@get("/billing/plans/{plan_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof="delete a plan"))
 async def delete_plan_page(request: AnyRequest, management: Managed, plan_id: FromPath[str]) -> Page:
     """Name what would be deleted, and ask."""
     plan = granted(await management.plans.show(plan_id))
@@ -93,7 +93,7 @@ async def delete_plan_page(request: AnyRequest, management: Managed, plan_id: Fr
 @post(
     "/billing/plans/{plan_id:str}/delete",
     include_in_schema=False,
-    opt=for_(_DELETE, proof=True),
+    opt=for_(_DELETE, proof="delete a plan"),
     status_code=200,
 )
 async def delete_plan(request: AnyRequest, management: Managed, plan_id: FromPath[str]) -> Page:

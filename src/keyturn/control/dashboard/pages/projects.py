@@ -90,14 +90,22 @@ async def edit(request: AnyRequest, management: Managed, project_id: FromPath[st
     return see(request, f"{PROJECTS}/{project_id}", "Saved")
 
 
-@get("/team/projects/{project_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+@get(
+    "/team/projects/{project_id:str}/delete",
+    include_in_schema=False,
+    opt=for_(_DELETE, proof="delete a project"),
+)
 async def delete_page(request: AnyRequest, management: Managed, project_id: FromPath[str]) -> Page:
     """Say what goes with it, and ask."""
     found = granted(await management.projects.show(project_id, by=visitor_of(request).principal))
     return render(request, "project_delete.html", title="Delete a project", section="team", project=found)
 
 
-@post("/team/projects/{project_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+@post(
+    "/team/projects/{project_id:str}/delete",
+    include_in_schema=False,
+    opt=for_(_DELETE, proof="delete a project"),
+)
 async def delete(request: AnyRequest, management: Managed, project_id: FromPath[str]) -> Page:
     """Take it away; one that has live keys stays."""
     gone = await management.projects.delete(project_id, by=visitor_of(request).principal)

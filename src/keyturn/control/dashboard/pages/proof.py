@@ -16,6 +16,7 @@ from keyturn.control.dashboard.guard import (
 from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForms
 from keyturn.control.dashboard.origins import place_of
 from keyturn.control.dashboard.pages.entrance import Next, set_session, status_of
+from keyturn.control.dashboard.proof_words import ProofWords
 from keyturn.control.dashboard.shell import PATH, AnyRequest, Page, render, safe_path, see
 from keyturn.control.management import Managed, Management
 from keyturn.domain.refusals import Reason, Refused
@@ -89,6 +90,7 @@ async def _page(
     login = await people.own_account.login(visitor)
     keys = await people.passkeys.each(visitor)
     linked = await people.oidc.each(visitor.person.id)
+    keeps = then.startswith(KEPT_PATH)
     return render(
         request,
         "prove.html",
@@ -96,8 +98,19 @@ async def _page(
         status=status_of(refused) if refused else 200,
         refused=refused,
         next=then,
-        keeps=then.startswith(KEPT_PATH),
+        keeps=keeps,
+        about_to=_about_to(request, visitor, then, keeps=keeps),
         login=login,
         takes_passkeys=bool(keys) and place_of(request.headers).takes_passkeys,
         provider=people.oidc.name if linked and login.totp_confirmed_at is None else "",
     )
+
+
+def _about_to(request: AnyRequest, visitor: Visitor, then: str, *, keeps: bool) -> str:
+    """Return what waits for the answer; ``""``: it is not known."""
+    words: ProofWords = request.app.state["proof_words"]
+    if not keeps:
+        return words.of("GET", then)
+    forms: KeptForms = request.app.state["kept_forms"]
+    form = forms.find(then.removeprefix(KEPT_PATH), visitor.person.session_id)
+    return words.of("POST", form.path) if form is not None else ""

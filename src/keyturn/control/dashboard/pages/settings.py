@@ -58,13 +58,22 @@ async def settings_page(request: AnyRequest, management: Managed) -> Page:
     return await _page(request, management)
 
 
-@get("/settings/authentication", include_in_schema=False, opt=for_(_CHANGE, proof=True))
+@get(
+    "/settings/authentication",
+    include_in_schema=False,
+    opt=for_(_CHANGE, proof="change whether calls need a key"),
+)
 async def authentication_page(request: AnyRequest, management: Managed) -> Page:
     """Say what it means that no key is needed, before it is so."""
     return _authentication(request, management)
 
 
-@post("/settings/authentication", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
+@post(
+    "/settings/authentication",
+    include_in_schema=False,
+    opt=for_(_CHANGE, proof="change whether calls need a key"),
+    status_code=200,
+)
 async def change_authentication(request: AnyRequest, management: Managed) -> Page:
     """Turn it on or off; on return, every worker goes by it."""
     wanted = form_of(request).text("required")
@@ -83,14 +92,19 @@ async def change_authentication(request: AnyRequest, management: Managed) -> Pag
     return see(request, PATH, said)
 
 
-@post("/settings/locations", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
+@post(
+    "/settings/locations",
+    include_in_schema=False,
+    opt=for_(_CHANGE, proof="change where keys may stand"),
+    status_code=200,
+)
 async def change_locations(request: AnyRequest, management: Managed) -> Page:
     """Say where keys may stand."""
     wanted: dict[str, object] = {LOCATIONS: form_of(request).each("place")}
     return await _changed(request, management, wanted, "Keys are taken there only, on every worker")
 
 
-@post("/settings/other", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
+@post("/settings/other", include_in_schema=False, opt=for_(_CHANGE, proof="change settings"), status_code=200)
 async def change_others(request: AnyRequest, management: Managed) -> Page:
     """Change what was typed otherwise than it is."""
     form = form_of(request)
@@ -100,7 +114,12 @@ async def change_others(request: AnyRequest, management: Managed) -> Page:
     return await _changed(request, management, wanted, "Saved", form)
 
 
-@post("/settings/reset", include_in_schema=False, opt=for_(_CHANGE, proof=True), status_code=200)
+@post(
+    "/settings/reset",
+    include_in_schema=False,
+    opt=for_(_CHANGE, proof="take back a change of settings"),
+    status_code=200,
+)
 async def reset_setting(request: AnyRequest, management: Managed) -> Page:
     """Take a change back."""
     path = form_of(request).text("path")

@@ -85,13 +85,13 @@ async def people(
     )
 
 
-@get("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof=True))
+@get("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof="invite somebody"))
 async def invite_page(request: AnyRequest, management: Managed, account: Account = "") -> Page:
     """Ask whom to invite."""
     return await _invite_page(request, management, account, {})
 
 
-@post("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof=True), status_code=200)
+@post("/team/invite", include_in_schema=False, opt=for_(_INVITE, proof="invite somebody"), status_code=200)
 async def invite(request: AnyRequest, management: Managed) -> Page:
     """Invite somebody; without a mail server the link is shown."""
     form, by = form_of(request), visitor_of(request).principal
@@ -116,7 +116,12 @@ async def person(request: AnyRequest, management: Managed, user_id: FromPath[str
     return await _person_page(request, management, user_id)
 
 
-@post("/team/{user_id:str}", include_in_schema=False, opt=for_(_EDIT, proof=True), status_code=200)
+@post(
+    "/team/{user_id:str}",
+    include_in_schema=False,
+    opt=for_(_EDIT, proof="change somebody's address or name"),
+    status_code=200,
+)
 async def edit(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Change address and name."""
     form = form_of(request)
@@ -129,7 +134,12 @@ async def edit(request: AnyRequest, management: Managed, user_id: FromPath[str])
     return see(request, f"{TEAM}/{user_id}", "Saved")
 
 
-@post("/team/{user_id:str}/role", include_in_schema=False, opt=for_(_EDIT, proof=True), status_code=200)
+@post(
+    "/team/{user_id:str}/role",
+    include_in_schema=False,
+    opt=for_(_EDIT, proof="change somebody's role"),
+    status_code=200,
+)
 async def change_role(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Give somebody another role."""
     wanted = form_of(request).text("role")
@@ -169,7 +179,11 @@ async def resume(request: AnyRequest, management: Managed, user_id: FromPath[str
     return see(request, f"{TEAM}/{user_id}", f"{done.stored.name} is active again")
 
 
-@get("/team/{user_id:str}/second-factor", include_in_schema=False, opt=for_(_RESET, proof=True))
+@get(
+    "/team/{user_id:str}/second-factor",
+    include_in_schema=False,
+    opt=for_(_RESET, proof="turn off somebody's second factor"),
+)
 async def reset_page(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Say what goes with somebody's second factor, and ask."""
     user = granted(await management.users.show(user_id, by=visitor_of(request).principal))
@@ -178,7 +192,11 @@ async def reset_page(request: AnyRequest, management: Managed, user_id: FromPath
     )
 
 
-@post("/team/{user_id:str}/second-factor", include_in_schema=False, opt=for_(_RESET, proof=True))
+@post(
+    "/team/{user_id:str}/second-factor",
+    include_in_schema=False,
+    opt=for_(_RESET, proof="turn off somebody's second factor"),
+)
 async def reset_second_factor(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Let somebody in with the password alone who has lost what was asked for beside it."""
     visitor = visitor_of(request)
@@ -188,14 +206,14 @@ async def reset_second_factor(request: AnyRequest, management: Managed, user_id:
     return see(request, f"{TEAM}/{user_id}", f"{done.stored.name} signs in with the password alone now")
 
 
-@get("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+@get("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof="remove somebody"))
 async def delete_page(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Say what goes with somebody, and ask."""
     user = granted(await management.users.show(user_id, by=visitor_of(request).principal))
     return render(request, "team_delete.html", title="Remove from the account", section="team", user=user)
 
 
-@post("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof=True))
+@post("/team/{user_id:str}/delete", include_in_schema=False, opt=for_(_DELETE, proof="remove somebody"))
 async def delete(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """Take somebody out of the account, and revoke their personal keys."""
     gone = granted(await management.users.delete(user_id, by=visitor_of(request).principal))
@@ -205,7 +223,7 @@ async def delete(request: AnyRequest, management: Managed, user_id: FromPath[str
 @post(
     "/team/{user_id:str}/invite",
     include_in_schema=False,
-    opt=for_(("POST", "/api/v1/users/{user_id}/invite"), proof=True),
+    opt=for_(("POST", "/api/v1/users/{user_id}/invite"), proof="make a new link for somebody"),
     status_code=200,
 )
 async def invite_again(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
@@ -220,7 +238,11 @@ async def invited_before(request: AnyRequest, user_id: FromPath[str]) -> Page:
     return see(request, f"{TEAM}/{user_id}")
 
 
-@post("/team/{user_id:str}/uninvite", include_in_schema=False, opt=for_(_UNINVITE, proof=True))
+@post(
+    "/team/{user_id:str}/uninvite",
+    include_in_schema=False,
+    opt=for_(_UNINVITE, proof="take back an invitation"),
+)
 async def take_back(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """End an invitation."""
     gone = granted(await management.invitations.take_back(user_id, by=visitor_of(request).principal))
@@ -235,7 +257,7 @@ async def join(request: AnyRequest, management: Managed, user_id: FromPath[str])
     return see(request, f"{TEAM}/{user_id}", "Added to the project")
 
 
-@post("/team/{user_id:str}/leave", include_in_schema=False, opt=for_(_LEAVE, proof=True))
+@post("/team/{user_id:str}/leave", include_in_schema=False, opt=for_(_LEAVE, proof="end a membership"))
 async def leave(request: AnyRequest, management: Managed, user_id: FromPath[str]) -> Page:
     """End a membership, and revoke the personal keys in the project."""
     project = form_of(request).text("project")

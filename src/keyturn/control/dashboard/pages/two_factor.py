@@ -15,7 +15,12 @@ PATH = f"{ACCOUNT_PATH}/two-factor"
 _BORDER, _GROUP = 4, 4
 
 
-@post("/account/two-factor/begin", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/two-factor/begin",
+    include_in_schema=False,
+    opt=for_(SIGNED_IN, proof="turn on codes"),
+    status_code=200,
+)
 async def begin(request: AnyRequest, management: Managed) -> Page:
     """Make a seed for an app."""
     refused = await management.people.second_factors.begin(visitor_of(request))
@@ -24,13 +29,18 @@ async def begin(request: AnyRequest, management: Managed) -> Page:
     return see(request, PATH)
 
 
-@get("/account/two-factor", include_in_schema=False, opt=for_(SIGNED_IN, proof=True))
+@get("/account/two-factor", include_in_schema=False, opt=for_(SIGNED_IN, proof="turn on codes"))
 async def enrol_page(request: AnyRequest, management: Managed) -> Page:
     """Show the seed, as a QR code and as text."""
     return await _enrol_page(request, management)
 
 
-@post("/account/two-factor", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/two-factor",
+    include_in_schema=False,
+    opt=for_(SIGNED_IN, proof="turn on codes"),
+    status_code=200,
+)
 async def confirm(request: AnyRequest, management: Managed) -> Page:
     """Ask for codes from now on, if the app's code is right; show the recovery codes."""
     codes = await management.people.second_factors.confirm(visitor_of(request), form_of(request).text("code"))
@@ -39,7 +49,12 @@ async def confirm(request: AnyRequest, management: Managed) -> Page:
     return _codes_page(request, codes)
 
 
-@post("/account/two-factor/off", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/two-factor/off",
+    include_in_schema=False,
+    opt=for_(SIGNED_IN, proof="turn off codes"),
+    status_code=200,
+)
 async def turn_off(request: AnyRequest, management: Managed) -> Page:
     """Ask for codes no more."""
     await management.people.second_factors.turn_off(visitor_of(request))
@@ -52,7 +67,12 @@ async def codes_are_gone(request: AnyRequest) -> Page:
     return see(request, ACCOUNT_PATH)
 
 
-@post("/account/recovery-codes", include_in_schema=False, opt=for_(SIGNED_IN, proof=True), status_code=200)
+@post(
+    "/account/recovery-codes",
+    include_in_schema=False,
+    opt=for_(SIGNED_IN, proof="make new recovery codes"),
+    status_code=200,
+)
 async def renew_codes(request: AnyRequest, management: Managed) -> Page:
     """Make new recovery codes in the place of the old ones, and show them."""
     codes = await management.people.second_factors.renew_codes(visitor_of(request))

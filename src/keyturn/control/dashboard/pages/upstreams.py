@@ -100,7 +100,11 @@ async def set_room(request: AnyRequest, management: Managed, name: FromPath[str]
     return see(request, f"{PATH}/{name}", "What it has room for is in force")
 
 
-@get("/models/upstreams/{name:str}/credentials", include_in_schema=False, opt=for_(EDIT, proof=True))
+@get(
+    "/models/upstreams/{name:str}/credentials",
+    include_in_schema=False,
+    opt=for_(EDIT, proof="replace the credentials of an upstream"),
+)
 async def credentials_page(request: AnyRequest, management: Managed, name: FromPath[str]) -> Page:
     """Ask for other credentials."""
     return await _credentials(request, management, name)
@@ -109,7 +113,7 @@ async def credentials_page(request: AnyRequest, management: Managed, name: FromP
 @post(
     "/models/upstreams/{name:str}/credentials",
     include_in_schema=False,
-    opt=for_(EDIT, proof=True),
+    opt=for_(EDIT, proof="replace the credentials of an upstream"),
     status_code=200,
 )
 async def set_credentials(request: AnyRequest, management: Managed, name: FromPath[str]) -> Page:
@@ -145,7 +149,7 @@ async def remove_upstream_page(request: AnyRequest, management: Managed, name: F
 @post(
     "/models/upstreams/{name:str}/remove",
     include_in_schema=False,
-    opt=for_(REMOVE, proof=True),
+    opt=for_(REMOVE, proof="remove an upstream"),
     status_code=200,
 )
 async def remove_upstream(request: AnyRequest, management: Managed, name: FromPath[str]) -> Page:
