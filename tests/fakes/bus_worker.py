@@ -61,7 +61,7 @@ class BusWorker:
             self.send(bus.Traced(message.call, self.trace))
 
     async def next(
-        self, kind: type[bus.Snapshot | bus.Found | bus.Invalidate], number: int = 1
+        self, kind: type[bus.Snapshot | bus.Found | bus.Invalidate | bus.Granted], number: int = 1
     ) -> bus.FromControl:
         """Wait for the ``number``-th message of a kind and return it."""
         async with asyncio.timeout(DEADLINE_S):

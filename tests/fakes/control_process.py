@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import msgspec
@@ -76,19 +77,15 @@ class ControlProcess:
             self.process.stdin.close()
 
 
-def launch(
+def begin(
     data: Path,
     *,
     demo_port: int = 0,
     provider_keys: dict[str, str] | None = None,
-    traced: bool = True,
+    environment: Mapping[str, str] = os.environ,
     sections: Mapping[str, msgspec.Struct] | None = None,
-) -> tuple[subprocess.Popen[bytes], bytes, Path]:
-    """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log.
-
-    With ``traced=False`` it runs as users run it, though coverage measures the tests: a bound on the time it takes is
-    to judge the program and not the tracer, which makes it take twice as long. ``sections`` are settings.
-    """
+) -> tuple[subprocess.Popen[bytes], IO[bytes], Path]:
+    """Start a process and wait for nothing; return it with its end of the ready pipe to read from, and its log."""
     empty_database.give(DataDirectory(data))
     read_end, write_end = os.pipe()
     log = data.parent / f"{data.name}.log"
@@ -106,15 +103,38 @@ def launch(
             stdin=subprocess.PIPE,
             stderr=errors,
             pass_fds=[write_end],
-            env={name: value for name, value in os.environ.items() if traced or name not in COVERAGE},
+            env=environment,
         )
     os.close(write_end)
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(brief) + b"\n")
     process.stdin.flush()
-    with os.fdopen(read_end, "rb") as pipe:
-        said = pipe.readline()
-    return process, said, log
+    return process, os.fdopen(read_end, "rb"), log
+
+
+def launch(
+    data: Path,
+    *,
+    demo_port: int = 0,
+    provider_keys: dict[str, str] | None = None,
+    traced: bool = True,
+    sections: Mapping[str, msgspec.Struct] | None = None,
+) -> tuple[subprocess.Popen[bytes], bytes, Path]:
+    """Start a process; return it with what it said on the ready pipe (nothing if it refused) and its log.
+
+    With ``traced=False`` it runs as users run it, though coverage measures the tests: a bound on the time it takes is
+    to judge the program and not the tracer, which makes it take twice as long. ``sections`` are settings.
+    """
+    environment = {name: value for name, value in os.environ.items() if traced or name not in COVERAGE}
+    process, pipe, log = begin(
+        data,
+        demo_port=demo_port,
+        provider_keys=provider_keys,
+        environment=environment,
+        sections=sections,
+    )
+    with pipe:
+        return process, pipe.readline(), log
 
 
 @contextmanager

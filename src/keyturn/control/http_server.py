@@ -1,15 +1,11 @@
 """Serves the management API on its two unix sockets."""
 
 import contextlib
-import os
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import uvicorn
 from litestar.types import ASGIApp
-
-BACKLOG = 1024
 
 
 class _Server(uvicorn.Server):
@@ -22,9 +18,9 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """One application on one socket."""
+    """One application on one socket that listens."""
 
-    def __init__(self, app: ASGIApp, path: Path, *, drain_s: float) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, *, drain_s: float) -> None:
         config = uvicorn.Config(
             app,
             http="httptools",
@@ -37,32 +33,13 @@ class HttpServer:
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, round(drain_s)),
         )
-        self._path = path
+        self._listener = listener
         self._server = _Server(config)
-        self._listeners: list[socket.socket] = []
-
-    def listen(self) -> None:
-        """Bind the socket: from now on callers wait instead of being turned away."""
-        self._listeners.append(_listen(self._path))
 
     async def serve(self) -> None:
-        """Serve what ``listen`` has bound, until ``stop``."""
-        await self._server.serve(sockets=self._listeners)
+        """Serve until ``stop``."""
+        await self._server.serve(sockets=[self._listener])
 
     def stop(self) -> None:
         """Accept nothing more; ``serve`` ends when the requests under way have, or their time is up."""
         self._server.should_exit = True
-
-
-def _listen(path: Path) -> socket.socket:
-    """Bind a unix socket that only this user can connect to; one that an earlier run left is replaced."""
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(before)
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener

@@ -7,7 +7,7 @@ from keyturn import system
 from keyturn.config.data_directory import DataDirectory
 from keyturn.config.sections import Settings
 from keyturn.control.app import create_app
-from keyturn.node import control_process
+from keyturn.node import answering, management_api
 from keyturn.node.child import Brief
 from keyturn.store.engine import open_store
 from keyturn.store.vault import Vault
@@ -25,7 +25,7 @@ async def test_it_is_put_together_without_a_warning(tmp_path: Path) -> None:
         vault.create()
         brief = Brief(settings=Settings(data=str(tmp_path)), process="control", ready_fd=-1)
 
-        management = await control_process._management(brief, store, vault, tasks, closing)
-        app = create_app(management)
+        parts = await answering.prepare(brief, store, vault, tasks, closing)
+        app = create_app(management_api.manage(parts, data, tasks))
 
     assert {"/", "/docs", "/healthz", "/metrics"} <= {route.path for route in app.routes}
