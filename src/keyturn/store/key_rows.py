@@ -11,6 +11,8 @@ from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow, sho
 
 MOST_ROWS = 20_000
 """Rows that are remembered, each of 2 KiB at most."""
+MOST_KNOWN = 16
+"""Stretches of time of which rows are remembered."""
 MOST_AT_ONCE = 5_000
 """Rows of a question that is for this: whoever asks for more wants figures to keep, and not a page."""
 
@@ -28,8 +30,9 @@ class KeyRows:
         self._known: dict[_Steps, tuple[State, _Rows]] = {}
 
     def takes(self, steps: Sequence[Step], key_ids: Sequence[str]) -> bool:
-        """Say whether a question is for this."""
-        return len(steps) * len(key_ids) <= MOST_AT_ONCE
+        """Say whether a question is for this: minutes are another stretch each time."""
+        few = len(steps) * len(key_ids) <= MOST_AT_ONCE
+        return few and all(span.period != "minute" for step in steps for span in step.spans)
 
     async def rows(
         self, connection: AsyncConnection, steps: Sequence[Step], key_ids: Sequence[str]
@@ -70,5 +73,8 @@ class KeyRows:
     def _remember(self, steps: _Steps, now: State, rows: _Rows) -> None:
         self._known.pop(steps, None)
         self._known[steps] = now, rows  # as what was asked for last
-        while sum(len(own) for _, kept in self._known.values() for own in kept.values()) > MOST_ROWS:
+        while len(self._known) > MOST_KNOWN or self._remembered() > MOST_ROWS:
             del self._known[next(iter(self._known))]
+
+    def _remembered(self) -> int:
+        return sum(len(own) for _, kept in self._known.values() for own in kept.values())

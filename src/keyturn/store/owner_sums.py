@@ -72,7 +72,8 @@ class OwnerSums:
             found |= zip(missing, await _read(connection, missing, by), strict=True)
         for part, rows in found.items():
             self._known.pop((by, part), None)
-            self._known[by, part] = now, rows  # as what was asked for last
+            # As what was asked for last, and nothing of what else was asked for with it.
+            self._known[by, part] = State(now.requests, {part: now.spans[part]}), rows
         self._forget()
         return [
             msgspec.structs.replace(row, step=number)
@@ -113,7 +114,8 @@ class OwnerSums:
         elif groups := _changed(known, each):
             some = [{group: rows[group] for group in groups if group in rows} for rows in each]
             few = len(groups) * len(each) <= FEW
-            sums = {**sums, **(_added(some) if few else await asyncio.to_thread(_added, some))}
+            again = _added(some) if few else await asyncio.to_thread(_added, some)
+            sums = {**{group: row for group, row in sums.items() if group not in groups}, **again}
         self._sums.pop((by, parts), None)
         self._sums[by, parts] = each, sums  # as what was asked for last
         return sums
@@ -162,6 +164,13 @@ async def _brought_up(
     """Return the groups of each part with what has been added to them."""
     keys = {row[1][0] for _, added in changed.values() for row in added}
     owners = await usage_reports.owners(connection, by, keys)
+    few = sum(len(added) for _, added in changed.values()) <= FEW
+    return _all_added(changed, owners) if few else await asyncio.to_thread(_all_added, changed, owners)
+
+
+def _all_added(
+    changed: Mapping[Span, tuple[Rows, Sequence[RollupRow]]], owners: Mapping[str, str]
+) -> dict[Span, Rows]:
     found: dict[Span, Rows] = {}
     for part, (known, added) in changed.items():
         more = [_as_usage(row, owners.get(row[1][0], "")) for row in added]
@@ -172,13 +181,13 @@ async def _brought_up(
 
 
 def _changed(known: Sequence[Rows], each: Sequence[Rows]) -> set[str]:
-    """Return the groups whose row is another in one of the parts."""
+    """Return the groups whose row is another in one of the parts, or is not there in one of both."""
     return {
         group
         for old, new in zip(known, each, strict=True)
         if old is not new
-        for group, row in new.items()
-        if row is not old.get(group)
+        for group in {**old, **new}
+        if new.get(group) is not old.get(group)
     }
 
 

@@ -6,17 +6,18 @@ lies between two of them is known only where both are the ends of batches that a
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from operator import add
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.domain.periods import Span
+from keyturn.domain.periods import HOUR_S, Span
 from keyturn.store.series import RollupRow
 
-MOST_ROWS = 20_000
-"""Of the last batches together; each has some hundred bytes."""
+MOST_ROWS = 5_000
+"""Of the last batches together: to add up more takes as long as to read what they have changed."""
 
 Totals = tuple[int, int, int, int, int, int]
 """Requests, input tokens, output tokens, nano-US-dollars, errors, and requests without a price."""
@@ -58,6 +59,7 @@ class RecentUsage:
         self._counted: int | None = None
         self._batches: deque[tuple[int, int, Sequence[RollupRow]]] = deque()
         self._rows = 0
+        self._grouped: tuple[int, int, Mapping[int, Sequence[RollupRow]] | None] = (0, 0, {})
 
     @property
     def begun(self) -> bool:
@@ -74,6 +76,7 @@ class RecentUsage:
         self._counted = None
         self._batches.clear()
         self._rows = 0
+        self._grouped = (0, 0, {})
 
     def add(self, rows: Sequence[RollupRow]) -> None:
         """Take what has been stored now."""
@@ -86,22 +89,27 @@ class RecentUsage:
             self._rows -= len(self._batches.popleft()[2])
 
     def between(self, old: State, now: State, spans: Sequence[Span]) -> list[RollupRow] | None:
-        """Return what was added to some stretches between two states.
+        """Return what was added to some stretches of whole hours between two states.
 
         Returns:
             ``None`` where that is not known any more, or is not all that has changed: prices are corrected, too.
         """
-        batches = self._batches_between(old.requests, now.requests)
-        if batches is None:
+        hours = self._hours_between(old.requests, now.requests)
+        if hours is None:
             return None
-        rows = [
-            row
-            for batch in batches
-            for row in batch
-            if any(span.since_s <= row[0] < span.until_s for span in spans)
-        ]
+        rows = [row for span in spans for each in _within(span, hours) for row in each]
         added = _sum((row[2], row[3], row[4], row[7], row[8], row[11]) for row in rows)
         return rows if tuple(map(add, _of(old, spans), added)) == _of(now, spans) else None
+
+    def _hours_between(self, old: int, now: int) -> Mapping[int, Sequence[RollupRow]] | None:
+        """Return what was added by the hour: once for all stretches that somebody asks for."""
+        if self._grouped[:2] != (old, now):
+            batches = self._batches_between(old, now)
+            found: dict[int, list[RollupRow]] | None = None if batches is None else {}
+            for row in chain.from_iterable(batches or ()):
+                found.setdefault(row[0] // HOUR_S * HOUR_S, []).append(row)  # type: ignore[union-attr]  # there are batches
+            self._grouped = old, now, found
+        return self._grouped[2]
 
     def _batches_between(self, old: int, now: int) -> list[Sequence[RollupRow]] | None:
         if old == now:
@@ -116,6 +124,12 @@ class RecentUsage:
             if before <= old:
                 return found[::-1] if before == old else None
         return None
+
+
+def _within(span: Span, hours: Mapping[int, Sequence[RollupRow]]) -> Iterable[Sequence[RollupRow]]:
+    if span.until_s - span.since_s == HOUR_S:
+        return (hours.get(span.since_s, ()),)
+    return (rows for hour, rows in hours.items() if span.since_s <= hour < span.until_s)
 
 
 def _of(state: State, spans: Sequence[Span]) -> Totals:

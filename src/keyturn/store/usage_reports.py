@@ -7,7 +7,7 @@ primary key. Six ways lead to the rows:
 way        when                                reads
 =========  ==================================  =======================================================
 totals     all requests are meant              ``totals``: a row an hour
-ranked     keys are ranked                     ``key_sums``, remembered
+ranked     keys or their owners are ranked     ``key_sums``, remembered
 overall    nothing asks whose a request was    ``overall``: some dozen rows an hour
 owned      only owners of keys are asked for   ``owner_sums``: a row an hour and owner; none by the minute
 single     few series are meant                ``rollups``, each row by its whole key
@@ -19,6 +19,7 @@ Written as text, because the order of the joins is what makes it fast, and only 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from operator import add
 
 import msgspec
 from sqlalchemy import text
@@ -88,12 +89,9 @@ async def ranking(
     async def of_hours(span: Span) -> Mapping[str, Figures]:
         return await _figures(connection, [span], Dimension.KEY, UsageFilter())
 
-    whole = [span for span in spans if span.period != "minute"]
+    whole = await key_sums.of(connection, (span for span in spans if span.period != "minute"), of_hours)
+    found = await _of_owners(connection, whole, by, wanted)
     rest = [span for span in spans if span.period == "minute"]
-    if by is Dimension.KEY:
-        found = await _reached(connection, await key_sums.of(connection, whole, of_hours), wanted)
-    else:
-        found = await _figures(connection, whole, by, wanted)
     return added(found, await _figures(connection, rest, by, wanted)) if rest else found
 
 
@@ -108,16 +106,23 @@ async def _figures(
     return {str(row[1]): tuple(row[2:]) for row in found}
 
 
-async def _reached(
-    connection: AsyncConnection, of_keys: Mapping[str, Figures], wanted: UsageFilter
+async def _of_owners(
+    connection: AsyncConnection, of_keys: Mapping[str, Figures], by: Dimension, wanted: UsageFilter
 ) -> Mapping[str, Figures]:
-    """Return what is of the keys that are meant."""
-    where, values = await _narrow(connection, Dimension.KEY, wanted, None, "s")
-    if not where:
+    """Sum up by the owners of keys; a key without one counts as nobody's, unless somebody's are wanted."""
+    where, values = await _narrow(connection, by, wanted, None, "s")
+    if by is Dimension.KEY and not where:
         return of_keys
-    query = f"SELECT k.id FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
-    meant = set(await connection.scalars(text(query), values))
-    return {key_id: figures for key_id, figures in of_keys.items() if key_id in meant}
+    group = "k.id" if by is Dimension.KEY else _GROUPS[by]
+    query = f"SELECT k.id, {group} FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
+    owners = {row[0]: row[1] for row in await connection.execute(text(query), values)}
+    found: dict[str, Figures] = {}
+    for key_id, figures in of_keys.items():
+        owner = owners.get(key_id, None if where else "")
+        if owner is not None:
+            known = found.get(owner)
+            found[owner] = figures if known is None else tuple(map(add, known, figures))
+    return found
 
 
 async def owners(connection: AsyncConnection, by: Dimension, key_ids: Iterable[str]) -> dict[str, str]:
@@ -173,8 +178,7 @@ async def _prepare(
         table = "overall" if by or where else "totals"
         return _Ask(partial(_from_sums, table, by, where), {"spans": _ranges(steps), **values})
     if by in _WHOSE and not _asks_more_than_owners(wanted) and _by_the_hour(steps):
-        where, values = await _narrow(connection, by, wanted, only, "k")
-        return _Ask(partial(_from_owners, by, where), {"spans": _ranges(steps), **values})
+        return await _of_whose(connection, steps, by, wanted, only)
     series = None
     if wanted != UsageFilter() or only is not None:
         series = await _series(connection, by, wanted, only)
@@ -186,6 +190,26 @@ async def _prepare(
     if series is not None:
         values["series"] = msgspec.json.encode(series).decode()
     return _Ask(query, values)
+
+
+async def _of_whose(
+    connection: AsyncConnection,
+    steps: Sequence[Step],
+    by: Dimension | None,
+    wanted: UsageFilter,
+    only: Sequence[str] | None,
+) -> _Ask:
+    """Choose the way to the sums of owners: each of a few by its whole key, or all and what is meant of them."""
+    where, values = await _narrow(connection, by, wanted, only, "k")
+    if where:
+        query = f"SELECT DISTINCT k.project_id, coalesce(k.user_id, '') FROM keys k JOIN projects p ON p.id = k.project_id {where}"  # noqa: S608 -- constants
+        pairs = [tuple(row) for row in await connection.execute(text(query), values)]
+        if only is not None and "" in only and not _asks_whose(wanted):
+            pairs.append(("", ""))  # of keys that nobody knows
+        if len(pairs) * _moments(steps) <= SINGLE_ROWS:
+            given: dict[str, object] = {"spans": _starts(steps), "pairs": msgspec.json.encode(pairs).decode()}
+            return _Ask(partial(_from_pairs, by), given)
+    return _Ask(partial(_from_owners, by, where), {"spans": _ranges(steps), **values})
 
 
 def _asks_whose(wanted: UsageFilter) -> bool:
@@ -235,6 +259,18 @@ WITH {_SPANS}
 SELECT span.step, {_GROUPS[by] if by else "''"}, {sums("k")}
 FROM span CROSS JOIN owner_sums k ON k.period = span.period AND k.start >= span.since AND k.start < span.until
 LEFT JOIN projects p ON p.id = k.project_id {where} GROUP BY 1, 2
+"""  # noqa: S608 -- put together from constants
+
+
+def _from_pairs(by: Dimension | None, sums: Callable[[str], str]) -> str:
+    return f"""
+WITH {_SPANS}, pair (project_id, user_id) AS MATERIALIZED (
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs)
+)
+SELECT span.step, {_GROUPS[by] if by else "''"}, {sums("k")}
+FROM span CROSS JOIN pair CROSS JOIN owner_sums k
+    ON k.period = span.period AND k.start = span.since AND k.project_id = pair.project_id AND k.user_id = pair.user_id
+LEFT JOIN projects p ON p.id = k.project_id GROUP BY 1, 2
 """  # noqa: S608 -- put together from constants
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from fakes.usage_records import WorkerJournal, served
-from fakes.used import KEYS, own, requests, use
+from fakes.used import ACCOUNTS, KEYS, own, requests, use
 from keyturn import system
 from keyturn.control.ingest import Ingest
 from keyturn.domain import latency, periods
@@ -18,7 +18,7 @@ from keyturn.domain.journal import Served
 from keyturn.domain.periods import DAY_S, HOUR_S
 from keyturn.store import owner_sums, usage_reports
 from keyturn.store.engine import Store
-from keyturn.store.key_rows import KeyRows
+from keyturn.store.key_rows import MOST_KNOWN, KeyRows
 from keyturn.store.key_sums import Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
 from keyturn.store.recent_usage import RecentUsage, State, state_of
@@ -62,18 +62,20 @@ class Looks:
     async def at(self, store: Store) -> Seen:
         """Ask each of them once."""
         async with store.reading() as connection:
-            ranked = await usage_reports.ranking(
-                connection, SPANS, Dimension.KEY, UsageFilter(), self._key_sums
+            return await self.through(connection)
+
+    async def through(self, connection: AsyncConnection) -> Seen:
+        """Ask each of them for what a connection sees."""
+        ranked = await usage_reports.ranking(connection, SPANS, Dimension.KEY, UsageFilter(), self._key_sums)
+        rows = [
+            _plain(rows)
+            for steps in (WHOLE, HALVES)
+            for rows in (
+                await self._key_rows.rows(connection, steps, KEYS),
+                *[await self._owner_sums.rows(connection, steps, by) for by in owner_sums.DIMENSIONS],
             )
-            rows = [
-                _plain(rows)
-                for steps in (WHOLE, HALVES)
-                for rows in (
-                    await self._key_rows.rows(connection, steps, KEYS),
-                    *[await self._owner_sums.rows(connection, steps, by) for by in owner_sums.DIMENSIONS],
-                )
-                if rows is not None
-            ]
+            if rows is not None
+        ]
         return ranked, rows
 
 
@@ -263,3 +265,56 @@ async def test_who_has_not_begun_or_stands_between_batches_is_told_nothing(store
         None,
     ]
     assert recent.between(at(10), at(16), SPANS) is None
+
+
+async def test_a_look_at_an_older_state_shows_nothing_of_a_newer_one(
+    store: Store, worker: WorkerJournal, ingest: Ingest
+) -> None:
+    """A page that began before another may end after it."""
+    looks, late = Looks(store.recent), next(iter(requests(1, since_s=SINCE_S, until_s=UNTIL_S)))
+    await looks.at(store)
+    async with store.reading() as connection:
+        await state_of(connection, SPANS)
+        worker.write(now(KEYS[0]), msgspec.structs.replace(late, key_id="key_of_nobody"))
+        await ingest.flush()
+        newer = await looks.at(store)
+
+        older = await looks.through(connection)
+
+        assert older == await Looks(RecentUsage()).through(connection)
+    assert newer != older
+    assert await looks.at(store) == newer
+
+
+async def test_what_is_remembered_stays_little_however_the_window_moves(store: Store, ingest: Ingest) -> None:
+    """Somebody asks every hour for the last two days, for months."""
+    key_rows, owners = KeyRows(store.recent), OwnerSums(store.recent)
+    assert await ingest.flush()
+    minutes = [Step(SINCE_S, SINCE_S + 120, periods.cover(SINCE_S, SINCE_S + 120))]
+    for ago in range(40):
+        since_s, until_s = UNTIL_S - (48 + ago) * HOUR_S, UNTIL_S - ago * HOUR_S
+        steps = [Step(since_s, until_s, periods.cover(since_s, until_s))]
+        async with store.reading() as connection:
+            await key_rows.rows(connection, steps, KEYS)
+            await owners.rows(connection, steps, Dimension.ACCOUNT)
+
+    assert len(key_rows._known) == MOST_KNOWN
+    assert {len(state.spans) for state, _ in owners._known.values()} == {1}
+    assert not key_rows.takes(minutes, KEYS)
+
+
+@pytest.mark.parametrize("by", sorted(owner_sums.DIMENSIONS))
+async def test_some_owners_are_what_they_are_among_all(store: Store, ingest: Ingest, by: Dimension) -> None:
+    """Nobody is one of them: whose key was nobody's, or is not known."""
+    late = requests(3, since_s=SINCE_S, until_s=UNTIL_S)
+    await use(store, [msgspec.structs.replace(one, key_id="key_of_nobody") for one in late])
+    assert await ingest.flush()
+    for wanted in (UsageFilter(), UsageFilter(account_id=ACCOUNTS[0])):
+        async with store.reading() as connection:
+            everybody = await usage_reports.report(connection, HALVES, by, wanted)
+            groups = sorted({row.group for row in everybody})
+            for only in ([""], groups[:1], groups[-1:], groups):
+                some = await usage_reports.report(connection, HALVES, by, wanted, only)
+
+                assert _plain(some) == _plain([row for row in everybody if row.group in only])
+        assert groups

@@ -12,6 +12,7 @@ from keyturn.control.dashboard.guard import PROOF
 from keyturn.control.dashboard.shell import PATH
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
+_ANY = "[^/]+"
 
 
 class ProofWords:
@@ -24,8 +25,10 @@ class ProofWords:
             for handler in handlers
             if isinstance(handler, HTTPRouteHandler) and handler.opt.get(PROOF)
             for method in handler.http_methods
-            for path in handler.paths
+            for path in sorted(handler.paths)
         ]
+        # An address that a route names as it is belongs to that route.
+        self._known.sort(key=lambda one: one[1].pattern.count(_ANY))
 
     def of(self, method: str, address: str) -> str:
         """Return them; ``""``: it is not known what that would do.
@@ -42,4 +45,4 @@ class ProofWords:
 
 
 def _pattern(path: str) -> str:
-    return re.escape(PATH) + "[^/]+".join(map(re.escape, _PARAMETER.split(path)))
+    return re.escape(PATH) + _ANY.join(map(re.escape, _PARAMETER.split(path)))

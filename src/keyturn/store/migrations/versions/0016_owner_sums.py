@@ -43,9 +43,16 @@ def upgrade() -> None:
         f"combine_histograms(CAST(group_concat(CAST(r.{name} AS TEXT), '') AS BLOB), X'')"
         for name in _HISTOGRAMS
     )
-    op.execute(
+    insert = sa.text(
         f"INSERT INTO owner_sums (period, start, project_id, user_id, {', '.join((*_COUNTS, *_HISTOGRAMS))}) "  # noqa: S608 -- constants
         f"SELECT r.period, r.start, coalesce(k.project_id, ''), coalesce(k.user_id, ''), {counts}, {histograms} "
         "FROM rollups r JOIN series s ON s.id = r.series_id LEFT JOIN keys k ON k.id = s.key_id "
-        "WHERE r.period IN ('hour', 'day') GROUP BY 1, 2, 3, 4"
+        "WHERE r.period = :period AND r.start = :start GROUP BY 1, 2, 3, 4"
     )
+    # One at a time: all at once would be sorted in memory.
+    connection = op.get_bind()
+    kept = connection.execute(
+        sa.text("SELECT period, start FROM totals WHERE period IN ('hour', 'day')")
+    ).all()
+    for period, start in kept:
+        connection.execute(insert, {"period": period, "start": start})
