@@ -20,7 +20,7 @@ from keyturn.store.recent_usage import RecentUsage
 
 BUSY_TIMEOUT_S = 5.0
 KEPT_CONNECTIONS, MORE_CONNECTIONS = 8, 8
-"""A page may ask eight questions at once; a connection that is not kept is opened anew each time, which takes as long as ten."""
+"""A page asks up to eight questions at once; a connection that is not kept is opened anew for each look at it."""
 _PRAGMAS = (
     "journal_mode=WAL",
     "synchronous=FULL",
@@ -50,6 +50,7 @@ class Store:
     def __init__(self, path: Path, engine: AsyncEngine) -> None:
         self.path = path
         self.recent = RecentUsage()
+        """What ingest has stored lately."""
         self._engine = engine
         self._writer = asyncio.Lock()
 

@@ -1,6 +1,7 @@
 """What single keys used in the steps of a report, remembered: a page that is looked at asks for the same ones again."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,10 +51,9 @@ class KeyRows:
         known = self._still(when, now, spans)
         missing = [key_id for key_id in key_ids if key_id not in known]
         if missing:
-            read: _Rows = {key_id: [] for key_id in missing}
-            for row in await usage_reports.report(connection, steps, Dimension.KEY, UsageFilter(), missing):
-                read[row.group].append(shortened(row))
-            known |= read
+            read = await usage_reports.report(connection, steps, Dimension.KEY, UsageFilter(), missing)
+            # In a thread: the histograms of a thousand keys take a while, and limits are decided in this process.
+            known |= await asyncio.to_thread(_by_key, missing, read)
         self._remember(when, now, known)
         return [row for key_id in key_ids for row in known[key_id]]
 
@@ -78,3 +78,10 @@ class KeyRows:
 
     def _remembered(self) -> int:
         return sum(len(own) for _, kept in self._known.values() for own in kept.values())
+
+
+def _by_key(key_ids: Iterable[str], rows: Iterable[UsageRow]) -> _Rows:
+    found: _Rows = {key_id: [] for key_id in key_ids}
+    for row in rows:
+        found[row.group].append(shortened(row))
+    return found

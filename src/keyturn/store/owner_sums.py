@@ -153,7 +153,7 @@ def _grouped(rows: Iterable[UsageRow], steps: int) -> Sequence[Rows]:
     found: list[dict[str, UsageRow]] = [{} for _ in range(steps)]
     for row in rows:
         found[row.step][row.group] = shortened(row)
-        # A first look at ten million requests takes seconds, and limits are decided in this process meanwhile.
+        # A month of many owners takes a while, and limits are decided in this process meanwhile.
         time.sleep(0)
     return found
 

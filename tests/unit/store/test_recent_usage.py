@@ -1,6 +1,7 @@
 """What is remembered of usage and brought up to date: always the same as what is read anew, and read only where it must be."""
 
 import random
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from keyturn.store.key_rows import MOST_KNOWN, KeyRows
 from keyturn.store.key_sums import Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
 from keyturn.store.recent_usage import RecentUsage, State, state_of
-from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow
+from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow, shortened
 
 UNTIL_S = int(system.now()) // HOUR_S * HOUR_S + HOUR_S
 SINCE_S = UNTIL_S - 4 * DAY_S
@@ -284,6 +285,26 @@ async def test_a_look_at_an_older_state_shows_nothing_of_a_newer_one(
         assert older == await Looks(RecentUsage()).through(connection)
     assert newer != older
     assert await looks.at(store) == newer
+
+
+@pytest.mark.usefixtures("ingest")
+async def test_the_loop_is_not_held_while_histograms_are_made_short(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a thousand keys take a second, in which nobody would be let in."""
+    threads: set[int] = set()
+
+    def short(row: UsageRow) -> UsageRow:
+        threads.add(threading.get_ident())
+        return shortened(row)
+
+    for module in ("key_rows", "owner_sums"):
+        monkeypatch.setattr(f"keyturn.store.{module}.shortened", short)
+
+    await Looks(store.recent).at(store)
+
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_what_is_remembered_stays_little_however_the_window_moves(store: Store, ingest: Ingest) -> None:
