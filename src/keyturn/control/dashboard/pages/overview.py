@@ -90,7 +90,7 @@ async def overview(
     person, by = visitor.person, visitor.principal
     await management.ingest.flush()
     usage, attention, filling, upstreams = await asyncio.gather(
-        _usage(management, person, by, chosen),
+        _usage(management, person, by, chosen, zone),
         _attention(management, person, by),
         _filling(management, person, by),
         _upstreams(management, person, by),
@@ -127,13 +127,16 @@ def sample(origin: str) -> str:
 
 
 async def _usage(
-    management: Management, person: Person, by: Principal, chosen: Range
+    management: Management, person: Person, by: Principal, chosen: Range, zone: ZoneInfo
 ) -> dict[str, Any] | None:
     if not may(person, "GET", "/api/v1/usage"):
         return None
     reports = management.reports.usage
     query = UsageQuery(
-        since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
+        since_ms=chosen.since_s * 1000,
+        until_ms=chosen.until_s * 1000,
+        interval=chosen.interval,
+        time_zone=zone.key,
     )
     plan = granted(await reports.plan(query, by=by))
     ranked = msgspec.structs.replace(plan, interval=None, rank=Rank.COST)
