@@ -13,7 +13,7 @@ from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.ranges import Range
-from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.dashboard.shell import AnyRequest, Page, piece, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
@@ -24,6 +24,7 @@ from keyturn.domain.roles import Person, may
 from keyturn.domain.upstream_health import UpstreamHealth
 from keyturn.services.attention import Suspended
 from keyturn.services.filling import Filling
+from keyturn.services.sessions import Visitor
 from keyturn.services.usage_plans import UsageQuery
 from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
@@ -33,6 +34,9 @@ from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6
 _ALERTS = 5
+_USAGE = ("GET", "/api/v1/usage")
+
+Span = Annotated[str, QueryParameter(name="range")]
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -78,19 +82,14 @@ class Attention(msgspec.Struct, frozen=True):
 
 
 @get("/", include_in_schema=False, opt=for_(SIGNED_IN))
-async def overview(
-    request: AnyRequest,
-    management: Managed,
-    span: Annotated[str, QueryParameter(name="range")] = "24h",
-) -> Page:
+async def overview(request: AnyRequest, management: Managed, span: Span = "24h") -> Page:
     """Show it."""
     visitor = visitor_of(request)
-    zone = ZoneInfo(visitor.signed_in.time_zone)
-    chosen = ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
+    chosen = _chosen(visitor, span)
     person, by = visitor.person, visitor.principal
     await management.ingest.flush()
     usage, attention, filling, upstreams = await asyncio.gather(
-        _usage(management, person, by, chosen, zone),
+        _usage(management, visitor, chosen),
         _attention(management, person, by),
         _filling(management, person, by),
         _upstreams(management, person, by),
@@ -113,7 +112,17 @@ async def overview(
     )
 
 
-HANDLERS = [overview]
+@get("/figures", include_in_schema=False, opt=for_(_USAGE, alone=True))
+async def overview_figures(request: AnyRequest, management: Managed, span: Span = "24h") -> Page:
+    """Show its figures and charts alone: a page that is open brings them up to date (``static/figures.js``)."""
+    visitor = visitor_of(request)
+    chosen = _chosen(visitor, span)
+    await management.ingest.flush()
+    usage = await _usage(management, visitor, chosen)
+    return piece(request, "overview_figures.html", chosen=chosen, **(usage or {}))
+
+
+HANDLERS = [overview, overview_figures]
 
 
 def sample(origin: str) -> str:
@@ -126,17 +135,20 @@ def sample(origin: str) -> str:
     )
 
 
-async def _usage(
-    management: Management, person: Person, by: Principal, chosen: Range, zone: ZoneInfo
-) -> dict[str, Any] | None:
-    if not may(person, "GET", "/api/v1/usage"):
+def _chosen(visitor: Visitor, span: str) -> Range:
+    zone = ZoneInfo(visitor.signed_in.time_zone)
+    return ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
+
+
+async def _usage(management: Management, visitor: Visitor, chosen: Range) -> dict[str, Any] | None:
+    if not may(visitor.person, *_USAGE):
         return None
-    reports = management.reports.usage
+    reports, by = management.reports.usage, visitor.principal
     query = UsageQuery(
         since_ms=chosen.since_s * 1000,
         until_ms=chosen.until_s * 1000,
         interval=chosen.interval,
-        time_zone=zone.key,
+        time_zone=visitor.signed_in.time_zone,
     )
     plan = granted(await reports.plan(query, by=by))
     ranked = msgspec.structs.replace(plan, interval=None, rank=Rank.COST)

@@ -1,4 +1,5 @@
 // Tells the page what happens without asking: counters, alerts and new requests, over one stream. It rests while nobody looks.
+import { figuresOf } from "./figures.js";
 import { onPage, refresh } from "./navigate.js";
 import { relative } from "./times.js";
 
@@ -14,7 +15,8 @@ export function start() {
 function watch() {
   const element = document.querySelector("[data-live]");
   if (!element) return undefined;
-  const page = { element, source: null, timer: 0, wait: FIRST_WAIT_MS, paused: false, held: [], hidden: false };
+  const page = { element, source: null, timer: 0, wait: FIRST_WAIT_MS, paused: false, held: [], hidden: false, spend: null };
+  if (element.dataset.liveFigures) page.figures = figuresOf(element.dataset.liveFigures);
   const visibility = () => {
     if (document.hidden) {
       page.hidden = true;
@@ -46,7 +48,7 @@ function open(page) {
   };
   source.addEventListener("counters", (event) => {
     page.wait = FIRST_WAIT_MS; // a stream that only begins and ends is none
-    counters(JSON.parse(event.data));
+    counters(page, JSON.parse(event.data));
   });
   source.addEventListener("alerts", (event) => alerts(JSON.parse(event.data)));
   source.addEventListener("requests", (event) => take(page, JSON.parse(event.data)));
@@ -60,6 +62,8 @@ function close(page) {
   clearTimeout(page.timer);
   page.source?.close();
   page.source = null;
+  page.spend = null; // what comes in meanwhile is not told
+  page.figures?.rest();
 }
 
 // Comes again, each time later, with some chance in it so that not all pages come at once.
@@ -82,7 +86,9 @@ function show(kind, text) {
   dot.querySelector("[data-live-state]").textContent = text;
 }
 
-function counters(figures) {
+function counters(page, figures) {
+  if (figures.spend !== page.spend || figures.requests !== "0" || figures.tokens !== "0") page.figures?.stir();
+  page.spend = figures.spend;
   for (const value of document.querySelectorAll("[data-live-value]")) value.textContent = figures[value.dataset.liveValue] || "–";
   const rate = document.querySelector("[data-live-rate]");
   if (rate) rate.textContent = `${figures.requests} requests a second`;
