@@ -132,6 +132,7 @@ function wanted({ liveKey, liveModel, liveStatus }, row) {
   if (liveKey && row.key_id !== liveKey) return false;
   if (liveModel && row.model !== liveModel) return false;
   if (!liveStatus) return true;
+  if (liveStatus === "refused") return row.refused;
   return liveStatus.endsWith("xx") ? row.status.length === 3 && row.status[0] === liveStatus[0] : row.status === liveStatus;
 }
 
