@@ -3,6 +3,8 @@
 from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
+from fakes.usage_records import WorkerJournal, admitted, served
+from keyturn.system import now_ms
 from support.node import Node, until
 
 SHIFTS = """() => new Promise((done) => {
@@ -78,3 +80,33 @@ def test_a_limit_near_its_end_is_listed_after_a_restart(owner: Visit, node: Node
     page = until(lambda: page if "Limits near their end" in (page := overview()) else "", what="the limit")
     assert "nearly there" in page
     assert "4 of 5" in page
+
+
+def test_large_amounts_are_read_whole(page: Page, node: Node) -> None:
+    """Of a figure that is cut off nobody knows how much it is."""
+    worker = WorkerJournal(node.data / "journals", "1-dear")
+    begun = admitted(started_us=now_ms() * 1000)
+    worker.write(begun, served(begun, cost_nano_usd=123_456_780_000_000))
+    worker.close()
+    page.goto("/dashboard")
+    spend = page.locator(".stat", has=page.get_by_text("Spend", exact=True)).locator(".stat-value")
+    expect(spend).to_have_text("$123,456.78")
+
+    cut = spend.evaluate("(one) => one.scrollWidth > one.clientWidth")
+
+    shoot(page, "overview-dear")
+    assert not cut
+
+
+def test_what_is_said_of_an_upstream_stands_apart(page: Page, node: Node) -> None:
+    """One after the other, they read as one."""
+    assert node.chat().status_code == 200
+    assert node.chat(model="demo-503").status_code == 503
+    page.goto("/dashboard")
+    facts = page.locator("section", has=page.get_by_role("heading", name="Upstreams")).locator(".fact")
+    expect(facts).to_have_count(2)
+
+    places = [one.bounding_box() for one in facts.all()]
+
+    answered, failed = ((box["y"], box["height"]) for box in places if box is not None)
+    assert answered[0] + answered[1] <= failed[0]
