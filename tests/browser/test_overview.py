@@ -44,6 +44,10 @@ def test_the_overview_shows_what_was_used_and_its_charts_answer(page: Page, node
     page.keyboard.press("End")
     expect(plot.locator("[aria-live]")).to_contain_text("Output")
     assert "Input" not in plot.locator("[aria-live]").inner_text()
+    page.keyboard.press("Home")
+    newest, oldest = (chart.locator("tbody time").nth(place) for place in (0, -1))
+    assert (newest.get_attribute("datetime") or "") > (oldest.get_attribute("datetime") or "")
+    expect(plot.locator("[aria-live]")).to_contain_text(f"{oldest.get_attribute('title')}: Output 0")
     chart.get_by_role("button", name="Input").click()
     box = plot.bounding_box()
     assert box is not None

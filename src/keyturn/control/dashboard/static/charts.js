@@ -1,4 +1,5 @@
 // Draws the table of each <figure data-chart="line|bars"> as a chart; the table stays, behind "Table".
+// Its first row is the newest, and stands rightmost in the chart.
 // The first column says what a row is of (text, or <time>), each other column is a series. A cell has its plain number in
 // data-value (dollars, milliseconds or a count, as the figure's data-unit says: usd, ms, count; empty: nothing is known)
 // and shows it written out, which is what is read on hover.
@@ -64,7 +65,7 @@ export function redraw(figure, next) {
 function read(figure) {
   const table = figure.querySelector("table");
   const heads = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
-  const rows = [...table.tBodies[0].rows].map((row) => ({
+  const rows = [...table.tBodies[0].rows].reverse().map((row) => ({
     label: row.cells[0].textContent.trim(),
     full: row.cells[0].querySelector("time")?.title || row.cells[0].textContent.trim(),
     cells: [...row.cells].slice(1).map((cell) => ({
