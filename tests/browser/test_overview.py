@@ -7,6 +7,7 @@ from fakes.usage_records import WorkerJournal, admitted, served
 from keyturn.system import now_ms
 from support.node import Node, until
 
+CUT = "(one) => one.scrollWidth > one.clientWidth"
 SHIFTS = """() => new Promise((done) => {
     new PerformanceObserver((list) => done(list.getEntries().map((one) => [one.value, ...one.sources.map((source) => `${source.node?.nodeName} ${source.node?.className} ${JSON.stringify(source.previousRect)} ${JSON.stringify(source.currentRect)}`)])))
         .observe({ type: "layout-shift", buffered: true });
@@ -69,6 +70,17 @@ def test_nothing_moves_while_the_overview_loads(page: Page) -> None:
     assert not shifts, "\n".join(map(str, shifts))
 
 
+def test_a_node_that_lets_everybody_in_says_so_first(owner: Visit, node: Node) -> None:
+    """Who turned it off to try something out is to see that it still is."""
+    before = owner.get("/dashboard").text
+    node.manage("PATCH", "/api/v1/settings", body={"auth.required": False})
+    after = owner.get("/dashboard").text
+    node.manage("PATCH", "/api/v1/settings", body={"auth.required": None})
+
+    assert "Authentication is off" not in before
+    assert '<a href="/dashboard/settings">Authentication is off</a>' in after
+
+
 def test_a_limit_near_its_end_is_listed_after_a_restart(owner: Visit, node: Node) -> None:
     """Nobody asks for it any more, least of all a client that was told to slow down."""
     _, secret = node.new_key("nearly there", limits=[{"metric": "requests", "window": "month", "max": 5}])
@@ -84,6 +96,19 @@ def test_a_limit_near_its_end_is_listed_after_a_restart(owner: Visit, node: Node
     page = until(lambda: page if "Limits near their end" in (page := overview()) else "", what="the limit")
     assert "nearly there" in page
     assert "4 of 5" in page
+    until(lambda: ">Much of a limit is used</a>: nearly there, <time" in overview(), what="the alert")
+
+
+def test_a_limit_that_is_used_up_is_called_so(owner: Visit, node: Node) -> None:
+    """Of a key that is refused everything it must not be said that much of its limit is used."""
+    _, secret = node.new_key("spent", limits=[{"metric": "requests", "window": "month", "max": 1}])
+    assert node.chat(key=secret).status_code == 200
+
+    def told() -> bool:
+        return ">A limit is used up</a>: spent, <time" in owner.get("/dashboard").text
+
+    until(told, what="the alert")
+    assert "A limit is used up" in owner.get("/dashboard/alerts").text
 
 
 def test_large_amounts_are_read_whole(page: Page, node: Node) -> None:
@@ -96,8 +121,13 @@ def test_large_amounts_are_read_whole(page: Page, node: Node) -> None:
     spend = page.locator(".stat", has=page.get_by_text("Spend", exact=True)).locator(".stat-value")
     expect(spend).to_have_text("$123,456.78")
 
-    cut = spend.evaluate("(one) => one.scrollWidth > one.clientWidth")
+    cut = spend.evaluate(CUT)
+    page.set_viewport_size({"width": 390, "height": 800})
+    today = page.locator("[data-live-value='spend']")
+    expect(today).to_have_text("$123,456.78")
+    cut = cut or today.evaluate(CUT)
 
+    expect(page.get_by_role("link", name="A limit is used up").first).to_be_visible()
     shoot(page, "overview-dear")
     assert not cut
 

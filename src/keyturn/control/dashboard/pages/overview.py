@@ -12,6 +12,7 @@ from keyturn import system
 from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
+from keyturn.control.dashboard.pages.alerts import Shown, all_shown
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, piece, render
 from keyturn.control.errors import granted
@@ -28,7 +29,7 @@ from keyturn.services.sessions import Visitor
 from keyturn.services.usage_plans import UsageQuery
 from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
-from keyturn.store.events import EventFilter, StoredEvent
+from keyturn.store.events import EventFilter
 from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
@@ -60,7 +61,8 @@ class Comparison(msgspec.Struct, frozen=True):
 class Attention(msgspec.Struct, frozen=True):
     """What somebody should see to, as far as the visitor may know of it."""
 
-    alerts: list[StoredEvent] = []
+    alerts: list[Shown] = []
+    calls_need_no_key: bool = False
     expiring: list[Expiring] = []
     expiring_count: int = 0
     untidy: int = 0
@@ -77,6 +79,7 @@ class Attention(msgspec.Struct, frozen=True):
             or self.untidy
             or self.unpriced
             or self.problems
+            or self.calls_need_no_key
             or self.suspended != Suspended(0, 0, 0)
         )
 
@@ -230,9 +233,10 @@ async def _attention(management: Management, person: Person, by: Principal) -> A
     look = management.attention
     found: dict[str, object] = {}
     if may(person, "GET", "/api/v1/alerts"):
-        found["alerts"], _ = await management.alerts.page(
+        alerts, _ = await management.alerts.page(
             EventFilter(acknowledged=False), reach=by, cursor=None, limit=_ALERTS
         )
+        found["alerts"] = await all_shown(management, alerts)
     if may(person, "GET", "/api/v1/keys"):
         found["expiring_count"], found["expiring"] = await look.expiring(by=by)
     if may(person, "GET", "/api/v1/hygiene"):
@@ -243,6 +247,7 @@ async def _attention(management: Management, person: Person, by: Principal) -> A
         found["unpriced"] = await look.unpriced()
     if may(person, "GET", "/api/v1/node"):
         found["problems"] = problems_of(management)
+        found["calls_need_no_key"] = not management.settings.auth.required
     return msgspec.convert(found, Attention, from_attributes=True)
 
 

@@ -5,6 +5,7 @@ import { relative } from "./times.js";
 
 const MOST_ROWS = 100;
 const MOST_HELD = 50;
+const LONG = 9; // letters of a figure that do not fit its tile, as parts.html has it
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 60000;
 
@@ -89,7 +90,10 @@ function show(kind, text) {
 function counters(page, figures) {
   if (figures.spend !== page.spend || figures.requests !== "0" || figures.tokens !== "0") page.figures?.stir();
   page.spend = figures.spend;
-  for (const value of document.querySelectorAll("[data-live-value]")) value.textContent = figures[value.dataset.liveValue] || "–";
+  for (const value of document.querySelectorAll("[data-live-value]")) {
+    value.textContent = figures[value.dataset.liveValue] || "–";
+    value.classList.toggle("long", value.textContent.length > LONG);
+  }
   const rate = document.querySelector("[data-live-rate]");
   if (rate) rate.textContent = `${figures.requests} requests a second`;
 }
