@@ -4,11 +4,13 @@ Each is made with a key that has room for one at a time, at an upstream that has
 answered well after a fault shows that nothing of it is left.
 """
 
+import itertools
 from typing import Any
 
 from fakes.origin import Origin, Step, plain
 from gateway.pieces import CHUNKED, SSE, chunk
-from gateway.translated import Client, Provider, Said
+from gateway.providers import MODEL, UPSTREAM_SECRET
+from gateway.translated import PROVIDERS, Client, Provider, Said
 from support.node import Node
 from support.wire import Answer, Wire
 
@@ -47,6 +49,17 @@ class Call:
         """Return the error that an answer is."""
         assert answer.headers["content-type"] == "application/json"
         return self.client.read(answer.json())
+
+
+def connect_ill(node: Node, origin: Origin) -> None:
+    """Make a server known to a node as a provider of every dialect, each with and without room for one call only."""
+    for provider, narrow in itertools.product(PROVIDERS, (True, False)):
+        name = f"{'narrow' if narrow else 'wide'}-{provider.id}"
+        body = {"name": name, "provider": provider.id, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
+        node.manage("POST", "/api/v1/upstreams", body=body)
+        node.manage("PATCH", f"/api/v1/upstreams/{name}", body={"max_concurrency": int(narrow)})
+        body = {"name": f"{name}-model", "upstream": name, "upstream_model": MODEL}
+        node.manage("POST", "/api/v1/models", body=body)
 
 
 def story(node: Node, request_id: str) -> dict[str, Any]:
