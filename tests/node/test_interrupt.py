@@ -4,8 +4,6 @@ import asyncio
 import signal
 import threading
 
-import httpx
-
 from fakes.origin import origin_server, plain, waits_for
 from fakes.served_node import ServedNode
 from support.wire import HEALTH
@@ -42,5 +40,5 @@ async def chat_slowly(node: ServedNode) -> int:
     """Ask the model that takes its time; return the status."""
     body = {"model": "slow-model", "messages": [{"role": "user", "content": "Hello!"}]}
     headers = {"authorization": f"Bearer {node.key}"}
-    async with httpx.AsyncClient(base_url=node.base, trust_env=False, timeout=30) as client:
+    async with node.client() as client:
         return (await client.post("/v1/chat/completions", json=body, headers=headers)).status_code
