@@ -235,11 +235,10 @@ def test_where_there_is_no_other_room_is_waited_for(pair: Pair) -> None:
     """For a while; then the answer is clear."""
     pair.set(0, max_concurrency=1)
     pair.route(pair.targets[0])
-    answers: list[httpx.Response] = []
-    with held(pair):
-        waiting = threading.Thread(target=lambda: answers.append(pair.chat()))
-        waiting.start()
-    waiting.join()
+    with Wire(pair.node.port) as waiting:
+        with held(pair):
+            waiting.send(call(pair.model, pair.node.key), b"")  # until it is read
+        answer = waiting.answer()
 
     silence = threading.Event()
     pair.first.forget()
@@ -250,7 +249,7 @@ def test_where_there_is_no_other_room_is_waited_for(pair: Pair) -> None:
         refused = pair.chat()
         silence.set()
 
-    assert answers[0].status_code == 200
+    assert answer.status == 200
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "upstream_busy")
     assert refused.headers["retry-after"] == "1"
     assert pair.tried(refused) == ["first:busy"]
