@@ -11,7 +11,7 @@ from fakes.origin import Origin, Step, plain
 from gateway.pieces import CHUNKED, SSE, chunk
 from gateway.providers import MODEL, UPSTREAM_SECRET
 from gateway.translated import PROVIDERS, Client, Provider, Said
-from support.node import Node
+from support.node import Node, until
 from support.wire import Answer, Wire
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -65,6 +65,17 @@ def connect_ill(node: Node, origin: Origin) -> None:
 def story(node: Node, request_id: str) -> dict[str, Any]:
     """Return what was noted of a call."""
     found: dict[str, Any] = node.manage("GET", f"/api/v1/requests/{request_id}")["data"]
+    return found
+
+
+def ended_story(node: Node, request_id: str) -> dict[str, Any]:
+    """Return what was noted of a call that its provider has heard the end of, once it is noted."""
+
+    def ended() -> dict[str, Any] | None:
+        found = story(node, request_id)
+        return None if found["outcome"] == "under_way" else found
+
+    found: dict[str, Any] = until(ended, what="the end of the call in the log")
     return found
 
 
