@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,23 @@ STEP_S = 0.02
 _KEY = re.compile(r"sk-[0-9A-Za-z]{32}")
 
 
+def held_port() -> socket.socket:
+    """Take a TCP port that nobody listens on, and that is given to nobody else while the socket is open.
+
+    It is bound only: whoever means this port may listen on it, as often as it likes, and who connects before is refused.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on; it is held as long as this process lives."""
+    holder = held_port()
+    port: int = holder.getsockname()[1]
+    holder.detach()
+    return port
 
 
 def until(condition: Any, *, within_s: float = 10.0, what: str = "the condition") -> Any:
@@ -62,7 +74,9 @@ class Node:
         """
         self.folder = folder
         self.data = folder / "data"
-        self.port = free_port()
+        holder = held_port()
+        weakref.finalize(self, holder.close)
+        self.port: int = holder.getsockname()[1]
         self.workers = workers
         self.demo = demo
         self.output = folder / "output.txt"
