@@ -68,11 +68,13 @@ def kill_supervisor(node: Node) -> None:
 
 
 def kill_everything(node: Node) -> None:
-    """Leave nobody to write anything down."""
+    """Leave nobody to write anything down: nobody is started again meanwhile, or sees that the supervisor is gone."""
+    assert node.process is not None
     children = node.children().values()
-    kill_supervisor(node)
+    node.process.send_signal(signal.SIGSTOP)
     for pid in children:
         os.kill(pid, signal.SIGKILL)
+    kill_supervisor(node)
 
 
 def listens(node: Node) -> bool:
@@ -193,10 +195,14 @@ def test_a_torn_tail_costs_nothing_but_the_record_it_tore(tmp_path: Path) -> Non
         assert found.by_id[untouched].outcome == "ok"
 
 
-def more_than(stored: int, node: Node) -> int:
-    """Return how many rows hold requests by now, if that is more than there were."""
-    rows = books.rows(node.data)
-    return rows if rows > stored else 0
+def more_than(stored: int, node: Node) -> bool:
+    """Say whether more rows hold requests by now than there were."""
+    return books.rows(node.data) > stored
+
+
+def another_control(ended: int, node: Node) -> bool:
+    """Say whether a control process is there that is not the one that was killed; that may take its time to die."""
+    return node.children().get("control", ended) != ended
 
 
 def test_a_control_process_that_dies_again_and_again_counts_everything_once(tmp_path: Path) -> None:
@@ -215,10 +221,12 @@ def test_a_control_process_that_dies_again_and_again_counts_everything_once(tmp_
     with running(node):
         stored = 0
         for _ in range(5):
-            stored = until(functools.partial(more_than, stored, node), within_s=20, what="progress")
+            until(functools.partial(more_than, stored, node), within_s=20, what="progress")
+            ended = node.children()["control"]
             kill_control(node)
+            until(functools.partial(another_control, ended, node), what="the next control process")
+            stored = books.rows(node.data)
             assert books.dead_journals(node.data), "the journals are too short for this test"
-            until(lambda: "control" in node.children(), what="the next control process")
         until(lambda: settled(node), within_s=SETTLED_WITHIN_S, what="ingest of every journal")
 
         found = books.read(node.data)
