@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from support.every_worker import statuses_of_every_worker
 from support.node import Node, running, until
 
 KEYS = "/api/v1/keys"
@@ -174,14 +175,16 @@ def test_a_crash_between_rotation_and_first_use_loses_neither(node: Node) -> Non
 
 def test_a_first_use_that_nobody_hears_is_told_again(node: Node) -> None:
     """The control process is dead when the new secret is used for the first time; the next use says it again."""
-    key_id, old = node.new_key("unheard")
+    key_id, old = node.new_key("unheard", endpoints=["/v1/chat/completions"])
     new = node.manage("POST", f"{KEYS}/{key_id}/rotate")["key"]
+    # What is refused is no use, but the workers know the secret from now on, and need not ask whose it is.
+    assert statuses_of_every_worker(node, "/v1/models", {"x-api-key": new}) == {403}
+    assert states(node, key_id) == ["active", "pending"]
     control = node.children()["control"]
 
     os.kill(control, signal.SIGKILL)
-    # A request waits five seconds for it; those are for its start, not for what the supervisor waits after many ends.
-    until(lambda: node.children().get("control", control) != control, within_s=30, what="another process")
     used = node.chat(key=new).status_code
+    until(lambda: node.children().get("control", control) != control, within_s=30, what="another process")
     until(lambda: answers(node), within_s=30, what="its answers")
 
     def overlap() -> bool:
