@@ -20,6 +20,8 @@ from support.node import Node, running, until
 
 WORKERS, CLIENTS = 3, 30
 ACCEPTED, DISABLED, REVOKED = "200", "This API key is disabled", "This API key has been revoked"
+EXITING = 4
+"""The flag of a process that ends and runs no program any more: ``PF_EXITING`` in Linux' ``sched.h``."""
 WATCHED = 300
 """Requests looked at before and after each change."""
 
@@ -89,17 +91,17 @@ def kill_control(node: Node) -> None:
     """Kill the control process, and wait until the next one takes connections."""
     pid = node.children()["control"]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: node.children().get("control", pid) != pid, what="another control process")
-    until(lambda: listens(node), what="its socket")
+    until(lambda: node.children().get("control", pid) != pid, within_s=30, what="another control process")
+    until(lambda: listens(node), within_s=30, what="its socket")
 
 
 def answers(pid: int) -> bool:
-    """Say whether a process exists and is more than a name in the table."""
+    """Say whether a process exists and is more than a name in the table, or on its way to be no more than that."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        members = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z"
+    return members[0] != "Z" and not int(members[6]) & EXITING
 
 
 @pytest.mark.parametrize("how", ["disable", "revoke", "delete"])
