@@ -127,7 +127,7 @@ def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
 def test_a_body_that_is_none_is_refused(node: Node, body: object) -> None:
     """With the member at fault."""
     transport = httpx.HTTPTransport(uds=str(node.data / "run" / "control.sock"))
-    with httpx.Client(transport=transport, base_url="http://keyturn") as client:
+    with httpx.Client(transport=transport, base_url="http://keyturn", timeout=20) as client:
         answer = client.post(REVOKE, json=body)
 
     assert answer.status_code == 400
@@ -202,7 +202,7 @@ def test_without_public_keys_there_is_no_such_path(
     """Off unless somebody has said whose signatures count; and an address may ask so often only."""
     with running(Node(tmp_path_factory.mktemp("off"), workers=1)) as other:
         absent = other.send("POST", LEAKS, content=b"[]")
-        with httpx.Client(base_url=other.url) as client:
+        with httpx.Client(base_url=other.url, timeout=20) as client:
             answers = [client.post(REVOKE, json={"keys": ["x"]}) for _ in range(CALLS_AN_HOUR + 1)]
 
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "PATH_NOT_FOUND")
