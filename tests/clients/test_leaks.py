@@ -12,7 +12,7 @@ from fakes.published_keys import VECTOR_BODY, VECTOR_ID, VECTOR_SIGNATURE, Scann
 from keyturn import system
 from keyturn.domain.key_text import EXAMPLES, Kind
 from keyturn.services.leaks import CALLS_AN_HOUR
-from support.node import Node, running
+from support.node import Node, running, until
 
 REVOKE, LEAKS = "/api/v1/keys/revoke-exposed", "/api/v1/leaks"
 URL = "https://github.com/someone/something/blob/main/.env"
@@ -116,6 +116,10 @@ def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
     new = node.manage("POST", f"/api/v1/keys/{key_id}/rotate")["key"]
     assert (statuses(node, new), statuses(node, old)) == ({200}, {200})
 
+    def states() -> list[str]:
+        return [one["state"] for one in node.manage("GET", f"/api/v1/keys/{key_id}")["data"]["secrets"]]
+
+    until(lambda: states() == ["retiring", "active"], what="the overlap")  # until then they are one key
     revoke(node, old)
     told = events(node, key_id)[0]  # before the old one is used after its end, which is told of, too
 
