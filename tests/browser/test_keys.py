@@ -30,6 +30,7 @@ def test_a_new_key_is_shown_once_with_samples_that_are_ready_to_paste(node: Node
     shoot(page, "keys-secret")
     assert node.chat(key=secret).status_code == 200
     page.get_by_role("button", name="Copy the key").click()
+    expect(page.locator(".toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == secret
     for title in ("Python", "JavaScript", "bash", "cmd", "PowerShell", ".env"):
         page.get_by_text(title, exact=True).click()

@@ -50,13 +50,14 @@ def free_port() -> int:
 
 
 def until(condition: Any, *, within_s: float = 10.0, what: str = "the condition") -> Any:
-    """Ask until the answer is true, and return it."""
+    """Ask until the answer is true, and return it; the last time after the deadline, however long each answer takes."""
     deadline = time.monotonic() + within_s
     while True:
+        late = time.monotonic() > deadline
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"{what} did not come true within {within_s} s")
         time.sleep(STEP_S)
 
