@@ -49,7 +49,7 @@ def free_port() -> int:
     return port
 
 
-def until(condition: Any, *, within_s: float = 10.0, what: str = "the condition") -> Any:
+def until(condition: Any, *, within_s: float = 30.0, what: str = "the condition") -> Any:
     """Ask until the answer is true, and return it; the last time after the deadline, however long each answer takes."""
     deadline = time.monotonic() + within_s
     while True:
