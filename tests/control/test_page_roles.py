@@ -165,6 +165,7 @@ GET  e /dashboard/team/projects/{project_id}
 POST a /dashboard/team/projects/{project_id}
 GET  a /dashboard/team/projects/{project_id}/delete
 POST a /dashboard/team/projects/{project_id}/delete
+POST a /dashboard/team/projects/{project_id}/join
 GET  r /dashboard/team/{user_id}
 POST a /dashboard/team/{user_id}
 GET  a /dashboard/team/{user_id}/delete

@@ -194,6 +194,8 @@ async def key_list(
     )
     refused = found if isinstance(found, Refused) else None
     keys, more = ([], None) if isinstance(found, Refused) else found
+    projects = await projects_for(management, visitor.principal)
+    can = what_may(visitor.person)
     return render(
         request,
         "keys/list.html",
@@ -203,11 +205,12 @@ async def key_list(
         rows=await _rows(management, keys),
         asked=asked,
         filtered=any(asked.values()),
-        projects=await projects_for(management, visitor.principal),
+        projects=projects,
+        homeless=can.create and projects == [],
         statuses=[one.value for one in Status],
         kinds=[one.value for one in Kind],
         days=SPARK_DAYS,
-        can=what_may(visitor.person),
+        can=can,
         **ways(request, cursor, more),
     )
 
