@@ -1,6 +1,8 @@
 """The pages of API keys, by people who have only a browser."""
 
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -79,6 +81,47 @@ def test_a_key_is_switched_off_from_the_list_and_the_toast_takes_it_back(node: N
     states = {one["name"]: one["status"] for one in node.manage("GET", "/api/v1/keys?search=old")["data"]}
     assert states == {"old 0": "revoked", "old 1": "revoked", "old 2": "active"}
     assert node.manage("GET", f"/api/v1/keys/{key_id}")["data"]["status"] == "active"
+
+
+def test_a_whole_secret_is_found_and_stands_in_no_address(node: Node, page: Page) -> None:
+    """Whoever finds one in a log wants to know whose it is; a browser keeps addresses for months, and proxies log them."""
+    key_id, secret = node.new_key("found by its secret")
+    node.new_key("another one")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(f"{KEYS}?status=revoked")
+    page.get_by_label("Search").fill(secret)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    expect(page.get_by_role("rowheader")).to_contain_text("found by its secret")
+    expect(page).to_have_url(re.compile(f"search={key_id}$"))
+    expect(page.get_by_label("Search")).to_have_value(key_id)
+
+    page.get_by_label("Search").fill("sk-" + "a" * 32)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("No key that you may see has this secret")
+    expect(page.get_by_label("Search")).to_have_value("sk-aaaa")
+    assert not [url for url in asked if secret in url or "aaaaa" in url]
+
+
+def test_quarantined_keys_can_be_listed(node: Node, owner: Visit, page: Page) -> None:
+    """The overview says how many there are, and leads to them; they are not among the active ones."""
+    key_id, _ = node.new_key("in quarantine")
+    node.new_key("out of quarantine")
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as store, store:
+        store.execute("UPDATE keys SET frozen_at = 1 WHERE id = ?", (key_id,))
+
+    page.goto("/dashboard")
+    page.get_by_role("link", name="1 key", exact=True).click()
+
+    expect(page.get_by_role("rowheader")).to_have_count(1)
+    expect(page.get_by_role("rowheader")).to_contain_text("in quarantine")
+    expect(page.get_by_label("Status")).to_have_value("quarantined")
+    active = owner.get(KEYS, status="active").text
+    assert ("in quarantine" in active, "out of quarantine" in active) == (False, True)
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as store, store:
+        store.execute("UPDATE keys SET frozen_at = NULL WHERE id = ?", (key_id,))
 
 
 def test_one_key_shows_how_it_does_and_what_would_happen_to_a_request(node: Node, page: Page) -> None:

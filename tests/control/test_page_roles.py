@@ -69,6 +69,7 @@ POST * /dashboard/holder/sign-out
 GET  * /dashboard/invite
 POST * /dashboard/invite
 GET  e /dashboard/keys
+POST e /dashboard/keys
 GET  e /dashboard/keys/bulk
 POST m /dashboard/keys/bulk
 GET  r /dashboard/keys/hygiene

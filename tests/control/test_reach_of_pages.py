@@ -62,6 +62,7 @@ SHOWN = """
 """
 """Pages of the things themselves."""
 BY_FIELD = """
+/dashboard/keys
 /dashboard/alerts/rules
 /dashboard/billing/redeem
 /dashboard/keys/bulk
