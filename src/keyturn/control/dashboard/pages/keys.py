@@ -40,6 +40,8 @@ FILTERS = ("search", "status", "kind", "project", "user", "environment", "tag")
 UNFOUND = "No key that you may see has this secret; the list shows those that begin like it"
 MOST_PROJECTS = 100
 _NAMES_SHOWN, _TAGS_SHOWN = 3, 4
+_LONGEST_BACK = 500
+"""Characters of an address that fit into a cookie beside as many keys as a page has."""
 
 KeyId = Annotated[str, PathParameter()]
 Text = Annotated[str, QueryParameter()]
@@ -252,7 +254,8 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     """Do the same with several keys; before they are revoked, each is named once more."""
     form, by = form_of(request), visitor_of(request).principal
     action, chosen = chosen_in(form, request.query_params.dict())
-    back = safe_path(form.text("back")) if form.text("back") else KEYS
+    back = form.text("back") or next(iter(request.query_params.getall("back", [])), "")
+    back = safe_path(back) if back else KEYS
     if not chosen:
         return see(request, back, "Choose at least one key first", failed=True)
     acts: dict[str, Callable[..., Awaitable[Key | Refused]]] = {
@@ -285,7 +288,8 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     if action != "revoke" and names:
         other = "enable" if action == "disable" else "disable"
         changed = [one.stored.id for one in done if not isinstance(one, Refused)]
-        undo = f"{KEYS}/bulk?{urlencode({'act': other, 'id': ' '.join(changed)})}"
+        filtered = back if len(back) <= _LONGEST_BACK else ""
+        undo = f"{KEYS}/bulk?{urlencode({'act': other, 'id': ' '.join(changed), 'back': filtered})}"
     return see(request, back, said_of_many(action, names, refusals), failed=not names, undo=undo)
 
 
