@@ -31,7 +31,7 @@ from keyturn.services.rotation import Successor, Wish
 ROTATE = ("POST", "/api/v1/keys/{key_id}/rotate")
 REVEAL = ("POST", "/api/v1/keys/{key_id}/reveal")
 DAY = "86400"
-"""What a link works for unless said: whoever it is for may read it tomorrow."""
+"""What forms propose for a link: whoever it is for may read it tomorrow."""
 LINK_LIVES = (("300", "5 minutes"), ("3600", "an hour"), (DAY, "a day"), (str(LONGEST_TTL_S), "7 days"))
 SHOWN_BEFORE = "This form was sent before and did its work then; its secret was shown once. If nobody has it, rotate the key"
 
@@ -179,8 +179,8 @@ def read_wish(typed: dict[str, str]) -> Wish | Refused:
 
 
 def link_life(given: str) -> int:
-    """Return how long a link works, in seconds: one of ``LINK_LIVES``, a day unless said."""
-    return next((int(life) for life, _ in LINK_LIVES if life == given), int(DAY))
+    """Return how long a link works, in seconds: one of ``LINK_LIVES``, the shortest unless said."""
+    return next((int(life) for life, _ in LINK_LIVES if life == given), int(LINK_LIVES[0][0]))
 
 
 def _overlap(done: Successor, wish: Wish) -> int:
