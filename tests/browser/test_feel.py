@@ -28,6 +28,8 @@ def test_pages_are_reached_and_left_by_keyboard(page: Page) -> None:
     page.keyboard.press("g")
     page.keyboard.press("u")
     expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("By", exact=True)).to_be_focused()
     page.go_back()
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
 
