@@ -102,6 +102,7 @@ def test_use_is_on_the_ledger_and_on_a_statement_and_the_ledger_is_proved(
     page.goto(f"{PATH}?account={account}")
     expect(page.get_by_role("row").filter(has_text="for 1 request")).to_be_visible()
     links = page.get_by_role("link", name="Page to print").all()
+    assert {link.get_attribute("target") for link in links} == {"_blank"}
     [base] = [
         href for link in links if (href := link.get_attribute("href") or "").endswith(f"/{charge['month']}")
     ]

@@ -15,7 +15,7 @@ import pytest
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from fakes.dashboard import EMAIL, PASSWORD, Visit, shoot, signed_in
 from keyturn.control.dashboard import routes as dashboard
@@ -256,14 +256,14 @@ def test_the_last_page_can_be_reached_without_a_script(
     page.goto("/dashboard/keys/new")
     page.get_by_label("Name").fill("made without a script")
     page.get_by_role("button", name="Create the key").click()
-    assert page.get_by_text("Store it now").is_visible()
+    expect(page.get_by_text("Store it now")).to_be_visible()
     page.goto("/dashboard/keys")
     page.get_by_label("Search").fill("without a script")
     page.get_by_role("button", name="Filter").click()
-    assert page.locator("tbody tr").count() == 1
+    expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_role("button", name="Sign out").click()
 
-    assert page.get_by_role("heading", name="Sign in").is_visible()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     context.close()
 
 

@@ -1,6 +1,7 @@
 """What every page does beyond links and forms: keys, history, colours, times."""
 
 import re
+from datetime import UTC, datetime
 
 from playwright.sync_api import Page, expect
 
@@ -11,6 +12,7 @@ def test_pages_are_reached_and_left_by_keyboard(page: Page) -> None:
     """Without a mouse and without loading anything anew; while somebody types, letters are letters."""
     page.goto("/dashboard")
     page.evaluate("window.stayed = true")
+    page.clock.set_fixed_time(datetime.now(UTC))  # the second key counts for a second or so only
 
     page.keyboard.press("g")
     page.keyboard.press("k")
@@ -26,6 +28,8 @@ def test_pages_are_reached_and_left_by_keyboard(page: Page) -> None:
     page.keyboard.press("g")
     page.keyboard.press("u")
     expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("By", exact=True)).to_be_focused()
     page.go_back()
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
 

@@ -61,6 +61,7 @@ def test_a_holder_sees_what_the_key_has_used_and_rotates_it(
     expect(page.get_by_role("heading", name="New secret")).to_be_visible()
     newer = page.locator("#secret").inner_text()
     shoot(page, "holder-secret")
+    assert "MODEL" not in page.content()
     page.reload()
     expect(page.get_by_text("The key has a newer secret than the one you signed in with")).to_be_visible()
     assert newer not in page.content()
@@ -109,7 +110,7 @@ def test_who_may_not_use_a_key_from_here_does_not_see_it_from_here(node: Node, v
     cases = {
         elsewhere: (403, "may not be used from 127.0.0.1"),
         decoy: (401, "The provided API key is invalid"),
-        public: (403, ""),
+        public: (403, "A publishable key is in everybody&#39;s hands and manages nothing"),
         other_page: (403, "add the page&#39;s origin"),
         "sk-000000000000000000000000003vSKjy": (401, "The provided API key is invalid"),
         "": (401, "API key is required"),

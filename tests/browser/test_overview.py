@@ -20,7 +20,10 @@ def test_a_node_without_traffic_says_what_to_do_first(page: Page, node: Node) ->
     page.goto("/dashboard")
 
     expect(page.get_by_role("heading", name="First steps")).to_be_visible()
-    expect(page.get_by_text(f"curl {node.url}/v1/chat/completions")).to_be_visible()
+    curl = page.get_by_text(f"curl {node.url}/v1/chat/completions")
+    expect(curl).to_be_visible()
+    expect(curl).to_contain_text("$KEYTURN_API_KEY")
+    expect(curl).to_contain_text('{"model": "demo-chat"')
     shoot(page, "overview-empty")
 
 

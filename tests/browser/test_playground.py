@@ -1,12 +1,13 @@
 """The playground: a real model of the demo upstream, asked from a real browser."""
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
 from fakes.dashboard import Visit, shoot, signed_in
 from support.node import Node, until
@@ -63,6 +64,80 @@ def test_a_long_answer_can_be_stopped(page: Page) -> None:
     expect(page.locator(".turn.assistant li").first).to_have_text("stopped")
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     assert "word499" not in page.locator(".turn.assistant").inner_text()
+
+
+def test_an_answer_that_breaks_off_is_shown_and_not_sent_again(lenient_page: Page) -> None:
+    """What came is read; the question is asked anew, once."""
+    page = lenient_page
+    sent: list[list[str]] = []
+
+    def listen(request: Request) -> None:
+        if request.url.endswith("/v1/chat/completions"):
+            sent.append([one["content"] for one in json.loads(request.post_data or "")["messages"]])
+
+    page.on("request", listen)
+    page.goto("/dashboard/playground?model=demo-cut")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_label("Message").fill("tell me")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".turn.failed .said")).to_contain_text(re.compile(r"\w+.*\n\n.*\w+", re.DOTALL))
+    expect(page.locator(".turn.failed .said")).to_contain_text("I am Keyturn's")
+    expect(page.get_by_label("Message")).to_have_value("tell me")
+    shoot(page, "playground-cut")
+
+    page.get_by_label("Model").fill("demo-chat")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("log")).to_contain_text("stop")
+
+    assert sent == [["tell me"], ["tell me"]]
+
+
+def test_a_key_that_is_over_is_said_to_be_and_the_conversation_goes_on(page: Page) -> None:
+    """Not with a 401 of which nobody knows whether the key was wrong."""
+    page.clock.install()
+    page.goto("/dashboard/playground?model=demo-chat")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_label("Message").fill("hello")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("log")).to_contain_text("stop")
+    page.get_by_label("Message").fill("and then?")
+
+    page.clock.fast_forward(3_601_000)
+    expect(page.get_by_text("The key has expired")).to_be_visible()
+    expect(page.get_by_text(re.compile("pk-.*… · expired|^expired$"))).to_be_visible()
+    shoot(page, "playground-over")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("log")).not_to_contain_text("401")
+    page.get_by_role("button", name="Start").click()
+
+    expect(page.get_by_text("The key has expired")).to_be_hidden()
+    expect(page.get_by_role("log")).to_contain_text("I am Keyturn's demo model")
+    expect(page.get_by_label("Message")).to_have_value("and then?")
+    expect(page.get_by_label("Model")).to_have_value("demo-chat")
+
+
+def test_without_a_script_nothing_is_offered_that_needs_one(browser: Browser, owner: Visit) -> None:
+    """A key that is pasted would go into the address, and one that is issued would be of no use."""
+    full = signed_in(browser, owner)
+    cookies = full.context.cookies()
+    full.context.close()
+    context = browser.new_context(java_script_enabled=False, base_url=str(owner.http.base_url))
+    context.add_cookies(
+        [{"name": one["name"], "value": one["value"], "url": str(owner.http.base_url)} for one in cookies]
+    )
+    page = context.new_page()
+
+    page.goto("/dashboard/playground")
+
+    expect(page.get_by_role("heading", name="Playground")).to_be_visible()
+    assert (
+        "The playground needs a script" in page.content()
+    )  # this way of turning scripts off hides <noscript>
+    expect(page.get_by_role("button", name="Start")).to_have_count(0)
+    expect(page.get_by_role("button", name="Use it")).to_have_count(0)
+    assert page.locator("form[data-paste]").get_attribute("method") == "post"
+    shoot(page, "playground-plain")
+    context.close()
 
 
 def test_pictures_and_vectors_can_be_asked_for(page: Page) -> None:

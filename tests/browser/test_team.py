@@ -31,9 +31,10 @@ def come_in(node: Node, email: str, role: str, account: str = "", name: str = ""
 def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, strange_page: Page) -> None:
     """From the form to the link, from the link to a page of their own; what is taken from them is gone at once."""
     page.goto("/dashboard/team")
-    page.get_by_role("link", name="Invite a person").click()
+    page.keyboard.press("n")
     page.get_by_label("E-mail address").fill("bo@example.com")
     page.get_by_label("Role").select_option("admin")
+    expect(page.get_by_label("Project")).to_have_value(re.compile("proj_.*"))
     shoot(page, "team-invite")
     page.get_by_role("button", name="Invite").click()
     expect(page.get_by_text("Hand this link to")).to_be_visible()
@@ -53,6 +54,7 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, strange_page
     page.goto("/dashboard/team")
     page.get_by_role("link", name="Bo Example").click()
     expect(page.get_by_role("heading", name="Bo Example")).to_be_visible()
+    expect(page.get_by_role("button", name="Take out")).to_be_visible()
     shoot(page, "team-person")
     page.get_by_label("What they may do").select_option("viewer")
     page.get_by_role("button", name="Change role").click()
@@ -60,6 +62,46 @@ def test_somebody_is_invited_comes_in_and_is_given_less(page: Page, strange_page
     guest.goto("/dashboard/team")
 
     expect(guest.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_who_is_in_no_project_is_told_so_until_they_are_added_to_one(
+    page: Page, browser: Browser, node: Node
+) -> None:
+    """Instead of being led into a form that ends in a refusal; a project's own page takes them in and out."""
+    _, visit = come_in(node, "mo@example.com", "member", name="Mo Example")
+    guest = signed_in(browser, visit)
+    guest.goto("/dashboard/keys")
+    expect(guest.get_by_role("heading", name="You are in no project yet")).to_be_visible()
+    expect(guest.get_by_role("link", name="New API key")).to_have_count(0)
+    shoot(guest, "keys-no-project")
+    guest.goto("/dashboard/keys/new")
+    expect(guest.get_by_role("heading", name="You are in no project yet")).to_be_visible()
+    project = node.manage("GET", "/api/v1/projects")["data"][0]
+    page.goto("/dashboard/keys/new")
+    page.get_by_label(re.compile("^Name")).fill("mo's")
+    page.locator("summary", has_text="More").click()
+    page.get_by_label(re.compile("^Holder")).fill("mo@example.com")
+    page.get_by_role("button", name="Create the key").click()
+    expect(page.locator("#h-user_id")).to_contain_text("mo@example.com is not a member of the project yet")
+
+    page.goto(f"/dashboard/team/projects/{project['id']}")
+    page.get_by_label("Add a person").select_option(label="Mo Example (mo@example.com)")
+    page.get_by_role("button", name="Add").click()
+    expect(page.get_by_role("status")).to_contain_text("Mo Example is a member now")
+    shoot(page, "project-members")
+    guest.goto("/dashboard/keys")
+    guest.get_by_role("link", name="New API key").first.click()
+    guest.get_by_label(re.compile("^Name")).fill("mo's own")
+    guest.get_by_role("button", name="Create the key").click()
+    expect(guest.get_by_text("sk-").first).to_be_visible()
+
+    page.get_by_role("row", name="Mo Example").get_by_role("button", name="Take out").click()
+    page.get_by_role("dialog").get_by_role("button").last.click()
+    expect(page.get_by_role("status")).to_contain_text("Taken out of the project")
+    expect(page).to_have_url(re.compile(f"/dashboard/team/projects/{project['id']}$"))
+    expect(page.get_by_role("row", name="Mo Example")).to_have_count(0)
+    guest.context.close()
+    visit.close()
 
 
 def test_what_was_typed_is_saved_behind_the_proof(browser: Browser, node: Node) -> None:

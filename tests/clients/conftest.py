@@ -63,7 +63,6 @@ def client(node: Node, key: str) -> Iterator[openai.OpenAI]:
 def api(node: Node) -> Iterator[httpx.Client]:
     """The management API over the network, with a management key."""
     _, secret = node.new_key("the suite's management key", kind="management")
-    with httpx.Client(
-        base_url=f"{node.url}/api/v1", headers={"authorization": f"Bearer {secret}"}, verify=NO_TLS
-    ) as client:
+    headers = {"authorization": f"Bearer {secret}"}
+    with httpx.Client(base_url=f"{node.url}/api/v1", headers=headers, verify=NO_TLS, timeout=20) as client:
         yield client

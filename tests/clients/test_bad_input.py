@@ -183,7 +183,7 @@ def test_naughty_strings_are_names_like_others_or_refused(node: Node) -> None:
     strings: list[str] = sorted(set(json.loads(BLNS.read_text())))
     transport = httpx.HTTPTransport(uds=str(node.data / "run" / "control.sock"))
     made: dict[str, str] = {}
-    with httpx.Client(transport=transport, base_url="http://keyturn/api/v1") as local:
+    with httpx.Client(transport=transport, base_url="http://keyturn/api/v1", timeout=20) as local:
         for text in strings[::4]:
             answer = local.post("/keys", json={"name": text, "description": text})
             if text.isprintable() and text.strip() and len(text) <= 200:

@@ -12,7 +12,7 @@ from fakes.published_keys import VECTOR_BODY, VECTOR_ID, VECTOR_SIGNATURE, Scann
 from keyturn import system
 from keyturn.domain.key_text import EXAMPLES, Kind
 from keyturn.services.leaks import CALLS_AN_HOUR
-from support.node import Node, running
+from support.node import Node, running, until
 
 REVOKE, LEAKS = "/api/v1/keys/revoke-exposed", "/api/v1/leaks"
 URL = "https://github.com/someone/something/blob/main/.env"
@@ -116,6 +116,10 @@ def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
     new = node.manage("POST", f"/api/v1/keys/{key_id}/rotate")["key"]
     assert (statuses(node, new), statuses(node, old)) == ({200}, {200})
 
+    def states() -> list[str]:
+        return [one["state"] for one in node.manage("GET", f"/api/v1/keys/{key_id}")["data"]["secrets"]]
+
+    until(lambda: states() == ["retiring", "active"], what="the overlap")  # until then they are one key
     revoke(node, old)
     told = events(node, key_id)[0]  # before the old one is used after its end, which is told of, too
 
@@ -127,7 +131,7 @@ def test_of_a_rotated_key_the_old_secret_ends_alone(node: Node) -> None:
 def test_a_body_that_is_none_is_refused(node: Node, body: object) -> None:
     """With the member at fault."""
     transport = httpx.HTTPTransport(uds=str(node.data / "run" / "control.sock"))
-    with httpx.Client(transport=transport, base_url="http://keyturn") as client:
+    with httpx.Client(transport=transport, base_url="http://keyturn", timeout=20) as client:
         answer = client.post(REVOKE, json=body)
 
     assert answer.status_code == 400
@@ -202,7 +206,7 @@ def test_without_public_keys_there_is_no_such_path(
     """Off unless somebody has said whose signatures count; and an address may ask so often only."""
     with running(Node(tmp_path_factory.mktemp("off"), workers=1)) as other:
         absent = other.send("POST", LEAKS, content=b"[]")
-        with httpx.Client(base_url=other.url) as client:
+        with httpx.Client(base_url=other.url, timeout=20) as client:
             answers = [client.post(REVOKE, json={"keys": ["x"]}) for _ in range(CALLS_AN_HOUR + 1)]
 
     assert (absent.status_code, absent.json()["error"]["code"]) == (404, "PATH_NOT_FOUND")

@@ -41,12 +41,12 @@ def test_the_sdk_waits_as_it_is_told_and_succeeds(node: Node) -> None:
     """A rate refuses for a moment only; the client that comes back in time never sees it."""
     _, secret = limited(node, "one a second", {"metric": "requests", "window": "second", "max": 1})
     with sdk(node, secret) as client:
-        client.chat.completions.create(model="echo", messages=HELLO)
         began = time.monotonic()
+        client.chat.completions.create(model="echo", messages=HELLO)
         answer = client.chat.completions.create(model="echo", messages=HELLO)
 
     assert answer.choices[0].message.content == "hello big world"
-    assert 0.5 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 5
 
 
 def test_the_sdk_does_not_come_back_for_a_quota(node: Node) -> None:

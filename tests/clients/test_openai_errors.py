@@ -10,7 +10,11 @@ import pytest
 from fakes.recording_provider import RecordingProvider
 from keyturn.domain.ids import is_id
 from support.conversations import HELLO, user
+from support.every_worker import statuses_of_every_worker
 from support.node import Node, until
+
+NEVER = {"demo_delay_ms": 60_000}
+"""Later than any client here waits, however long it was held up itself."""
 
 
 def tries(node: Node, key: str) -> tuple[openai.OpenAI, list[str]]:
@@ -153,13 +157,18 @@ def test_a_provider_that_can_not_be_reached_is_an_error_of_the_server(
 
 def test_a_client_that_gives_up_is_noted(node: Node, key: str, request: pytest.FixtureRequest) -> None:
     """A time-out of the client is the client's: what it asked for is counted as estimated."""
-    with (
-        openai.OpenAI(base_url=f"{node.url}/v1", api_key=key, max_retries=0, timeout=0.2) as client,
-        pytest.raises(openai.APITimeoutError),
-    ):
-        client.chat.completions.create(model="demo-slow", messages=HELLO)
 
-    row = until(lambda: _rows(node, request), what="the usage of the abandoned request")[0]
+    def given_up() -> list[dict[str, Any]]:
+        with (
+            openai.OpenAI(base_url=f"{node.url}/v1", api_key=key, max_retries=0, timeout=0.2) as client,
+            pytest.raises(openai.APITimeoutError),
+        ):
+            client.chat.completions.create(model="demo-slow", messages=HELLO, extra_body=NEVER)
+        # Each worker has read by now what came before; of what had not gone on by then, nothing comes any more.
+        statuses_of_every_worker(node, "/v1/models")
+        return _rows(node, request)
+
+    [row] = until(given_up, what="a client that gives up what is under way")
     assert (row["requests"], row["estimated"], row["output_tokens"]) == (1, 1, 0)
 
 

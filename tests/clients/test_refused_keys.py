@@ -1,6 +1,7 @@
 """What is said to keys that are none, are no longer, or may not: each case has its own words, and none echoes the key."""
 
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -217,11 +218,14 @@ def test_an_enabled_key_works_again(node: Node) -> None:
 
 def test_a_key_expires_by_itself(node: Node) -> None:
     """Nobody has to do anything at the time."""
-    _, secret = node.new_key("short-lived", expires_in_s=2)
+    key_id, secret = node.new_key("short-lived", expires_in_s=3_600)
     assert ask(node, secret).status_code == 200
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    node.manage("PATCH", f"/api/v1/keys/{key_id}", body={"expires_at": at.isoformat()})
 
     answer = until(lambda: (found := ask(node, secret)).status_code == 401 and found, what="the expiry")
 
+    assert datetime.now(UTC) >= at
     assert answer.json()["error"]["code"] == "expired_api_key"
 
 

@@ -17,9 +17,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "check-keys-for
 def caller(node: Node) -> Iterator[httpx.Client]:
     """An API of somebody's own, with a key that may read."""
     _, secret = node.new_key("verifying API")
-    with httpx.Client(
-        base_url=node.url, headers={"authorization": f"Bearer {secret}"}, verify=NO_TLS
-    ) as client:
+    headers = {"authorization": f"Bearer {secret}"}
+    with httpx.Client(base_url=node.url, headers=headers, verify=NO_TLS, timeout=20) as client:
         yield client
 
 

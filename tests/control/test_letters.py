@@ -9,6 +9,7 @@ from fakes.control_process import ControlProcess, control_process
 from fakes.smtp_server import PASSWORD as MAIL_PASSWORD, USER, MailServer, mail_server
 from fakes.strangers import EMAIL, PASSWORD, Fields, Somebody, Visits, another, owner_of, visits
 from keyturn.config.sections import People, Smtp
+from support.node import until
 
 _LINK = re.compile(r"https://ai\.example\.com/dashboard/(\w+)#([0-9A-Za-z]{32})\s")
 
@@ -136,7 +137,7 @@ def test_a_mail_server_that_refuses_is_said_in_the_log_and_nowhere_else(
     ask(visit(), EMAIL)
     mail.next_letter()
 
+    until(lambda: "an e-mail could not be sent" in control.log.read_text(), what="the line in the log")
     log = control.log.read_text()
-    assert "an e-mail could not be sent" in log
     assert "nobody of that name" in log
     assert PASSWORD not in log

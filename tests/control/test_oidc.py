@@ -329,6 +329,8 @@ def test_new_keys_of_the_provider_are_asked_for_once_a_minute_at_most(
 
     come_in_by_new_keys()  # has them fetched, if they were not within this minute
     somebody, status = come_in_by_new_keys()
+    if status == 303:  # that minute was over in between: now they have just been fetched
+        somebody, status = come_in_by_new_keys()
 
     assert status == 503
     assert somebody.get(ACCOUNT).status_code == 303

@@ -70,6 +70,7 @@ POST * /dashboard/holder/sign-out
 GET  * /dashboard/invite
 POST * /dashboard/invite
 GET  e /dashboard/keys
+POST e /dashboard/keys
 GET  e /dashboard/keys/bulk
 POST m /dashboard/keys/bulk
 GET  r /dashboard/keys/hygiene
@@ -166,6 +167,7 @@ GET  e /dashboard/team/projects/{project_id}
 POST a /dashboard/team/projects/{project_id}
 GET  a /dashboard/team/projects/{project_id}/delete
 POST a /dashboard/team/projects/{project_id}/delete
+POST a /dashboard/team/projects/{project_id}/join
 GET  r /dashboard/team/{user_id}
 POST a /dashboard/team/{user_id}
 GET  a /dashboard/team/{user_id}/delete

@@ -57,6 +57,7 @@ async def test_a_price_for_later_reaches_the_workers_at_once_and_is_taken_back(f
         json={"name": "openai", "base_url": "https://api.openai.com/v1", "models": ["o3"]},
     )
     worker = await BusWorker.connect(fresh.data.bus_socket)
+    await worker.snapshot()
     at = later()
 
     added = await fresh.call(

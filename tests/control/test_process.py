@@ -154,7 +154,7 @@ def test_usage_is_exact_through_kills_at_any_moment(tmp_path: Path) -> None:
             written += 1
         if number % 2:
             with httpx.Client(
-                transport=httpx.HTTPTransport(uds=str(data / "run" / "control.sock"))
+                transport=httpx.HTTPTransport(uds=str(data / "run" / "control.sock")), timeout=20
             ) as client:
                 client.get("http://node/api/v1/usage")
         process.kill()

@@ -62,6 +62,7 @@ SHOWN = """
 """
 """Pages of the things themselves."""
 BY_FIELD = """
+/dashboard/keys
 /dashboard/alerts/rules
 /dashboard/billing/redeem
 /dashboard/keys/bulk
@@ -223,6 +224,26 @@ def test_no_list_tells_of_what_is_out_of_reach(
 
     assert answer.status_code in {200, 303, 400, 403, 404}
     assert tells(answer, who) == []
+
+
+def test_a_secret_leads_to_its_key_only_who_may_see_it(
+    control: ControlProcess, people: dict[str, Human], things: dict[str, str]
+) -> None:
+    """For others it is like one that nobody has; it stands in no address, however the search was sent."""
+    wanted = {"name": "Zebra", "project_id": things["project_id"]}
+    issued = control.operator.post("/api/v1/keys", json=wanted).json()
+    secret, key_id = issued["key"], issued["data"]["id"]
+    led: dict[str, set[str]] = {}
+
+    for who in ("first owner", *NAMES):
+        answers = (
+            people[who].form("/dashboard/keys", search=secret),
+            people[who].page(f"/dashboard/keys?search={secret}"),
+        )
+        led[who] = {answer.headers["location"] for answer in answers}
+
+    assert led.pop("first owner") == {f"/dashboard/keys?search={key_id}"}
+    assert list(led.values()) == [{f"/dashboard/keys?search={secret[:7]}"}] * len(NAMES)
 
 
 def test_what_a_request_cost_is_told_to_those_who_may_see_it(

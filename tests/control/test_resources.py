@@ -104,6 +104,7 @@ def test_a_bad_upstream_is_refused(
 async def test_a_model_with_slashes_lives_from_creation_to_removal(control: ControlProcess) -> None:
     """Many providers name theirs like paths; prices go in and out as decimals, exactly."""
     worker = await BusWorker.connect(control.data.bus_socket)
+    await worker.snapshot()
     body = {
         "name": "org/fast",
         "upstream": "demo",

@@ -59,6 +59,10 @@ def test_who_signs_up_waits_for_the_operators_link_and_then_owns_an_account(
         if one["kind"] == "sign_up.waiting"
     ]
     assert len(waiting) == 1
+    ada = control.operator.get("/api/v1/users/ada@example.com").json()["data"]
+    listed = f"/dashboard/team?account={ada['account_id']}"
+    assert "to be confirmed" in owner.get(listed).text
+    assert f"keyturn users verify-link {ada['id']}" in owner.get(f"/dashboard/team/{ada['id']}").text
 
     url = control.operator.post("/api/v1/users/ada@example.com/verify-link").json()["data"]["url"]
     fields: Fields = {"token": url.partition("#")[2], "password": "wrong horse battery"}
@@ -66,6 +70,7 @@ def test_who_signs_up_waits_for_the_operators_link_and_then_owns_an_account(
     right = fields | {"password": str(APPLICANT["password"])}
     assert somebody.post("/dashboard/verify", right, page="/dashboard/verify").status_code == 303
 
+    assert "to be confirmed" not in owner.get(listed).text
     page = somebody.get(ACCOUNT).text
     assert "owner in Analytical Engines" in page
     assert "<script>alert" not in page

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 
 from fakes.stored_keys import BY_OPERATOR, StoredKeys
 from fakes.usage_records import admitted, payload, served
+from keyturn import system
 from keyturn.control.tally import Tally
 from keyturn.domain.journal import Served
 from keyturn.domain.ledger import Entry
@@ -31,12 +32,10 @@ async def store_usage(store: Store, records: Sequence[Served]) -> None:
 async def use(
     store: Store, key_id: str, cost: int, *, at_ms: int | None = None, model: str = "demo-chat"
 ) -> None:
-    """Have a key used once, for so many nano-dollars."""
+    """Have a key used once, for so many nano-dollars; now, if no time is said."""
     begun = admitted(key_id=key_id, model=model)
-    record = served(begun, cost_nano_usd=cost)
-    if at_ms is not None:
-        record = served(begun, cost_nano_usd=cost, started_us=at_ms * 1000)
-    await store_usage(store, [record])
+    at = system.now_ms() if at_ms is None else at_ms
+    await store_usage(store, [served(begun, cost_nano_usd=cost, started_us=at * 1000)])
 
 
 class House:

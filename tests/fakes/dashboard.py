@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from support.node import NO_TLS, Node
 
@@ -26,6 +26,8 @@ ARGUMENTS = (
     "--disable-sync",
 )
 """Root has no sandbox; nothing is to be fetched from anywhere but the node."""
+PATIENCE_MS = 20_000
+"""How long a browser may take to show something; what it shows is what is looked at, and not how busy the machine is."""
 SHOTS = os.environ.get("KEYTURN_SHOTS", "")
 """A folder for screenshots of every page, to be looked at; empty: none are taken."""
 
@@ -112,6 +114,7 @@ def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None and not os.environ.get("CI"):
         pytest.skip("there is no Chromium; on Debian and Ubuntu: apt-get install chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
@@ -135,7 +138,7 @@ def signed_in(browser: Browser, visit: Visit, *, width: int = 1280, dark: bool =
         ]
     )
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE_MS)
     return page
 
 

@@ -41,13 +41,32 @@ class Received(msgspec.Struct, frozen=True):
         return [value for one, value in self.headers if one == name]
 
 
+class Seen:
+    """What steps have counted in one test: those that outlive it, as its connections end, count nothing for the next."""
+
+    def __init__(self) -> None:
+        self.left = self.sent = 0
+        self._lock = threading.Lock()
+
+    def add(self, *, left: int = 0, sent: int = 0) -> None:
+        """Count; several connections may at once."""
+        with self._lock:
+            self.left += left
+            self.sent += sent
+
+
 class Line:
-    """One connection, from the provider's side."""
+    """One connection, from the provider's side.
+
+    Attributes:
+        seen: Where the steps of the answer that is being given count.
+    """
 
     def __init__(self, number: int, connection: socket.socket, origin: "Origin") -> None:
         self.number = number
         self.socket = connection
         self.origin = origin
+        self.seen = origin.seen
         self._buffer = b""
 
     def serve(self) -> None:
@@ -55,7 +74,8 @@ class Line:
         with self.socket, contextlib.suppress(OSError, EOFError):
             while True:
                 received = self._receive()
-                for step in self.origin.take(received):
+                self.seen, steps = self.origin.take(received)
+                for step in steps:
                     if isinstance(step, bytes):
                         self.socket.sendall(step)
                     else:
@@ -120,7 +140,7 @@ def watches_it_leave(line: Line) -> None:
     with contextlib.suppress(ConnectionResetError):
         while line.socket.recv(READ_LENGTH):
             pass
-    line.origin.left += 1
+    line.seen.add(left=1)
     raise EOFError
 
 
@@ -139,7 +159,7 @@ def floods(piece: bytes, times: int) -> Step:
     def flood(line: Line) -> None:
         for _ in range(times):
             line.socket.sendall(piece)
-            line.origin.sent += len(piece)
+            line.seen.add(sent=len(piece))
 
     return flood
 
@@ -150,8 +170,7 @@ class Origin:
     Attributes:
         received: The requests so far, in the order in which they were whole.
         connections: How many were made so far.
-        left: How often a step has seen the gateway end its connection.
-        sent: Bytes that floods have got rid of.
+        seen: What steps have counted.
         otherwise: How requests are answered that nothing was arranged for.
     """
 
@@ -170,18 +189,28 @@ class Origin:
         """Begin a new test."""
         self.received: list[Received] = []
         self.otherwise: tuple[Step, ...] = (plain(),)
-        self.left = self.sent = 0
+        self.seen = Seen()
         self._arranged: list[tuple[Step, ...]] = []
 
     def arrange(self, *steps: Step) -> None:
         """Say how the next request that nothing was arranged for will be answered."""
         self._arranged.append(steps)
 
-    def take(self, received: Received) -> tuple[Step, ...]:
-        """Note a request and return the steps of its answer."""
+    @property
+    def left(self) -> int:
+        """How often a step has seen the gateway end its connection."""
+        return self.seen.left
+
+    @property
+    def sent(self) -> int:
+        """Bytes that floods have got rid of."""
+        return self.seen.sent
+
+    def take(self, received: Received) -> tuple[Seen, tuple[Step, ...]]:
+        """Note a request; return where its answer's steps count, and these."""
         with self._lock:
             self.received.append(received)
-            return self._arranged.pop(0) if self._arranged else self.otherwise
+            return self.seen, self._arranged.pop(0) if self._arranged else self.otherwise
 
     def has_received(self, count: int) -> list[Received]:
         """Wait for so many requests and return them."""

@@ -9,6 +9,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import httpx
 import msgspec
 
 from keyturn.config.load import PROVIDER_KEY_NAMES
@@ -71,6 +72,10 @@ class ServedNode:
     def errors(self) -> str:
         """Return everything it has written to stderr."""
         return (self.folder / "serve.err").read_text()
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client that waits longer than the node does for any part of itself."""
+        return httpx.AsyncClient(base_url=self.base, trust_env=False, timeout=30)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the supervisor."""

@@ -330,8 +330,9 @@ class Control:
             self._send(worker, bus.Denied(take.call, denial))
             return
         self._recalls[counter] = others, [(worker, take)]
-        for name in others:
-            self._send(self._links[name], bus.Recall(counter))
+        for name, link in self._links.items():  # in this order, which is the same in every run
+            if name in others:
+                self._send(link, bus.Recall(counter))
         self._node.at(self._node.now + RECALL_S, lambda: self._recall_over(counter))
 
     def _given(self, counter: str, name: str) -> None:

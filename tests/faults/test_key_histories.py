@@ -134,7 +134,7 @@ class Histories(RuleBasedStateMachine):
             assert found == {key.expected(secret)}
 
     def _ask(self, secret: str) -> str:
-        answer = httpx.get(f"{self.node.url}/auth", headers={"x-api-key": secret}, verify=NO_TLS)
+        answer = httpx.get(f"{self.node.url}/auth", headers={"x-api-key": secret}, verify=NO_TLS, timeout=30)
         if answer.status_code == 200:
             return ADMITTED
         error = answer.json()["error"]

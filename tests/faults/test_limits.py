@@ -4,6 +4,7 @@ import itertools
 import os
 import signal
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -140,10 +141,18 @@ def restart_control(node: Node) -> None:
     until(lambda: listens(node), within_s=30, what="the next control process")
 
 
+def let_it_be_noon(node: Node) -> None:
+    """Put the account into a time zone in which no day ends meanwhile."""
+    [account] = node.manage("GET", "/api/v1/accounts")["data"]
+    zone = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
+    node.manage("PATCH", f"/api/v1/accounts/{account['id']}", body={"time_zone": zone})
+
+
 def test_a_restart_of_the_control_process_forgets_no_window(tmp_path: Path) -> None:
     """What was counted before counts after: killing it must not buy anybody a second helping."""
     node = Node(tmp_path, workers=2)
     with running(node):
+        let_it_be_noon(node)
         keys = [
             limited(node, "minute", {"metric": "requests", "window": "minute", "max": 20}),
             limited(node, "hour", {"metric": "requests", "window": "hour", "max": 20}),

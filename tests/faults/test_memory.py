@@ -48,7 +48,7 @@ def test_a_worker_remembers_no_more_keys_than_it_is_told_to(tmp_path: Path) -> N
             number: int = node.manage("GET", "/api/v1/node")["data"]["control"]["look_ups"]
             return number
 
-        with httpx.Client(verify=NO_TLS) as client:
+        with httpx.Client(verify=NO_TLS, timeout=30) as client:
 
             def ask(secret: str) -> int:
                 return client.get(f"{node.url}/v1/models", headers={"x-api-key": secret}).status_code

@@ -28,7 +28,8 @@ def node(tmp_path: Path) -> Iterator[Node]:
 def refuse(node: Node, count: int, key: str) -> list[str]:
     """Have requests refused; return their identifiers."""
     body = {"model": "no-such-model", "messages": []}
-    with httpx.Client(base_url=node.url, headers={"authorization": f"Bearer {key}"}, verify=NO_TLS) as client:
+    headers = {"authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=node.url, headers=headers, verify=NO_TLS, timeout=30) as client:
         answers = [client.post("/v1/chat/completions", json=body) for _ in range(count)]
     assert {answer.status_code for answer in answers} <= {401, 404}
     return [answer.headers["x-request-id"] for answer in answers]

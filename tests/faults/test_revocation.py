@@ -20,6 +20,8 @@ from support.node import Node, running, until
 
 WORKERS, CLIENTS = 3, 30
 ACCEPTED, DISABLED, REVOKED = "200", "This API key is disabled", "This API key has been revoked"
+EXITING = 4
+"""The flag of a process that ends and runs no program any more: ``PF_EXITING`` in Linux' ``sched.h``."""
 WATCHED = 300
 """Requests looked at before and after each change."""
 
@@ -52,6 +54,14 @@ def afterwards(load: Load, count: int = WATCHED) -> list[Outcome]:
     return load.since(now)
 
 
+def of_every_worker(load: Load) -> list[Outcome]:
+    """Return what came of the requests begun from now on, once there are enough and every worker has answered some."""
+    now = time.monotonic()
+    until(lambda: len(load.since(now)) > WATCHED, what="traffic after the change")
+    until(lambda: len({one.worker for one in load.since(now)}) == WORKERS, what="all workers' answers")
+    return load.since(now)
+
+
 def said(outcomes: list[Outcome]) -> set[str]:
     """Return what the clients were told."""
     return {one.said for one in outcomes}
@@ -77,13 +87,21 @@ def listens(node: Node) -> bool:
         return probe.connect_ex(str(node.data / "run" / "control.sock")) == 0
 
 
+def kill_control(node: Node) -> None:
+    """Kill the control process, and wait until the next one takes connections."""
+    pid = node.children()["control"]
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: node.children().get("control", pid) != pid, within_s=30, what="another control process")
+    until(lambda: listens(node), within_s=30, what="its socket")
+
+
 def answers(pid: int) -> bool:
-    """Say whether a process exists and is more than a name in the table."""
+    """Say whether a process exists and is more than a name in the table, or on its way to be no more than that."""
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        members = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return False
-    return state != "Z"
+    return members[0] != "Z" and not int(members[6]) & EXITING
 
 
 @pytest.mark.parametrize("how", ["disable", "revoke", "delete"])
@@ -94,7 +112,7 @@ def test_no_request_begun_after_the_call_returned_is_accepted(node: Node, how: s
         assert said(load.outcomes.copy()) == {ACCEPTED}
 
         end_key(node, how, key_id)
-        late = afterwards(load)
+        late = of_every_worker(load)
 
     assert said(late) == {DISABLED if how == "disable" else REVOKED}
     assert len({one.worker for one in late}) == WORKERS
@@ -183,9 +201,7 @@ def test_the_first_call_after_a_control_process_died_is_as_good_as_any(node: Nod
     """Workers that have not found the new control process yet still live by what the old one said."""
     key_id, secret = node.new_key("orphaned")
     with hammered(node, secret) as load:
-        os.kill(node.children()["control"], signal.SIGKILL)
-        until(lambda: not listens(node), what="the end of the control process")
-        until(lambda: listens(node), what="the next control process")
+        kill_control(node)
 
         node.manage("POST", f"/api/v1/keys/{key_id}/disable")
         late = afterwards(load)
@@ -200,9 +216,7 @@ def test_a_worker_that_has_not_found_the_new_control_process_is_waited_for(node:
     with hammered(node, secret) as load:
         victim = node.worker_pids()[0]
         os.kill(victim, signal.SIGSTOP)
-        os.kill(node.children()["control"], signal.SIGKILL)
-        until(lambda: not listens(node), what="the end of the control process")
-        until(lambda: listens(node), what="the next control process")
+        kill_control(node)
         with meanwhile(end_key, node, "disable", key_id) as call:
             until(lambda: node.manage("GET", f"/api/v1/keys/{key_id}")["data"]["status"] == "disabled")
             assert not call.done()

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from support.every_worker import statuses_of_every_worker
 from support.node import Node, running, until
 
 KEYS = "/api/v1/keys"
@@ -34,6 +35,8 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         auth__failures_per_minute="10000",
     )
     with running(node) as found:
+        # The last that a first round of what time does leaves behind; rotations are watched in it, then in a quarter of an hour.
+        until((node.data / "audit-checkpoints.jsonl").exists, what="the scheduler's first round")
         yield found
 
 
@@ -41,8 +44,10 @@ def kill_control(node: Node) -> None:
     """End the control process as a crash does, and wait for the next one."""
     pid = node.children()["control"]
     os.kill(pid, signal.SIGKILL)
-    until(lambda: node.children().get("control", pid) != pid, what="another control process")
-    until(lambda: (node.data / "run/control.sock").exists() and answers(node), what="its answers")
+    until(lambda: node.children().get("control", pid) != pid, within_s=30, what="another control process")
+    until(
+        lambda: (node.data / "run/control.sock").exists() and answers(node), within_s=30, what="its answers"
+    )
 
 
 def answers(node: Node) -> bool:
@@ -122,18 +127,30 @@ def test_a_stuck_rotation_names_the_addresses_that_still_use_the_old_secret(node
     assert details["secret"] == f"{old[:7]}…"
 
 
-def test_an_overlap_ends_on_time_without_anybody_doing_anything(node: Node) -> None:
-    """Workers go by the clock: nobody tells them that the moment has come."""
-    key_id, old, new = in_overlap(node, "by the clock")
-    ends_at = round(time.time() + 1.5, 3)
+def end_overlap(node: Node, key_id: str, *, in_s: float) -> float:
+    """Let the overlap of a key's secrets be over soon; returns when."""
+    ends_at = round(time.time() + in_s, 3)
     end = {"key": key_id, "end": round(ends_at * 1000)}
     write(node, ("UPDATE secrets SET expires_at = :end WHERE key_id = :key AND expires_at IS NOT NULL", end))
     let_workers_look(node, key_id)
+    return ends_at
 
-    asked = []
-    while time.time() < ends_at + 0.5:
+
+def test_an_overlap_ends_on_time_without_anybody_doing_anything(node: Node) -> None:
+    """Workers go by the clock: nobody tells them that the moment has come."""
+    key_id, old, new = in_overlap(node, "by the clock")
+
+    def ask() -> tuple[float, httpx.Response, float]:
         begun = time.time()
-        asked.append((begun, node.chat(key=old), time.time()))
+        return begun, node.chat(key=old), time.time()
+
+    ends_at = end_overlap(node, key_id, in_s=1.5)
+    asked = [ask()]
+    if asked[0][2] >= ends_at - CLOCKS_S:  # the machine was busy, and it was over before anything was asked
+        ends_at = end_overlap(node, key_id, in_s=15.0)
+        asked = [ask()]
+    while time.time() < ends_at + 0.5 or asked[-1][0] <= ends_at + CLOCKS_S:
+        asked.append(ask())
 
     early = {answer.status_code for _, answer, ended in asked if ended < ends_at - CLOCKS_S}
     late = {answer.json()["error"]["code"] for begun, answer, _ in asked if begun > ends_at + CLOCKS_S}
@@ -158,13 +175,17 @@ def test_a_crash_between_rotation_and_first_use_loses_neither(node: Node) -> Non
 
 def test_a_first_use_that_nobody_hears_is_told_again(node: Node) -> None:
     """The control process is dead when the new secret is used for the first time; the next use says it again."""
-    key_id, old = node.new_key("unheard")
+    key_id, old = node.new_key("unheard", endpoints=["/v1/chat/completions"])
     new = node.manage("POST", f"{KEYS}/{key_id}/rotate")["key"]
+    # What is refused is no use, but the workers know the secret from now on, and need not ask whose it is.
+    assert statuses_of_every_worker(node, "/v1/models", {"x-api-key": new}) == {403}
+    assert states(node, key_id) == ["active", "pending"]
     control = node.children()["control"]
 
     os.kill(control, signal.SIGKILL)
     used = node.chat(key=new).status_code
-    until(lambda: node.children().get("control", control) != control and answers(node), what="a restart")
+    until(lambda: node.children().get("control", control) != control, within_s=30, what="another process")
+    until(lambda: answers(node), within_s=30, what="its answers")
 
     def overlap() -> bool:
         node.chat(key=new)
@@ -191,6 +212,7 @@ def test_a_key_that_fell_due_while_nobody_looked_is_rotated_at_the_start(node: N
     kill_control(node)
     until(lambda: "MY_KEY=old" not in path.read_text(), what="the new secret in its file")
 
+    until(lambda: events(node, key_id), what="the event")  # told once every worker has forgotten the key
     first, second = path.read_text().splitlines()
     new = second.partition("=")[2]
     assert (first, second[:10]) == ("A=1", "MY_KEY=sk-")
@@ -206,10 +228,13 @@ def test_a_key_that_nothing_reaches_is_left_alone_and_told_of_once(node: Node) -
     """The operator hears what to do, and not every minute."""
     key_id, old = node.new_key("stranded", rotation={"every_days": 90})
     make_due(node, key_id)
+    kill_control(node)
+    until(lambda: events(node, key_id), what="the event")
+    later, _ = node.new_key("stranded later", rotation={"every_days": 90})
+    make_due(node, later)
 
-    for _ in range(2):
-        kill_control(node)
-        until(lambda: events(node, key_id), what="the event")
+    kill_control(node)
+    until(lambda: events(node, later), what="the event of a key that fell due after it")
 
     [event] = events(node, key_id)
     assert event["kind"] == "key.rotation.pending"

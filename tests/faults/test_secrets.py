@@ -212,9 +212,22 @@ def look_around(run: Run) -> None:
     for request_id in run.request_ids[::40]:
         run.cli("explain", request_id)
     transport = httpx.HTTPTransport(uds=str(run.node.data / "run" / "control.sock"))
-    with httpx.Client(transport=transport, base_url="http://keyturn") as client:
+    with httpx.Client(transport=transport, base_url="http://keyturn", timeout=20) as client:
         for request_id in run.request_ids:
             run.note("explained", client.get(f"/api/v1/requests/{request_id}").content)
+
+
+def restart(node: Node, *pids: int) -> None:
+    """Kill some processes, and wait for those that take their places."""
+    count = len(node.children())
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+    def are_back() -> bool:
+        found = node.children().values()
+        return len(found) == count and not set(pids) & set(found)
+
+    until(are_back, within_s=30, what="all processes")
 
 
 @contextmanager
@@ -233,9 +246,7 @@ def confided(folder: Path) -> Iterator[Run]:
             use(run)
             look_around(run)
             run.files("running")
-            os.kill(node.worker_pids()[0], signal.SIGKILL)
-            os.kill(node.children()["control"], signal.SIGKILL)
-            until(lambda: len(node.children()) == 4, what="all processes")
+            restart(node, node.worker_pids()[0], node.children()["control"])
             for pid in node.children().values():
                 run.note("process: cmdline", Path(f"/proc/{pid}/cmdline").read_bytes())
                 environ = Path(f"/proc/{pid}/environ").read_bytes()

@@ -48,9 +48,10 @@ def warm(load: Load) -> None:
 
 
 def afterwards(load: Load) -> list[Outcome]:
-    """Return what came of the requests begun from now on, once there are enough."""
+    """Return what came of the requests begun from now on, once there are enough from every worker."""
     now = time.monotonic()
     until(lambda: len(load.since(now)) > WATCHED, what="traffic after the change")
+    until(lambda: len({one.worker for one in load.since(now)}) == WORKERS, what="all workers' answers")
     return load.since(now)
 
 

@@ -1,6 +1,5 @@
 """Nodes for the suite: its tests leave nothing behind that another would trip over."""
 
-import itertools
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -10,11 +9,11 @@ import pytest
 from fakes.authority import Authority, found
 from fakes.origin import Origin, origin_server
 from fakes.proxy import ESTABLISHED, Proxy, proxy_server
-from gateway.faults import Call, named
-from gateway.providers import MODEL, UPSTREAM_SECRET, connect, rename, unharmed
+from gateway.faults import Call, connect_ill, named
+from gateway.providers import MODEL, connect, rename, unharmed
 from gateway.routed import Pair
 from gateway.strangers import connected_strangers
-from gateway.translated import PAIRS, PROVIDERS, RING
+from gateway.translated import PAIRS, RING
 from support.node import Node
 from support.wire import call
 
@@ -27,8 +26,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         "server__max_body_bytes": "200000",
         "server__max_head_bytes": "16384",
         "server__max_headers": "50",
-        "server__head_timeout_s": "1.0",
-        "server__body_timeout_s": "1.0",
         "routing__retries": "0",
     }
     with unharmed(Node(folder, workers=2, **small)) as node:
@@ -87,14 +84,8 @@ def proxy(connected_proxy: Proxy) -> Proxy:
 def relay_node(
     tmp_path_factory: pytest.TempPathFactory, authority: Authority, connected_proxy: Proxy
 ) -> Iterator[Node]:
-    """A node of one worker with little patience, behind a proxy, that trusts the authority."""
-    impatient: dict[str, Any] = {
-        "relay__connect_timeout_s": "1.0",
-        "relay__first_byte_timeout_s": "2.5",
-        "relay__idle_timeout_s": "1.0",
-        "routing__retries": "0",
-    }
-    node = Node(tmp_path_factory.mktemp("relay"), workers=1, demo=False, **impatient)
+    """A node of one worker, behind a proxy, that trusts the authority."""
+    node = Node(tmp_path_factory.mktemp("relay"), workers=1, demo=False, routing__retries="0")
     node.environment |= {
         "SSL_CERT_FILE": str(authority.root),
         "HTTPS_PROXY": f"http://me:p%40ss@127.0.0.1:{connected_proxy.port}",
@@ -150,14 +141,13 @@ def secure(connected_secure: Origin) -> Origin:
 
 @pytest.fixture(scope="session")
 def routed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """A node of one worker that waits little and forgives soon."""
+    """A node of one worker that waits little and forgives soon, but not before a test that stood still goes on."""
     hasty: dict[str, Any] = {
         "routing__back_off_s": "0.05",
-        "routing__cool_down_s": "0.6",
-        "routing__deadline_s": "10",
+        "routing__cool_down_s": "4",
+        "routing__deadline_s": "12",
         "routing__longest_wait_s": "1",
-        "relay__connect_timeout_s": "1.0",
-        "relay__first_byte_timeout_s": "1.5",
+        "relay__first_byte_timeout_s": "4",
     }
     with unharmed(Node(tmp_path_factory.mktemp("routed"), workers=1, demo=True, **hasty)) as node:
         yield node
@@ -203,13 +193,7 @@ def stranger(strangers: Origin) -> Origin:
 def connected_ill(relay_node: Node) -> Iterator[Origin]:
     """One server that answers in every dialect, each with and without room for one call only; tests ask for ``ill``."""
     with origin_server() as origin:
-        for provider, narrow in itertools.product(PROVIDERS, (True, False)):
-            name = f"{'narrow' if narrow else 'wide'}-{provider.id}"
-            body = {"name": name, "provider": provider.id, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
-            relay_node.manage("POST", "/api/v1/upstreams", body=body)
-            relay_node.manage("PATCH", f"/api/v1/upstreams/{name}", body={"max_concurrency": int(narrow)})
-            body = {"name": f"{name}-model", "upstream": name, "upstream_model": MODEL}
-            relay_node.manage("POST", "/api/v1/models", body=body)
+        connect_ill(relay_node, origin)
         yield origin
 
 

@@ -4,12 +4,14 @@ Each is made with a key that has room for one at a time, at an upstream that has
 answered well after a fault shows that nothing of it is left.
 """
 
+import itertools
 from typing import Any
 
 from fakes.origin import Origin, Step, plain
 from gateway.pieces import CHUNKED, SSE, chunk
-from gateway.translated import Client, Provider, Said
-from support.node import Node
+from gateway.providers import MODEL, UPSTREAM_SECRET
+from gateway.translated import PROVIDERS, Client, Provider, Said
+from support.node import Node, until
 from support.wire import Answer, Wire
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
@@ -49,9 +51,31 @@ class Call:
         return self.client.read(answer.json())
 
 
+def connect_ill(node: Node, origin: Origin) -> None:
+    """Make a server known to a node as a provider of every dialect, each with and without room for one call only."""
+    for provider, narrow in itertools.product(PROVIDERS, (True, False)):
+        name = f"{'narrow' if narrow else 'wide'}-{provider.id}"
+        body = {"name": name, "provider": provider.id, "base_url": origin.url, "api_key": UPSTREAM_SECRET}
+        node.manage("POST", "/api/v1/upstreams", body=body)
+        node.manage("PATCH", f"/api/v1/upstreams/{name}", body={"max_concurrency": int(narrow)})
+        body = {"name": f"{name}-model", "upstream": name, "upstream_model": MODEL}
+        node.manage("POST", "/api/v1/models", body=body)
+
+
 def story(node: Node, request_id: str) -> dict[str, Any]:
     """Return what was noted of a call."""
     found: dict[str, Any] = node.manage("GET", f"/api/v1/requests/{request_id}")["data"]
+    return found
+
+
+def ended_story(node: Node, request_id: str) -> dict[str, Any]:
+    """Return what was noted of a call that its provider has heard the end of, once it is noted."""
+
+    def ended() -> dict[str, Any] | None:
+        found = story(node, request_id)
+        return None if found["outcome"] == "under_way" else found
+
+    found: dict[str, Any] = until(ended, what="the end of the call in the log")
     return found
 
 

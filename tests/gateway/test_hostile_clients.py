@@ -1,14 +1,13 @@
-"""The port as a hostile, broken, slow or leaving client sees it, and however the network cuts requests up."""
+"""The port as a hostile, broken or leaving client sees it, and however the network cuts requests up."""
 
 import contextlib
 import itertools
-import threading
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from fakes.origin import Origin, is_read, plain, waits_for, watches_it_leave
+from fakes.origin import Origin, is_read, watches_it_leave
 from gateway.providers import LARGEST_BODY, LARGEST_HEAD, MODEL, MOST_HEADERS
 from support.node import Node, until
 from support.wire import CHAT, HEALTH, Wire, call, chunked, refuses_and_closes, request
@@ -195,59 +194,6 @@ def test_a_body_in_tiny_chunks_arrives_whole(wire: Wire, node: Node, origin: Ori
 
     assert answer.status == 200
     assert origin.received[0].body == body
-
-
-# ── too slow ────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("before", "sent"),
-    [
-        (b"", b"GET /healthz HTTP/1.1\r\nHost: a\r\n"),
-        (b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{"),
-        (b"", b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{"),
-        (HEALTH, b"GET /healthz HTTP/1.1\r\nHost: a\r\n"),
-        (HEALTH, b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{"),
-    ],
-    ids=["head", "body", "chunked body", "head behind another", "body behind another"],
-)
-def test_a_request_that_does_not_arrive_in_time_is_408_and_the_end(
-    wire: Wire, before: bytes, sent: bytes
-) -> None:
-    """A connection that does nothing must not be held open at our cost."""
-    wire.send(before + sent)
-
-    if before:
-        assert wire.answer().status == 200
-    assert refuses_and_closes(wire, 408).code in {"request_timeout", "REQUEST_TIMEOUT"}
-
-
-def test_a_head_that_comes_drop_by_drop_is_cut_off(wire: Wire) -> None:
-    """Each byte must not buy more time."""
-    wire.send(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX: ")
-
-    def is_refused() -> bool:
-        wire.send(b"y")
-        return not wire.is_silent()
-
-    until(is_refused, within_s=5)
-
-    refuses_and_closes(wire, 408)
-
-
-def test_a_slow_request_behind_one_in_flight_is_timed_from_its_turn(
-    wire: Wire, node: Node, origin: Origin
-) -> None:
-    """Nobody can tell how long it would have taken while nobody was reading."""
-    release = threading.Event()
-    origin.arrange(waits_for(release), plain())
-    wire.send(call(MODEL, node.key) + b"GET /healthz HTTP/1.1\r\n")
-    origin.has_received(1)
-
-    release.set()
-
-    assert wire.answer().status == 200
-    refuses_and_closes(wire, 408)
 
 
 # ── leaving early ───────────────────────────────────────────────────────────

@@ -33,7 +33,7 @@ from support.wire import Wire, call
 
 PARALLEL = 200
 TRIES = 30
-"""Connections until the other worker has surely got one."""
+"""Connections at least; more, until the other worker has got one."""
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,12 @@ def test_a_retry_gets_the_same_bytes_from_any_worker_for_one_charge(
 
     again = [chat(node, once, key=key, stream=stream) for _ in range(TRIES)]
 
+    def both_have_answered() -> bool:
+        again.append(chat(node, once, key=key, stream=stream))
+        return len({one.headers["x-request-id"][RUN] for one in again}) == 2
+
+    until(both_have_answered, what="an answer of each worker")
+
     assert first.status_code == 200
     assert "idempotency-replayed" not in first.headers
     assert paid[0] == 1
@@ -113,8 +119,7 @@ def test_a_retry_gets_the_same_bytes_from_any_worker_for_one_charge(
     assert {one.headers["idempotency-replayed"] for one in again} == {"true"}
     assert {one.headers["x-keyturn-original-request-id"] for one in again} == {first.headers["x-request-id"]}
     assert {one.headers["x-keyturn-cost"] for one in again} == {"0.000000000"}
-    assert len({one.headers["x-request-id"] for one in again}) == TRIES
-    assert len({one.headers["x-request-id"][RUN] for one in again}) == 2
+    assert len({one.headers["x-request-id"] for one in again}) == len(again) > TRIES
 
 
 def test_the_native_prompt_and_the_other_operations_are_answered_again(node: Node, once: str) -> None:

@@ -19,6 +19,7 @@ from fakes.realtime_provider import (
     plays,
     respond,
 )
+from gateway.faults import ended_story
 from gateway.providers import UPSTREAM_SECRET
 from support.node import Node, until
 from support.wire import Wire, request
@@ -103,8 +104,7 @@ def test_a_session_reaches_the_provider_and_each_response_is_charged(node: Node,
     assert received.line == f"GET /v1/realtime?model={MODEL} HTTP/1.1"
     assert received.values("authorization") == [f"Bearer {UPSTREAM_SECRET}"]
     assert received.values("sec-websocket-version") == ["13"]
-    path = f"/api/v1/requests/{value(head, 'x-request-id')[0]}"
-    noted = until(lambda: node.manage("GET", path)["data"], what="the response in the log")
+    noted = ended_story(node, value(head, "x-request-id")[0])
     assert (noted["input_tokens"], noted["output_tokens"], noted["cached_tokens"]) == (132, 121, 64)
     assert (noted["operation"], noted["usage_source"], noted["status"]) == ("realtime", "reported", 200)
 
@@ -335,8 +335,7 @@ def test_a_client_that_leaves_pays_for_what_it_has_heard(node: Node, voice: Orig
             client.event()
 
     assert ended.wait(10)
-    path = f"/api/v1/requests/{value(head, 'x-request-id')[0]}"
-    noted = until(lambda: node.manage("GET", path)["data"], what="the response in the log")
+    noted = ended_story(node, value(head, "x-request-id")[0])
     assert (noted["outcome"], noted["usage_source"], noted["output_tokens"]) == (
         "client_left",
         "estimated",

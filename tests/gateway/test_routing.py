@@ -1,7 +1,6 @@
 """Models with several targets: what clients get while providers fail, and what providers see of it."""
 
 import threading
-import time
 
 import pytest
 
@@ -105,19 +104,6 @@ def test_a_short_failure_is_tried_again_at_the_same_provider(pair: Pair) -> None
     assert pair.first.received[0].connection == pair.first.received[1].connection, (
         "its connection is used again"
     )
-
-
-def test_a_lone_provider_is_waited_for_as_it_says(pair: Pair) -> None:
-    """Where there is no other, and no longer than is set."""
-    pair.route(pair.targets[0])
-    pair.first.arrange(busy_for("0.3"))
-    began = time.monotonic()
-
-    answer = pair.chat()
-
-    assert answer.status_code == 200
-    assert 0.3 <= time.monotonic() - began < 2
-    assert pair.tried(answer) == ["first:429", "first:ok"]
 
 
 def test_a_long_wait_is_the_clients(pair: Pair) -> None:

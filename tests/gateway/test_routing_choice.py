@@ -1,5 +1,6 @@
 """Models with several targets: which one is asked, by health, weight, conditions, credentials and room."""
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from gateway.routed import BAD, BUSY, DOWN, REFUSED, UNKNOWN, Pair
 from support.node import until
 from support.wire import Wire, call
 
+TURNS = 12
+"""How often targets change, at least."""
 CONFLICT = plain(b'{"error":{"message":"not now"}}', status=b"409 Conflict")
 
 # ── who is well ─────────────────────────────────────────────────────────────
@@ -232,11 +235,10 @@ def test_where_there_is_no_other_room_is_waited_for(pair: Pair) -> None:
     """For a while; then the answer is clear."""
     pair.set(0, max_concurrency=1)
     pair.route(pair.targets[0])
-    answers: list[httpx.Response] = []
-    with held(pair):
-        waiting = threading.Thread(target=lambda: answers.append(pair.chat()))
-        waiting.start()
-    waiting.join()
+    with Wire(pair.node.port) as waiting:
+        with held(pair):
+            waiting.send(call(pair.model, pair.node.key), b"")  # until it is read
+        answer = waiting.answer()
 
     silence = threading.Event()
     pair.first.forget()
@@ -247,7 +249,7 @@ def test_where_there_is_no_other_room_is_waited_for(pair: Pair) -> None:
         refused = pair.chat()
         silence.set()
 
-    assert answers[0].status_code == 200
+    assert answer.status == 200
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "upstream_busy")
     assert refused.headers["retry-after"] == "1"
     assert pair.tried(refused) == ["first:busy"]
@@ -313,26 +315,32 @@ def test_targets_change_under_load_without_a_failed_request(pair: Pair) -> None:
         wire.send(call(pair.model, pair.node.key, stream=True))
         wire.head()
         statuses: Counter[int] = Counter()
-        over = threading.Event()
+        over, turns = threading.Event(), itertools.count()
 
         def ask() -> None:
             while not over.is_set():
                 statuses[pair.chat().status_code] += 1
 
+        def change() -> bool:
+            turn = next(turns) % TURNS
+            pair.route(pair.targets[turn % 2], {**pair.targets[1 - turn % 2], "weight": turn, "priority": 0})
+            pair.set(turn % 2, max_concurrency=100 + turn)
+            return turn == TURNS - 1 and statuses[200] > TURNS
+
         asking = [threading.Thread(target=ask) for _ in range(3)]
         for one in asking:
             one.start()
-        for turn in range(12):
-            pair.route(pair.targets[turn % 2], {**pair.targets[1 - turn % 2], "weight": turn, "priority": 0})
-            pair.set(turn % 2, max_concurrency=100 + turn)
-        over.set()
-        for one in asking:
-            one.join()
+        try:
+            until(change, within_s=30, what="more answers than changes")
+        finally:
+            over.set()
+            for one in asking:
+                one.join()
         going_on.set()
         rest = b"".join(wire.chunks())
 
     assert set(statuses) == {200}
-    assert statuses[200] > 12
+    assert statuses[200] > TURNS
     assert b"[DONE]" in rest
 
 

@@ -30,7 +30,7 @@ class SecureNode(Node):
             server__tls_cert=certificate,
             server__tls_key=key,
             server__max_body_bytes="200000",
-            server__head_timeout_s="1.0",
+            server__head_timeout_s="4.0",
         )
         self.trust = ssl.create_default_context(cafile=str(authority.root))
 

@@ -1,18 +1,16 @@
 """What clients of one dialect get of the streams of providers of another that misbehave, over real sockets."""
 
-import itertools
 import threading
-from contextlib import ExitStack
 from typing import Any
 
 import msgspec
 import pytest
 
 from fakes.origin import Origin, Step, hangs_up, is_read, resets, waits_for, watches_it_leave
-from gateway.faults import CLOSED, JSON_HEAD, LAST, MALFORMED, TIMEOUT, Call, begun, sized, story
+from gateway.faults import CLOSED, JSON_HEAD, LAST, MALFORMED, Call, begun, sized, story
 from gateway.pieces import CHUNKED, SSE, chunk
 from gateway.providers import UPSTREAM_SECRET
-from gateway.translated import CLIENTS, RING
+from gateway.translated import CLIENTS
 from support.node import Node, until
 from support.wire import Wire
 
@@ -117,63 +115,6 @@ def test_a_stream_that_has_said_its_end_is_whole(ended: Call, then: tuple[Step, 
 
 
 # ── who waits ───────────────────────────────────────────────────────────────
-
-
-SILENT: dict[str, tuple[Any, bool, int]] = {
-    "no head": (lambda _: (), False, 504),
-    "no head of a stream": (lambda _: (), True, 504),
-    "no body": (lambda _: (JSON_HEAD + b"content-length: 99\r\n\r\n",), False, 504),
-    "shorter than it says": (
-        lambda one: (JSON_HEAD + b"content-length: 9999\r\n\r\n" + one.whole,),
-        False,
-        504,
-    ),
-    "no last chunk": (lambda one: (JSON_HEAD + CHUNKED + chunk(one.whole),), True, 504),
-    "no more events": (lambda one: (begun(one),), True, 200),
-    "half an event": (lambda one: (begun(one) + chunk(one.end[:30]),), True, 200),
-    "a stream shorter than it says": (lambda one: (sized(one.begin, 99),), True, 200),
-}
-"""What is sent before the silence, whether a stream was asked for, and the status that the client gets."""
-
-
-class Waiting:
-    """A client whose provider falls silent."""
-
-    def __init__(self, call: Call, fault: str) -> None:
-        self.call, self.fault = call, fault
-        steps, self.stream, self.status = SILENT[fault]
-        call.ill.arrange(*steps(call.provider), watches_it_leave)
-        self.wire = Wire(call.node.port)
-        model = f"wide-{call.provider.id}-model"
-        self.wire.send(call.client.ask(model, call.node.key, stream=self.stream))
-
-    def is_told(self) -> None:
-        """See that it is not left waiting."""
-        call, client = self.call, self.call.client
-        with self.wire:
-            answer = self.wire.answer()
-            assert self.wire.is_silent()
-        assert (self.fault, answer.status) == (self.fault, self.status)
-        said = client.errors(answer.body) if answer.status == 200 else [call.error(answer)]
-        assert [one.code for one in said] == [TIMEOUT]
-        noted = call.noted(answer)
-        assert (noted["outcome"], noted["status"]) == (TIMEOUT, self.status)
-        assert bool(noted["output_tokens"]) is (answer.status == 200)
-
-
-def test_a_provider_that_falls_silent_is_waited_for_so_long(relay_node: Node, ill: Origin) -> None:
-    """Then it is hung up on, and the client told; all clients wait at once, to save the time."""
-    waiting: list[Waiting] = []
-    with ExitStack() as wires:
-        for fault, pair in itertools.product(SILENT, RING):
-            waiting.append(Waiting(Call(relay_node, ill, relay_node.key, pair), fault))
-            wires.callback(waiting[-1].wire.socket.close)
-            ill.has_received(len(waiting))
-
-        for one in waiting:
-            one.is_told()
-
-    until(lambda: ill.left == len(waiting), what="the gateway leaving the providers")
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 
-import httpx
 import pytest
 
 from fakes.served_node import ServedNode
@@ -13,7 +12,7 @@ OPEN = "auth.required = false\n"
 
 async def status_without_a_key(node: ServedNode) -> int:
     """Ask for the models."""
-    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+    async with node.client() as client:
         return (await client.get("/v1/models")).status_code
 
 
@@ -45,7 +44,7 @@ async def test_an_open_node_on_this_machine_says_so(node: ServedNode) -> None:
     (node.folder / "keyturn.toml").write_text(OPEN)
     await node.start()
 
-    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+    async with node.client() as client:
         anybody = await client.get("/v1/models")
         mistyped = await client.get("/v1/models", headers={"authorization": "Bearer sk-mistyped"})
         managed = await client.get("/api/v1/keys")
@@ -83,7 +82,7 @@ async def test_a_key_that_has_ended_is_refused_where_none_is_needed(node: Served
     secret = (await node.run("keys", "create", "ended")).out.strip()
 
     async def status(**headers: str) -> int:
-        async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+        async with node.client() as client:
             return (await client.get("/v1/models", headers=headers)).status_code
 
     before = await status(authorization=f"Bearer {secret}")
@@ -100,7 +99,7 @@ async def test_a_node_without_keys_lets_nobody_in(node: ServedNode) -> None:
     await node.start()
     await node.run("keys", "delete", "default", "--yes")
 
-    async with httpx.AsyncClient(base_url=node.base, trust_env=False) as client:
+    async with node.client() as client:
         anybody = await client.get("/v1/models")
         former = await client.get("/v1/models", headers={"authorization": f"Bearer {node.key}"})
     left = await node.run("keys", "list", "--json")

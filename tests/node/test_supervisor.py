@@ -146,10 +146,10 @@ async def test_a_process_that_keeps_crashing_is_started_ever_less_often(start_no
     """A crash loop must not eat the machine that the other processes serve from."""
     node = await start_node(worker="crashes", workers=1)
 
-    await node.until(lambda: len(node.logged("process ended unexpectedly")) == 4)
+    await node.until(lambda: len(node.logged("process ended unexpectedly")) >= 4)
 
     waits = [line["restart_in_s"] for line in node.logged("process ended unexpectedly")]
-    assert waits == [0.1, 0.2, 0.4, 0.8]
+    assert waits[:4] == [0.1, 0.2, 0.4, 0.8]
 
 
 async def test_a_reload_replaces_every_process_and_refuses_no_connection(start_node: StartNode) -> None:
@@ -218,7 +218,7 @@ async def test_a_replacement_that_cannot_start_leaves_the_old_worker_at_work(
 
 async def test_workers_end_before_what_they_stand_on(start_node: StartNode) -> None:
     """A request in flight still needs the upstream and the control process."""
-    node = await start_node(workers=2)
+    node = await start_node(workers=2, drain_s=10)
     await node.port()
 
     node.signal(signal.SIGTERM)
@@ -260,7 +260,7 @@ async def test_a_second_ctrl_c_ends_at_once(start_node: StartNode) -> None:
 
 async def test_ctrl_c_on_a_terminal_reaches_the_supervisor_alone(start_node: StartNode) -> None:
     """A terminal signals the whole group; children that heard it too would end in any order."""
-    node = await start_node(workers=2)
+    node = await start_node(workers=2, drain_s=10)
     await node.port()
 
     os.killpg(node.process.pid, signal.SIGINT)

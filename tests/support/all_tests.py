@@ -33,6 +33,7 @@ TIMED = (
     "tests/faults/test_rotation.py",
     "tests/faults/test_slow_worker.py",
     "tests/faults/test_totals.py",
+    "tests/gateway/test_routing_wait.py",
 )
 """What has bounds on time too, or loads a node as far as the machine goes.
 

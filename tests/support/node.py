@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ import httpx
 from keyturn.config.data_directory import DataDirectory
 from support import empty_database
 
-READY_S = 30.0
+READY_S = 60.0
+"""How long a start may take on a machine that has much else to do; no promise to anybody."""
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients of plain HTTP: reading the machine's certificate authorities takes 20 ms each time."""
 STEP_S = 0.02
@@ -28,22 +30,34 @@ STEP_S = 0.02
 _KEY = re.compile(r"sk-[0-9A-Za-z]{32}")
 
 
+def held_port() -> socket.socket:
+    """Take a TCP port that nobody listens on, and that is given to nobody else while the socket is open.
+
+    It is bound only: whoever means this port may listen on it, as often as it likes, and who connects before is refused.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    return holder
+
+
 def free_port() -> int:
-    """Return a TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on; it is held as long as this process lives."""
+    holder = held_port()
+    port: int = holder.getsockname()[1]
+    holder.detach()
+    return port
 
 
-def until(condition: Any, *, within_s: float = 10.0, what: str = "the condition") -> Any:
-    """Ask until the answer is true, and return it."""
+def until(condition: Any, *, within_s: float = 30.0, what: str = "the condition") -> Any:
+    """Ask until the answer is true, and return it; the last time after the deadline, however long each answer takes."""
     deadline = time.monotonic() + within_s
     while True:
+        late = time.monotonic() > deadline
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        if late:
             raise AssertionError(f"{what} did not come true within {within_s} s")
         time.sleep(STEP_S)
 
@@ -62,7 +76,9 @@ class Node:
         """
         self.folder = folder
         self.data = folder / "data"
-        self.port = free_port()
+        holder = held_port()
+        weakref.finalize(self, holder.close)
+        self.port: int = holder.getsockname()[1]
         self.workers = workers
         self.demo = demo
         self.output = folder / "output.txt"

@@ -136,13 +136,19 @@ def invite(
     role: Annotated[Role, typer.Option(help="What they may do.")] = Role.MEMBER,
     name: Annotated[str | None, typer.Option(help="What people call them; they can say later.")] = None,
     account: AccountOption = None,
+    project: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PROJECT", help="Its id or name: they become a member, and can hold personal keys there."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Invite somebody to sign in; again makes a new link. Without a mail server the link is printed: hand it over.
 
-    Example: `keyturn users invite kim@example.com --role admin`
+    Example: `keyturn users invite kim@example.com --project billing`
     """
-    given = {"email": email, "role": role, "name": name, "account_id": account}
+    given = {"email": email, "role": role, "name": name, "account_id": account, "project_id": project}
     body = {member: value for member, value in given.items() if value is not None}
     answer = node.call("POST", "/api/v1/invitations", body=body)
     if as_json:

@@ -215,19 +215,17 @@ def _sighting(visit: Visit) -> Sighting:
 
 
 def _judge(record: KeyRecord, needs: Needs | None, facts: Facts, now: float) -> Refused | None:
-    refused = (
-        refused_by_place(record, facts)
-        or refused_by_status(record, now)
-        or refused_by_owner(record)
-        or refused_by_origin(record, facts, now)
-    )
+    refused = refused_by_place(record, facts) or refused_by_status(record, now) or refused_by_owner(record)
     if refused is not None:
         return refused
     required = Needs(Permission.ADMIN, node=True) if needs is None else needs
     granted = {"granted": " ".join(sorted(record.permissions)), "key_id": record.id}
-    if record.kind is Kind.PUBLISHABLE:
+    if record.kind is Kind.PUBLISHABLE:  # before its origins: no page's being among them would help
         message = "A publishable key is in everybody's hands and manages nothing; use a secret key (sk-)"
         return Refused(Reason.INSUFFICIENT_PERMISSIONS, message, details=granted)
+    refused = refused_by_origin(record, facts, now)
+    if refused is not None:
+        return refused
     if required.permission is None:
         return None  # what belongs to the key itself is there for whoever holds it
     if not permits(record.permissions, required.permission):

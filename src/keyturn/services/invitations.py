@@ -12,11 +12,12 @@ from keyturn.domain.roles import Role
 from keyturn.domain.secret import Secret
 from keyturn.services import projects as homes, roles
 from keyturn.services.audit import note
+from keyturn.services.key_access import reached_projects
 from keyturn.services.letters import Letter, Letters
 from keyturn.services.passwords import Passwords, problem_with
 from keyturn.services.sessions import token_hash
 from keyturn.services.users import User, complete, find, problem_with_person
-from keyturn.store import accounts, logins, sessions, users
+from keyturn.store import accounts, logins, projects, sessions, users
 from keyturn.store.engine import Store
 from keyturn.store.logins import StoredLink
 from keyturn.store.users import StoredUser
@@ -47,6 +48,8 @@ class Invitation(msgspec.Struct, frozen=True):
     """Empty: the address, until they say."""
     account: str = ""
     """Identifier or name; empty: the caller's own, for the operator the first."""
+    project: str = ""
+    """Identifier or name of a project of the account whose member they become; empty: of none."""
 
 
 class Invited(msgspec.Struct, frozen=True):
@@ -99,6 +102,9 @@ class Invitations:
             refused = roles.refused_to_give(by, account_id, wanted.role)
             if refused is not None:
                 return refused
+            home = await _home(connection, wanted.project, account_id, by)
+            if isinstance(home, Refused):
+                return home
             if not there:
                 await users.add(connection, user)
                 after: dict[str, object] = {"email": email, "name": name, "metadata": {}}
@@ -106,6 +112,9 @@ class Invitations:
             refused = await roles.give(connection, user, wanted.role, by)
             if refused is not None:
                 return refused
+            if home and not await users.is_member(connection, home, user.id):
+                await users.join(connection, home, user.id, now_ms=system.now_ms())
+                await note(connection, by, "member.add", home, after={"user_id": user.id})
             made = await self._link(connection, user, by)
         return await self._deliver(made, base)
 
@@ -227,6 +236,19 @@ class _Made(msgspec.Struct, frozen=True):
     expires_at: int
     account: str
     who: str
+
+
+async def _home(connection: AsyncConnection, asked: str, account_id: str, by: Principal) -> str | Refused:
+    """Return the identifier of the project that somebody is to be a member of; empty where none was asked for."""
+    if not asked:
+        return ""
+    project = await projects.get(connection, asked)
+    named = [project] if project else await projects.named(connection, asked, account_id)
+    found = [one.id for one in await reached_projects(connection, named, by) if one.account_id == account_id]
+    if len(found) == 1:
+        return found[0]
+    message = "There is no such project in the account, or more than one"
+    return Refused(Reason.INVALID_MEMBER, message, "project_id")
 
 
 async def _new_link(

@@ -148,9 +148,12 @@ async def holder_for(connection: AsyncConnection, asked: str, owner: Owner, by: 
         user = await users.get(connection, asked)
     else:
         user = next(iter(await users.with_email(connection, asked.lower(), owner.account_id)), None)
-    reached = user is not None and by.reaches_user(owner.account_id, user.id)
-    if user is None or not reached or not await users.is_member(connection, owner.project_id, user.id):
+    inside = user is not None and user.account_id == owner.account_id
+    if user is None or not inside or not by.reaches_user(owner.account_id, user.id):
         return Refused(Reason.INVALID_MEMBER, "There is no such member of the project", "user_id")
+    if not await users.is_member(connection, owner.project_id, user.id):
+        message = f"{user.email} is not a member of the project yet; make them one first"
+        return Refused(Reason.INVALID_MEMBER, message, "user_id")
     return user.id
 
 

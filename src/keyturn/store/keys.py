@@ -88,6 +88,8 @@ class KeyFilter(msgspec.Struct, frozen=True):
     """Which keys to list; empty members do not narrow."""
 
     status: Status | None = None
+    quarantined: bool | None = None
+    """Only those that are, or are not."""
     search: str = ""
     """Part of the name or description, in any ASCII case; the beginning of a display; or the whole identifier."""
     account_id: str = ""
@@ -266,6 +268,9 @@ def _conditions(wanted: KeyFilter, now_ms: int) -> list[ColumnElement[bool]]:
     found.append(keys.c.deleted_at.is_not(None) if wanted.deleted else keys.c.deleted_at.is_(None))
     if wanted.status is not None:
         found.append(_has_status(wanted.status, now_ms))
+    if wanted.quarantined is not None:
+        frozen = keys.c.frozen_at
+        found.append(frozen.is_not(None) if wanted.quarantined else frozen.is_(None))
     if wanted.account_id:
         found.append(_of_account(wanted.account_id))
     if wanted.tag:

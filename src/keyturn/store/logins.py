@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from keyturn.store.people_tables import identities, links, logins, passkeys, recovery_codes
@@ -60,6 +60,8 @@ class Standing(msgspec.Struct, frozen=True):
     """Until when an invitation works that nobody has taken."""
     passkeys: int = 0
     """How many they have."""
+    waits: bool = False
+    """They have signed up, and have to show that the address is theirs before they come in."""
 
 
 class StoredLink(msgspec.Struct, frozen=True):
@@ -145,6 +147,7 @@ async def standings(
             or_(logins.c.password_hash != "", logins.c.last_sign_in_at.is_not(None)),
             invited.c.until,
             held,
+            and_(logins.c.password_hash != "", logins.c.email_verified_at.is_(None)),
         )
         .outerjoin(invited, invited.c.user_id == logins.c.user_id)
         .where(logins.c.user_id.in_(user_ids))

@@ -105,12 +105,15 @@ def test_somebody_is_invited_by_a_link(keyturn: Run, node: ManagementApi) -> Non
     until = "2030-01-01T00:00:00Z"
     node.data("POST", "/api/v1/invitations", {"user": KIM, "sent": False, "link": link, "expires_at": until})
 
-    ran = keyturn("users", "invite", "kim@example.com", "--role", "admin", "--account", "acme")
+    ran = keyturn(
+        "users", "invite", "kim@example.com", "--role", "admin", "--account", "acme", "--project", "home"
+    )
     as_json = keyturn("users", "invite", "kim@example.com", "--json")
 
     assert ran.out == f"{link}\n"
     assert "works once" in ran.err
-    assert node.asked[0].body == {"email": "kim@example.com", "role": "admin", "account_id": "acme"}
+    wanted = {"email": "kim@example.com", "role": "admin", "account_id": "acme", "project_id": "home"}
+    assert node.asked[0].body == wanted
     assert link in as_json.out
 
 

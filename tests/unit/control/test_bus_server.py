@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -35,15 +36,15 @@ def house() -> House:
     return House()
 
 
-@pytest.fixture
-async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
-    """A bus whose patience is short."""
+@asynccontextmanager
+async def listening(tmp_path: Path, house: House, patience: Patience) -> AsyncIterator[BusServer]:
+    """Run a bus."""
     (tmp_path / "journals").mkdir()
     found = BusServer(
         journals=tmp_path / "journals",
         look=house.look,
         configuration=house.configuration,
-        patience=Patience(kill_after=0.3, give_up_after=0.8, look_every=0.01),
+        patience=patience,
     )
     await found.listen(
         tmp_path / "bus.sock",
@@ -55,6 +56,22 @@ async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
     )
     yield found
     await found.close()
+
+
+@pytest.fixture
+async def server(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
+    """A bus that loses patience with nobody who is only slow."""
+    async with listening(tmp_path, house, Patience(kill_after=20, give_up_after=30)) as found:
+        yield found
+
+
+@pytest.fixture
+async def impatient(tmp_path: Path, house: House) -> AsyncIterator[BusServer]:
+    """A bus that soon kills whoever does not confirm, and waits long enough to see them dead."""
+    async with listening(
+        tmp_path, house, Patience(kill_after=0.3, give_up_after=20, look_every=0.01)
+    ) as found:
+        yield found
 
 
 @pytest.fixture
@@ -171,11 +188,11 @@ async def test_a_worker_that_connects_during_a_change_gets_the_new_state(
 
 
 async def test_a_living_worker_without_the_bus_is_killed_rather_than_believed(
-    server: BusServer, holder: "subprocess.Popen[str]"
+    impatient: BusServer, holder: "subprocess.Popen[str]"
 ) -> None:
     """It still serves from its cache, so that the change is not made while it lives."""
     with capture_logs() as logs:
-        await server.invalidate(["key_1"])
+        await impatient.invalidate(["key_1"])
 
     assert holder.wait(10) == -9
     assert [(log["log_level"], log["pid"]) for log in logs] == [("error", holder.pid)]
@@ -200,7 +217,7 @@ def holder(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 
 
 async def test_a_connected_worker_that_does_not_confirm_is_killed(
-    server: BusServer, holder: "subprocess.Popen[str]", tmp_path: Path
+    impatient: BusServer, holder: "subprocess.Popen[str]", tmp_path: Path
 ) -> None:
     """A hung worker may come to itself and go on with what it knew."""
     hung = await BusWorker.connect(
@@ -208,18 +225,19 @@ async def test_a_connected_worker_that_does_not_confirm_is_killed(
     )
     await hung.snapshot()
 
-    await server.invalidate(["key_1"])
+    await impatient.invalidate(["key_1"])
 
     assert holder.wait(10) == -9
     await hung.close()
 
 
-async def test_a_worker_that_can_not_be_ended_fails_the_call(server: BusServer, tmp_path: Path) -> None:
+async def test_a_worker_that_can_not_be_ended_fails_the_call(house: House, tmp_path: Path) -> None:
     """Better no answer than a false one."""
-    journal = WorkerJournal(tmp_path / "journals", f"{os.getpid()}-self")
+    async with listening(tmp_path, house, Patience(kill_after=0.1, give_up_after=0.2)) as server:
+        journal = WorkerJournal(tmp_path / "journals", f"{os.getpid()}-self")
 
-    with pytest.raises(Fault) as caught:
-        await server.invalidate(["key_1"])
+        with pytest.raises(Fault) as caught:
+            await server.invalidate(["key_1"])
 
     assert caught.value.reason is Reason.NOT_CONFIRMED
     journal.close()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -135,15 +136,21 @@ async def test_one_worker_goes_on_and_the_other_gets_its_answer(scene: Scene) ->
     assert again == bus.Repeat("req_3", "req_1", ANSWER)
 
 
-async def test_who_asks_a_moment_before_the_end_is_told_gets_the_answer(scene: Scene) -> None:
+async def test_who_asks_a_moment_before_the_end_is_told_gets_the_answer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client may be quicker than what its worker says of it."""
     await scene.listen()
     one, other = await scene.worker(), await scene.worker("2-bbbb")
     await ask(one, "req_1")
+    moment: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+    ask_again = scene.once_only._ask_again
+    monkeypatch.setattr(scene.once_only, "_ask_again", moment.set_result)
 
     asking = asyncio.ensure_future(ask(other, "req_2"))
-    await asyncio.sleep(0.01)
-    one.send(bus.AttemptEnded(ID, "req_1", Fate.SERVED, ANSWER))
+    waiting = await moment  # which lasts until the end was told
+    await told(one, bus.AttemptEnded(ID, "req_1", Fate.SERVED, ANSWER))
+    ask_again(waiting)
 
     assert await asking == bus.Repeat("req_2", "req_1", ANSWER)
 

@@ -100,7 +100,7 @@ async def test_the_credit_of_a_month_is_followed_by_that_of_the_next_without_a_g
         )
     await plans.create(PlanMembers("Pro", prepaid=True, monthly_nano_usd=20 * USD), by=BY_OPERATOR)
     await accounts.edit("acme", AccountChange(terms=Terms("Pro")), by=BY_OPERATOR)
-    await use(furnished, acme.key_id, USD)
+    await use(furnished, acme.key_id, USD, at_ms=system.now_ms())
     this = month_of(system.now(), "America/New_York")
     ends = end_of(this, "America/New_York") * 1000
     await watch.look(ends - 1)

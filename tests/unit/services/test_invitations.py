@@ -7,6 +7,7 @@ from keyturn.domain.principal import OPERATOR, Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import Person, Role
 from keyturn.domain.secret import Secret
+from keyturn.services.accounts import Account, Accounts
 from keyturn.services.credit import Credit
 from keyturn.services.events import Events
 from keyturn.services.hygiene import Hygiene
@@ -111,6 +112,28 @@ async def test_an_address_that_is_none_is_refused(invitations: Invitations, emai
 
     assert isinstance(refused, Refused)
     assert refused.param == "email"
+
+
+async def test_whoever_is_invited_into_a_project_can_hold_keys_there(
+    invitations: Invitations, users: Users, projects: Projects, accounts: Accounts
+) -> None:
+    """By its name or id; a project of another account is none, and nothing is made of such an invitation."""
+    home = await projects.create(NewProject("home"), by=BY)
+    other = await accounts.create("Other", metadata={}, by=BY)
+    assert isinstance(home, Project)
+    assert isinstance(other, Account)
+
+    made = await invitations.invite(Invitation("ann@example.com", project="home"), base=BASE, by=BY)
+    again = await invitations.invite(Invitation("ann@example.com", project=home.stored.id), base=BASE, by=BY)
+    foreign = Invitation("bo@other.example", account="Other", project=home.stored.id)
+    refused = await invitations.invite(foreign, base=BASE, by=BY)
+
+    for one in (made, again):
+        assert isinstance(one, Invited)
+        assert one.user.projects == [home.stored.id]
+    assert isinstance(refused, Refused)
+    assert refused.param == "project_id"
+    assert isinstance(await users.show("bo@other.example", by=BY), Refused)
 
 
 async def test_who_holds_keys_stays_when_their_invitation_is_taken_back(

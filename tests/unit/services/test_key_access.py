@@ -173,7 +173,7 @@ async def test_a_key_that_is_stronger_is_neither_changed_nor_enabled(keys: Keys,
 async def test_a_personal_key_is_for_a_member_of_the_project(
     keys: Keys, users: Users, projects: Projects, foreign: Issued
 ) -> None:
-    """By identifier or address; a user of another account is as unknown as nobody."""
+    """By identifier or address; who is none yet is named, and a user of another account is as unknown as nobody."""
     await users.create(NewUser("ann@example.com"), by=BY_OPERATOR)
     await users.create(NewUser("bob@example.com", account="Other"), by=BY_OPERATOR)
     stranger = await keys.create(NewKey(name="x", user="ann@example.com"), by=BY_OPERATOR)
@@ -183,12 +183,15 @@ async def test_a_personal_key_is_for_a_member_of_the_project(
     personal = await issue(keys, "hers", user="Ann@Example.com")
     again = await issue(keys, "hers too", user=personal.key.stored.user_id)
     foreigner = await keys.create(NewKey(name="x", user="bob@example.com"), by=BY_OPERATOR)
+    nobody = await keys.create(NewKey(name="x", user="no@example.com"), by=BY_OPERATOR)
     listed = await keys.page(KeyFilter(user_id="ann@example.com"), by=BY_OPERATOR, cursor=None, limit=9)
 
     assert (personal.key.stored.user_id or "").startswith("user_")
     assert again.key.stored.user_id == personal.key.stored.user_id
     assert isinstance(stranger, Refused)
-    assert stranger == foreigner
+    assert "ann@example.com is not a member of the project" in stranger.text
+    assert isinstance(nobody, Refused)
+    assert nobody == foreigner
     assert not isinstance(listed, Refused)
     assert [key.stored.name for key in listed[0]] == ["hers too", "hers"]
 

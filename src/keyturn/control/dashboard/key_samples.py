@@ -39,7 +39,11 @@ def model_for(key: StoredKey, names: Iterable[str]) -> str:
         key: Whose.
         names: Of all models.
     """
-    allowed = tuple(key.models.split())
+    return usual_model(names, tuple(key.models.split()))
+
+
+def usual_model(names: Iterable[str], allowed: tuple[str, ...] = ()) -> str:
+    """Return a model to try out, of those that are allowed; none are listed: all are."""
     known = [name for name in sorted(names) if "*" not in name and allows_name(allowed, name)]
     plain = [name for name in allowed if "*" not in name]
     chats = [name for name in known if not any(word in name.lower() for word in _NO_CHAT)]

@@ -28,6 +28,12 @@ class InvitePerson(msgspec.Struct, forbid_unknown_fields=True):
     account_id: Annotated[
         str, msgspec.Meta(description="Id or name of the account; your own unless said.")
     ] = ""
+    project_id: Annotated[
+        str,
+        msgspec.Meta(
+            description="Id or name of a project of the account: they become a member, and can hold personal keys there."
+        ),
+    ] = ""
 
 
 class InvitationObject(msgspec.Struct):
@@ -71,7 +77,7 @@ async def invite_person(
     ],
 ) -> Response[Answer[InvitationObject]]:
     """Adds them as a user, with a link by which they choose a password; who is a user without one stays the same user."""
-    wanted = Invitation(data.email, data.role, data.name, data.account_id)
+    wanted = Invitation(data.email, data.role, data.name, data.account_id, data.project_id)
     base = people_url(request, management.settings)
     invited = await management.invitations.invite(wanted, base=base, by=principal_of(request))
     return _answer(granted(invited), 201)

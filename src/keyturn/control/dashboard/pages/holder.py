@@ -129,9 +129,9 @@ async def holder_rotate(request: AnyRequest, management: Managed) -> Page:
     if isinstance(done, Refused):
         return await _own_page(request, management, found, sent_otherwise(done))
     secret = done.secret.reveal() if done.secret is not None else ""
-    use = Use(
-        own_origin(request.headers), secret, Kind(key.stored.kind), key_samples.model_for(key.stored, ())
-    )
+    names = [one.stored.name for one in await management.models.everything()]
+    model = key_samples.model_for(key.stored, names)
+    use = Use(own_origin(request.headers), secret, Kind(key.stored.kind), model)
     return render(
         request,
         "holder/secret.html",

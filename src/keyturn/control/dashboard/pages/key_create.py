@@ -1,8 +1,10 @@
 """A new API key: a short form, the rest behind it, and the secret that is shown once."""
 
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from litestar import get, post
+from litestar.params import QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.key_forms import (
@@ -16,6 +18,7 @@ from keyturn.control.dashboard.key_forms import (
 )
 from keyturn.control.dashboard.once import new_nonce, once
 from keyturn.control.dashboard.pages.key_secrets import (
+    DAY,
     LINK_LIVES,
     SHOWN_BEFORE,
     link_life,
@@ -35,9 +38,11 @@ _DELIVERY = ("delivery", "link_s")
 
 
 @get("/keys/new", include_in_schema=False, opt=for_(CREATE))
-async def new_page(request: AnyRequest, management: Managed) -> Page:
+async def new_page(
+    request: AnyRequest, management: Managed, project: Annotated[str, QueryParameter()] = ""
+) -> Page:
     """Ask what key it shall be."""
-    typed = dict.fromkeys((*FIELDS, *NEW_FIELDS, *_DELIVERY), "")
+    typed = dict.fromkeys((*FIELDS, *NEW_FIELDS, *_DELIVERY), "") | {"project_id": project, "link_s": DAY}
     visitor = visitor_of(request)
     if visitor.person.role is Role.MEMBER:
         typed["user_id"] = visitor.signed_in.email
@@ -82,6 +87,9 @@ async def _form(
 ) -> Page:
     visitor = visitor_of(request)
     refused = None if refused is None else at_field(refused)
+    projects = await projects_for(management, visitor.principal)
+    if projects and not typed["project_id"]:
+        typed = {**typed, "project_id": min(projects)[0]}  # the oldest, as for a call that names none
     return render(
         request,
         "keys/new.html",
@@ -89,7 +97,7 @@ async def _form(
         section="keys",
         refused=refused,
         typed=typed,
-        projects=await projects_for(management, visitor.principal),
+        projects=projects,
         kinds=[one.value for one in Kind],
         presets=[one.value for one in Preset],
         permissions=[one.value for one in Permission],

@@ -30,7 +30,9 @@ from keyturn.services.rotation import Successor, Wish
 
 ROTATE = ("POST", "/api/v1/keys/{key_id}/rotate")
 REVEAL = ("POST", "/api/v1/keys/{key_id}/reveal")
-LINK_LIVES = (("300", "5 minutes"), ("3600", "an hour"), ("86400", "a day"), (str(LONGEST_TTL_S), "7 days"))
+DAY = "86400"
+"""What forms propose for a link: whoever it is for may read it tomorrow."""
+LINK_LIVES = (("300", "5 minutes"), ("3600", "an hour"), (DAY, "a day"), (str(LONGEST_TTL_S), "7 days"))
 SHOWN_BEFORE = "This form was sent before and did its work then; its secret was shown once. If nobody has it, rotate the key"
 
 Made = Secret | Claim | str
@@ -213,7 +215,7 @@ def _rotate_form(
         key=key.stored,
         display=display_of(key),
         waiting=waiting[-1].display if waiting else "",
-        typed={"revoke_old": "", "delivery": "", "link_s": "", **typed},
+        typed={"revoke_old": "", "delivery": "", "link_s": DAY, **typed},
         lives=LINK_LIVES,
         nonce=new_nonce(),
     )

@@ -9,6 +9,7 @@ from litestar import get, post
 from litestar.params import PathParameter, QueryParameter
 
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
+from keyturn.control.dashboard.key_search import instead_of
 from keyturn.control.dashboard.lists import after, ways
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.errors import granted, refuse
@@ -35,9 +36,12 @@ ENABLE, DISABLE, REVOKE = (
 A_PAGE = 40
 QUARANTINED = "quarantined"
 SPARK_DAYS = 14
-FILTERS = ("search", "status", "kind", "project", "environment", "tag")
+FILTERS = ("search", "status", "kind", "project", "user", "environment", "tag")
+UNFOUND = "No key that you may see has this secret; the list shows those that begin like it"
 MOST_PROJECTS = 100
 _NAMES_SHOWN, _TAGS_SHOWN = 3, 4
+_LONGEST_BACK = 500
+"""Characters of an address that fit into a cookie beside as many keys as a page has."""
 
 KeyId = Annotated[str, PathParameter()]
 Text = Annotated[str, QueryParameter()]
@@ -174,26 +178,26 @@ async def key_list(
     status: Text = "",
     kind: Text = "",
     project: Text = "",
+    user: Text = "",
     environment: Text = "",
     tag: Text = "",
     cursor: Text = "",
 ) -> Page:
     """Show keys, newest first."""
     visitor = visitor_of(request)
-    asked = {
-        "search": search.strip(),
-        "status": status,
-        "kind": kind,
-        "project": project.strip(),
-        "environment": environment.strip(),
-        "tag": tag.strip(),
-    }
+    given = (search, status, kind, project, user, environment, tag)
+    asked = {name: value.strip() for name, value in zip(FILTERS, given, strict=True)}
+    led = await _led_from_secret(request, management, asked)
+    if led is not None:
+        return led
     await management.ingest.flush()
     found = await management.keys.page(
         _filter(asked), by=visitor.principal, cursor=after(cursor, ids.KEY), limit=A_PAGE
     )
     refused = found if isinstance(found, Refused) else None
     keys, more = ([], None) if isinstance(found, Refused) else found
+    projects = await projects_for(management, visitor.principal)
+    can = what_may(visitor.person)
     return render(
         request,
         "keys/list.html",
@@ -203,13 +207,24 @@ async def key_list(
         rows=await _rows(management, keys),
         asked=asked,
         filtered=any(asked.values()),
-        projects=await projects_for(management, visitor.principal),
-        statuses=[one.value for one in Status],
+        projects=projects,
+        homeless=can.create and projects == [],
+        statuses=[*(one.value for one in Status), QUARANTINED],
         kinds=[one.value for one in Kind],
         days=SPARK_DAYS,
-        can=what_may(visitor.person),
+        can=can,
         **ways(request, cursor, more),
     )
+
+
+@post("/keys", include_in_schema=False, opt=for_(LIST), status_code=200)
+async def search_keys(request: AnyRequest, management: Managed) -> Page:
+    """Lead to the list of what is searched for: a secret that somebody types stands in no address then."""
+    form = form_of(request)
+    asked = {name: form.text(name) for name in FILTERS}
+    wanted = urlencode({name: value for name, value in asked.items() if value})
+    led = await _led_from_secret(request, management, asked)
+    return led or see(request, f"{KEYS}?{wanted}" if wanted else KEYS)
 
 
 @post("/keys/{key_id:str}/enable", include_in_schema=False, opt=for_(ENABLE), status_code=200)
@@ -239,7 +254,8 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     """Do the same with several keys; before they are revoked, each is named once more."""
     form, by = form_of(request), visitor_of(request).principal
     action, chosen = chosen_in(form, request.query_params.dict())
-    back = safe_path(form.text("back")) if form.text("back") else KEYS
+    back = form.text("back") or next(iter(request.query_params.getall("back", [])), "")
+    back = safe_path(back) if back else KEYS
     if not chosen:
         return see(request, back, "Choose at least one key first", failed=True)
     acts: dict[str, Callable[..., Awaitable[Key | Refused]]] = {
@@ -272,11 +288,12 @@ async def bulk(request: AnyRequest, management: Managed) -> Page:
     if action != "revoke" and names:
         other = "enable" if action == "disable" else "disable"
         changed = [one.stored.id for one in done if not isinstance(one, Refused)]
-        undo = f"{KEYS}/bulk?{urlencode({'act': other, 'id': ' '.join(changed)})}"
+        filtered = back if len(back) <= _LONGEST_BACK else ""
+        undo = f"{KEYS}/bulk?{urlencode({'act': other, 'id': ' '.join(changed), 'back': filtered})}"
     return see(request, back, said_of_many(action, names, refusals), failed=not names, undo=undo)
 
 
-HANDLERS = [key_list, enable, disable, bulk_page, bulk]
+HANDLERS = [key_list, search_keys, enable, disable, bulk_page, bulk]
 
 
 def chosen_in(form: Form, query: dict[str, list[str]]) -> tuple[str, list[str]]:
@@ -322,11 +339,24 @@ async def _rows(management: Management, keys: Sequence[Key]) -> list[Row]:
     ]
 
 
+async def _led_from_secret(request: AnyRequest, management: Management, asked: dict[str, str]) -> Page | None:
+    """Lead from a search for a secret to one for its key."""
+    found = await instead_of(asked["search"], management, visitor_of(request).principal)
+    if found is None:
+        return None
+    text, known = found
+    return see(request, f"{KEYS}?{urlencode({'search': text})}", "" if known else UNFOUND, failed=True)
+
+
 def _filter(asked: dict[str, str]) -> KeyFilter:
+    status = asked["status"]
+    quarantined = {QUARANTINED: True, Status.ACTIVE.value: False}.get(status)
     return KeyFilter(
-        status=next((one for one in Status if one.value == asked["status"]), None),
+        status=next((one for one in Status if one.value == status), Status.ACTIVE if quarantined else None),
+        quarantined=quarantined,
         search=asked["search"],
         project_id=asked["project"],
+        user_id=asked["user"],
         environment=asked["environment"],
         tag=asked["tag"],
         kind=next((one.value for one in Kind if one.value == asked["kind"]), ""),

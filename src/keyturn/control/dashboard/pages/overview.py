@@ -1,6 +1,8 @@
 """The first page: how the account is doing."""
 
 import asyncio
+import json
+import shlex
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +14,7 @@ from keyturn import system
 from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
+from keyturn.control.dashboard.key_samples import usual_model
 from keyturn.control.dashboard.pages.alerts import Shown, all_shown
 from keyturn.control.dashboard.ranges import Range
 from keyturn.control.dashboard.shell import AnyRequest, Page, piece, render
@@ -110,7 +113,10 @@ async def overview(request: AnyRequest, management: Managed, span: Span = "24h")
         upstreams=upstreams,
         may_create=may(person, "POST", "/api/v1/keys"),
         may_models=may(person, "GET", "/api/v1/models"),
-        curl=sample(own_origin(request.headers)),
+        curl=sample(
+            own_origin(request.headers),
+            usual_model(one.stored.name for one in await management.models.everything()),
+        ),
         **(usage or {}),
     )
 
@@ -128,13 +134,14 @@ async def overview_figures(request: AnyRequest, management: Managed, span: Span 
 HANDLERS = [overview, overview_figures]
 
 
-def sample(origin: str) -> str:
+def sample(origin: str, model: str) -> str:
     """Return a first call to try out, at the address that the browser came to."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hello"}]}
     return (
         f"curl {origin}/v1/chat/completions \\\n"
-        '  -H "Authorization: Bearer $KEYTURN_KEY" \\\n'
+        '  -H "Authorization: Bearer $KEYTURN_API_KEY" \\\n'
         '  -H "Content-Type: application/json" \\\n'
-        """  -d '{"model": "MODEL", "messages": [{"role": "user", "content": "Hello"}]}'"""
+        f"  -d {shlex.quote(json.dumps(body))}"
     )
 
 

@@ -138,5 +138,5 @@ async def _page(
         project=form_of(request).text("project"),
         model=model or form_of(request).text("model"),
         secret=issued.secret.reveal() if issued else "",
-        expires_at=issued.key.stored.expires_at if issued else 0,
+        life_ms=LIFE_MS if issued else 0,
     )

@@ -14,10 +14,12 @@ from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.policies import ProjectPolicy
+from keyturn.domain.principal import Principal
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.domain.roles import may
-from keyturn.services.projects import NewProject, ProjectChange
+from keyturn.services.projects import NewProject, Project, ProjectChange
 from keyturn.store.projects import ProjectFilter
+from keyturn.store.users import StoredMember, UserFilter
 
 PROJECTS = f"{TEAM}/projects"
 ROWS = 50
@@ -27,6 +29,9 @@ _CREATE = ("POST", "/api/v1/projects")
 _EDIT = ("PATCH", "/api/v1/projects/{project_id}")
 _DELETE = ("DELETE", "/api/v1/projects/{project_id}")
 _MEMBERS = ("GET", "/api/v1/projects/{project_id}/members")
+_JOIN = ("POST", "/api/v1/projects/{project_id}/members")
+MOST_PEOPLE = 100
+"""To choose from by name; of more, the address is asked for."""
 
 
 def rules(policy: ProjectPolicy) -> list[tuple[str, str]]:
@@ -90,6 +95,17 @@ async def edit(request: AnyRequest, management: Managed, project_id: FromPath[st
     return see(request, f"{PROJECTS}/{project_id}", "Saved")
 
 
+@post("/team/projects/{project_id:str}/join", include_in_schema=False, opt=for_(_JOIN), status_code=200)
+async def add_member(request: AnyRequest, management: Managed, project_id: FromPath[str]) -> Page:
+    """Make somebody of the account a member."""
+    whom = form_of(request).text("user_id")
+    added = await management.users.join(project_id, whom, by=visitor_of(request).principal)
+    if isinstance(added, Refused) and added.param == "user_id":
+        return await _page(request, management, project_id, {"user_id": whom}, added)
+    name = granted(added).user.name
+    return see(request, f"{PROJECTS}/{project_id}", f"{name} is a member now")
+
+
 @get(
     "/team/projects/{project_id:str}/delete",
     include_in_schema=False,
@@ -114,7 +130,7 @@ async def delete(request: AnyRequest, management: Managed, project_id: FromPath[
     return see(request, PROJECTS, f"The project {granted(gone).stored.name} is deleted")
 
 
-HANDLERS = [projects, create, project, edit, delete_page, delete]
+HANDLERS = [projects, create, project, edit, add_member, delete_page, delete]
 
 
 async def _list_page(
@@ -161,6 +177,7 @@ async def _page(
     if may(visitor.person, *_MEMBERS):
         page = await management.users.members(stored.id, by=visitor.principal, cursor=None, limit=100)
         members = granted(page)[0]
+    joins = may(visitor.person, *_JOIN)
     return render(
         request,
         "project.html",
@@ -170,7 +187,25 @@ async def _page(
         project=found,
         rules=rules(found.policy),
         members=members,
-        typed=typed or {"name": stored.name, "description": stored.description},
+        typed={"name": stored.name, "description": stored.description, "user_id": "", **(typed or {})},
+        joins=joins,
+        others=await _others(management, found, members, visitor.principal) if joins else [],
         changes=may(visitor.person, *_EDIT),
         **tabs(request),
     )
+
+
+async def _others(
+    management: Management, project: Project, members: list[StoredMember], by: Principal
+) -> list[tuple[str, str]] | None:
+    """Return who could become a member, by identifier, with name and address; ``None``: too many to choose from."""
+    wanted = UserFilter(account_id=project.stored.account_id)
+    found, more = granted(await management.users.page(wanted, by=by, cursor=None, limit=MOST_PEOPLE))
+    if more:
+        return None
+    inside = {one.user.id for one in members}
+    return [
+        (one.id, one.email if one.name == one.email else f"{one.name} ({one.email})")
+        for one in (each.stored for each in found)
+        if one.id not in inside
+    ]

@@ -7,7 +7,7 @@ from litestar.params import FromPath, QueryParameter
 
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, ways
-from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, safe_path, see
 from keyturn.control.errors import granted
 from keyturn.control.handover import people_url
 from keyturn.control.management import Managed, Management
@@ -95,13 +95,13 @@ async def invite_page(request: AnyRequest, management: Managed, account: Account
 async def invite(request: AnyRequest, management: Managed) -> Page:
     """Invite somebody; without a mail server the link is shown."""
     form, by = form_of(request), visitor_of(request).principal
-    typed = {name: form.text(name) for name in ("email", "name", "role", "account")}
+    typed = {name: form.text(name) for name in ("email", "name", "role", "account", "project_id")}
     role = next((one for one in Role if one.value == typed["role"]), None)
     made: Invited | Refused
     if role is None:
         made = Refused(Reason.INVALID_MEMBER, "Choose one of the roles", "role")
     else:
-        wanted = Invitation(typed["email"], role, typed["name"], typed["account"])
+        wanted = Invitation(typed["email"], role, typed["name"], typed["account"], typed["project_id"])
         made = await management.invitations.invite(
             wanted, base=people_url(request, management.settings), by=by
         )
@@ -262,7 +262,8 @@ async def leave(request: AnyRequest, management: Managed, user_id: FromPath[str]
     """End a membership, and revoke the personal keys in the project."""
     project = form_of(request).text("project")
     granted(await management.users.leave(project, user_id, by=visitor_of(request).principal))
-    return see(request, f"{TEAM}/{user_id}", "Taken out of the project")
+    back = form_of(request).text("back")
+    return see(request, safe_path(back) if back else f"{TEAM}/{user_id}", "Taken out of the project")
 
 
 HANDLERS = [
@@ -320,13 +321,16 @@ async def _invite_page(
     shown = granted(
         await management.accounts.show(account or visitor.person.account_id, by=visitor.principal)
     ).stored
+    projects = [(one.id, one.name) for one in await _projects_of(management, shown.id, visitor.principal)]
+    only = projects[0][0] if len(projects) == 1 else ""
     return render(
         request,
         "team_invite.html",
         title="Invite a person",
         section="team",
         refused=refused,
-        typed={"email": "", "name": "", "role": Role.MEMBER.value, **typed},
+        typed={"email": "", "name": "", "role": Role.MEMBER.value, "project_id": only, **typed},
+        projects=projects,
         account=shown,
         foreign=shown.id != visitor.person.account_id,
         roles=roles_for(visitor.person, shown.id),

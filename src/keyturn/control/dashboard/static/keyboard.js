@@ -23,7 +23,7 @@ export function start() {
       }
       return;
     }
-    const first = { "/": "[data-search]", n: "[data-new]" }[event.key];
+    const first = { "/": "[data-search], form.filters[method=get] :is(input:not([type=hidden]), select)", n: "[data-new]" }[event.key];
     if (event.key === "g") going = Date.now();
     else if (event.key === "?") help();
     else if (first) {

@@ -2,17 +2,29 @@
 import { codeOf } from "./playground_code.js";
 
 const KEPT = "keyturn_playground";
+// What was said, for when the page is shown again: behind a new key, or another page.
+let conversation = null;
 const PATHS = { chat: "/v1/chat/completions", images: "/v1/images/generations", embeddings: "/v1/embeddings" };
 
 export function start(page) {
-  if (!page.querySelector("body.inside, .inside")) sessionStorage.removeItem(KEPT); // signed out
+  if (!page.querySelector("body.inside, .inside")) { // signed out
+    sessionStorage.removeItem(KEPT);
+    conversation = null;
+  }
   const root = page.querySelector("[data-playground]");
   if (!root) return undefined;
   const part = (name) => root.querySelector(`[data-${name}]`);
   const turns = [];
   let under = null;
+  let ending = 0;
 
-  if (root.dataset.secret) keep(root.dataset.secret, Number(root.dataset.expires));
+  if (conversation) {
+    turns.push(...conversation.turns);
+    part("turns").append(...conversation.nodes);
+    part("ask").elements.prompt.value = conversation.prompt;
+    part("settings").elements.model.value ||= conversation.model;
+  }
+  if (root.dataset.secret) keep(root.dataset.secret, Date.now() + Number(root.dataset.life)); // whatever the clock says here
   delete root.dataset.secret;
   showKey();
   root.addEventListener("input", showCode);
@@ -41,15 +53,25 @@ export function start(page) {
     part("turns").replaceChildren();
     showCode();
   });
-  return () => under?.abort();
+  return () => {
+    under?.abort();
+    clearTimeout(ending);
+    const model = part("settings").elements.model.value;
+    conversation = { turns, nodes: [...part("turns").children], prompt: part("ask").elements.prompt.value, model };
+  };
 
   // ── the key ───────────────────────────────────────────────────────────────
 
   function showKey() {
     const kept = read();
+    const over = !kept && sessionStorage.getItem(KEPT) !== null;
     part("start").hidden = Boolean(kept);
-    part("talk").hidden = !kept;
+    part("over").hidden = !over;
+    part("talk").hidden = !kept && !(over && part("turns").children.length);
+    if (over) part("key-note").textContent = "expired";
     if (!kept) return;
+    clearTimeout(ending);
+    if (kept.until) ending = setTimeout(showKey, kept.until - Date.now() + 1);
     const until = kept.until ? `until ${new Date(kept.until).toLocaleTimeString()}` : "yours";
     part("key-note").textContent = `${kept.key.slice(0, 7)}… · ${until}`;
     listModels(kept.key);
@@ -102,6 +124,11 @@ export function start(page) {
   async function ask() {
     const prompt = part("ask").elements.prompt;
     if (under || !prompt.value.trim() || !part("settings").reportValidity()) return;
+    if (!read()) {
+      showKey();
+      scrollTo(0, 0);
+      return;
+    }
     const { operation, path, body } = wanted();
     addTurn("user", "You").say(prompt.value);
     const turn = addTurn("assistant", body.model);
@@ -146,7 +173,8 @@ export function start(page) {
     } catch (error) {
       if (error.name === "AbortError") facts.finish = "stopped";
       else {
-        turn.fail(error);
+        turn.fail(error, text);
+        text = ""; // half an answer is read, not sent again: the question is asked anew
         prompt.value ||= asked.content; // nothing typed is lost
       }
     }
@@ -189,10 +217,10 @@ export function start(page) {
         }
         due = true;
       },
-      fail(error) {
+      fail(error, received = "") {
         due = false;
         box.classList.add("failed");
-        say((said.textContent ? `${said.textContent}\n\n` : "") + error.message);
+        say((received ? `${received}\n\n` : "") + error.message);
       },
       show(pictures) {
         for (const one of pictures) {
