@@ -1,5 +1,4 @@
 // Tells the page what happens without asking: counters, alerts and new requests, over one stream. It rests while nobody looks.
-import { figuresOf } from "./figures.js";
 import { onPage, refresh } from "./navigate.js";
 import { relative } from "./times.js";
 
@@ -17,7 +16,7 @@ function watch() {
   const element = document.querySelector("[data-live]");
   if (!element) return undefined;
   const page = { element, source: null, timer: 0, wait: FIRST_WAIT_MS, paused: false, held: [], hidden: false, spend: null };
-  if (element.dataset.liveFigures) page.figures = figuresOf(element.dataset.liveFigures);
+  if (element.dataset.liveFigures) follow(page);
   const visibility = () => {
     if (document.hidden) {
       page.hidden = true;
@@ -37,6 +36,12 @@ function watch() {
     document.removeEventListener("visibilitychange", visibility);
     close(page);
   };
+}
+
+async function follow(page) {
+  const { figuresOf } = await import("./figures.js");
+  page.figures = figuresOf(page.element.dataset.liveFigures);
+  if (page.spend !== null) page.figures.stir();
 }
 
 function open(page) {
