@@ -125,6 +125,9 @@ def test_forms_that_are_filled_in_badly_lose_nothing(node: Node, owner: Visit) -
     there: dict[str, str | list[str]] = {"name": "Edited", "monthly_usd": "7", "version": '"1"'}
     bad: list[tuple[str, dict[str, str | list[str]], int]] = [
         (f"{PATH}/{account}/grants", {"amount_usd": "much"}, 400),
+        (f"{PATH}/{account}/grants", {"amount_usd": "0,50"}, 400),
+        (f"{PATH}/{account}/adjustments", {"amount_usd": "1,5", "note": "y"}, 400),
+        (f"{PATH}/codes", {"amount_usd": "1.234,56"}, 400),
         (f"{PATH}/{account}/grants", {"amount_usd": "1", "expires_at": "tomorrow"}, 400),
         (f"{PATH}/{account}/grants", {"amount_usd": "1", "expires_at": "2001-01-01"}, 400),
         (f"{PATH}/{account}/adjustments", {"amount_usd": "-1"}, 400),

@@ -151,6 +151,7 @@ def test_money_is_changed_by_whoever_runs_the_gateway_only(
         ("grants", {"amount_usd": "0.0000000001"}, "amount_usd"),
         ("grants", {"amount_usd": "-1"}, "amount_usd"),
         ("grants", {"amount_usd": "NaN"}, "amount_usd"),
+        ("grants", {"amount_usd": "sNaN"}, "amount_usd"),
         ("grants", {"amount_usd": "1e99"}, "amount_usd"),
         ("grants", {"amount_usd": "1", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ("grants", {"amount_usd": "1", "more": 1}, "more"),

@@ -94,6 +94,7 @@ def test_rows_beyond_the_most_are_not_read() -> None:
             "output_usd_per_million",
             "An amount",
         ),
+        ({"input_usd_per_million": "0,15"}, "input_usd_per_million", "An amount"),
     ],
 )
 def test_what_can_not_be_read_is_said_beside_its_field(
