@@ -17,7 +17,8 @@ _MOST_DIGITS = 12
 _WHOLE = re.compile(r"[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]{0,2}(?:_[0-9]{3})+")
 _BETWEEN = re.compile(r"[\s,;]+")
 _PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_BOUND = re.compile(r"`int` (?P<side>[<>])= (?P<bound>-?\d+)")
+_BOUND = re.compile(r"\bint`? (?P<side>[<>])= (?P<bound>-?\d+)")
+_LENGTH = re.compile(r"\bstr`? of length (?P<side>[<>])= (?P<bound>\d+)")
 
 
 def dollars(text: str, name: str, *, empty: int | None = None, negative: bool = False) -> int | Refused:
@@ -85,14 +86,18 @@ def shaped(members: Mapping[str, Any], into: type[T]) -> T | Refused:
     except msgspec.ValidationError as error:
         message = str(error)
         place = _PLACE.search(message)
-        return Refused(Reason.INVALID_MEMBER, _plainly(message), place["path"] if place else None)
+        return Refused(Reason.INVALID_MEMBER, plainly(message), place["path"] if place else None)
 
 
-def _plainly(message: str) -> str:
+def plainly(message: str) -> str:
+    """Return what a decoder says of a value in words for people."""
     if "decimal" in message:
         return "An amount in US dollars, such as 0.15"
     if bound := _BOUND.search(message):
         return f"A whole number, {bound['bound']} at {'least' if bound['side'] == '>' else 'most'}"
-    if "`int" in message:
+    if length := _LENGTH.search(message):
+        return f"{length['bound']} characters at {'least' if length['side'] == '>' else 'most'}"
+    if re.search(r"\bint\b", message):
         return "A whole number, such as 30"
-    return message.partition(" - at ")[0].replace("`", "")
+    said = message.partition(" - at ")[0].replace("`", "")
+    return said[:1].upper() + said[1:]

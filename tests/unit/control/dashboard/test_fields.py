@@ -106,7 +106,7 @@ class Shape(msgspec.Struct):
         ({"days": "many"}, "days", "A whole number, such as 30"),
         ({"number": "many"}, "number", "A whole number, such as 30"),
         ({"usd": "dear"}, "usd", "An amount in US dollars, such as 0.15"),
-        ({"name": "long"}, "name", "Expected str of length <= 3"),
+        ({"name": "long"}, "name", "3 characters at most"),
     ],
 )
 def test_what_does_not_fit_is_said_for_people_at_its_place(
