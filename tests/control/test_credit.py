@@ -283,6 +283,8 @@ def test_a_statement_as_a_table_runs_no_formula_and_adds_up(control: ControlProc
     texts = [row[name] for row in rows for name in row if not name.endswith(("_usd", "_tokens", "requests"))]
     assert not [text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert f"'{EVIL}" in texts
+    assert max(row["date"] for row in rows) <= f"{datetime.now(UTC):%Y-%m-%d}"
+    assert rows[-1]["description"] == "Balance so far"
     amounts = [round(float(row["amount_usd"]) * USD) for row in rows]
     assert sum(amounts[:-1]) == amounts[-1] == 8_515_432_109
     assert [row["section"] for row in rows] == ["opening", "grant", "adjustment", "charge", "closing"]
@@ -307,6 +309,7 @@ def test_a_statement_as_a_page_loads_nothing_and_runs_nothing(
     ]
     assert "$8.515432109" in page.text
     assert "\N{MINUS SIGN}$0.25" in page.text
+    assert ("Balance so far" in page.text, "Closing balance" in page.text) == (True, False)
 
 
 def test_a_statement_of_no_month_is_refused(control: ControlProcess, account: dict[str, Any]) -> None:
