@@ -38,7 +38,7 @@ def dollars(text: str, name: str, *, empty: int | None = None, negative: bool = 
     try:
         return sign * parse_typed_usd(size.strip().removeprefix("$").removesuffix("$").strip())
     except ValueError:
-        message = f"An amount in dollars, such as 20, 0.50 or 1,234.50: up to nine decimals, {LARGEST_USD:,} at most"
+        message = f"An amount in US dollars, such as 20, 0.50 or 1,234.50: up to nine decimals, {LARGEST_USD:,} at most"
         return Refused(Reason.INVALID_MEMBER, message, name)
 
 

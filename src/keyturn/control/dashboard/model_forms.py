@@ -13,6 +13,7 @@ from keyturn.control.resources.prices import CreatePrice
 from keyturn.control.resources.upstreams import ChangeUpstream, CreateUpstream
 from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.providers.catalog import PROVIDERS
 from keyturn.services.targets import MOST_TARGETS
 from keyturn.store.models import StoredModel
 
@@ -107,13 +108,18 @@ def changed_model(form: Form) -> ChangeModel | Refused:
 
 
 def new_upstream(form: Form) -> CreateUpstream | Refused:
-    """Read the form of a new upstream."""
+    """Read the form of a new upstream; a provider that lets nobody in without a credential is not tried without one."""
     said = {name: form.text(name) for name in ("name", "provider", "base_url")}
-    keys = [key.strip() for key in form.each("api_keys")]
+    key, keys = form.text("api_key"), [key.strip() for key in form.each("api_keys")]
+    provider = PROVIDERS.get(said["provider"])
+    # At an address of the operator's own, something may stand before it that adds the credential.
+    if provider and not provider.local and said["base_url"] in {"", provider.base_url} and not (key or keys):
+        message = f"{provider.title} asks for a key of yours; type it here"
+        return Refused(Reason.INVALID_MEMBER, message, "api_key")
     return fields.shaped(
         {
             **said,
-            "api_key": form.text("api_key") or None,
+            "api_key": key or None,
             "api_keys": keys,
             "models": fields.words(form.raw("models")),
         },

@@ -143,7 +143,7 @@ def test_a_new_key_has_the_quick_limits_and_the_lines() -> None:
     [
         ("requests_a_minute", "-5", "A whole number, such as 30"),
         ("tokens_a_day", "1,5", "A whole number, such as 30"),
-        ("usd_a_month", "0,50", "An amount in dollars, such as 20, 0.50 or 1,234.50"),
+        ("usd_a_month", "0,50", "An amount in US dollars, such as 20, 0.50 or 1,234.50"),
     ],
 )
 def test_a_quick_limit_is_refused_in_the_words_of_its_field(field: str, text: str, says: str) -> None:
