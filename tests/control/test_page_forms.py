@@ -65,6 +65,19 @@ def test_authentication_is_not_turned_off_by_a_form_that_does_not_say_so(
     assert "Say whether a key is needed" in answer.text
 
 
+def test_a_setting_that_can_not_be_so_is_told_in_words_for_people(people: dict[str, Human]) -> None:
+    """Whoever types a number wrong has never heard of types, nor of the setting's name in the file."""
+    owner = people["first owner"]
+
+    said = [
+        owner.form("/dashboard/settings/other", **{"requests.kept_days": text}) for text in ("soon", "-1")
+    ]
+
+    assert [answer.status_code for answer in said] == [400, 400]
+    assert all("A whole number, such as 30" in answer.text for answer in said)
+    assert not any("expected int" in answer.text for answer in said)
+
+
 def test_settings_and_credentials_ask_for_proof_whichever_way_they_are_changed(
     control: ControlProcess, people: dict[str, Human]
 ) -> None:
