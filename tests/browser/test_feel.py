@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from playwright.sync_api import Page, expect
 
-from support.node import Node
+from support.node import Node, until
 
 
 def test_pages_are_reached_and_left_by_keyboard(page: Page) -> None:
@@ -74,3 +74,89 @@ def test_the_menu_of_a_narrow_window_opens_and_closes(page: Page) -> None:
 
     expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
     expect(pages).to_be_hidden()
+
+
+def test_the_way_past_the_navigation_leaves_what_was_typed(page: Page) -> None:
+    """Whoever works by keyboard takes it on every page; going back from there is no other page either."""
+    page.goto("/dashboard/keys/new")
+    page.get_by_label("Name").fill("half typed")
+    asked = asked_for(page)
+
+    page.get_by_role("link", name="Skip to the content").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+    page.evaluate("history.back()")
+    until(lambda: "#" not in page.evaluate("location.href"))
+    page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+
+    assert [url for url in asked if "/dashboard/keys" in url] == []
+    expect(page.get_by_label("Name")).to_have_value("half typed")
+
+
+def test_going_back_leads_to_where_one_was_on_the_page(page: Page) -> None:
+    """Somebody who opens one after the other from a long page does not look for the place each time."""
+    page.set_viewport_size({"width": 1280, "height": 400})
+    page.goto("/dashboard/settings")
+    page.evaluate("scrollTo(0, 300)")
+
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Usage").click()
+    expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    page.go_back()
+    expect(page.get_by_role("heading", name="Settings", level=1)).to_be_visible()
+    until(lambda: page.evaluate("scrollY") == 300)
+    page.go_forward()
+    expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
+
+    assert page.evaluate("scrollY") == 0
+
+
+def test_a_switch_that_was_pressed_keeps_the_focus(page: Page, node: Node) -> None:
+    """At the top of the page, too: pressed once more, it takes it back."""
+    node.new_key("switched by keyboard")
+    page.goto("/dashboard/keys")
+    switch = page.get_by_role("switch", name="switched by keyboard may be used")
+
+    switch.focus()
+    page.keyboard.press("Enter")
+
+    expect(switch).to_have_attribute("aria-checked", "false")
+    expect(switch).to_be_focused()
+
+
+def test_an_impatient_click_opens_one_dialog(page: Page, node: Node) -> None:
+    """The second would lie above the first, and ask the same."""
+    created = node.manage("POST", "/api/v1/keys", body={"name": "pressed twice"})
+    page.goto(f"/dashboard/keys/{created['data']['id']}")
+    asked = asked_for(page)
+
+    page.get_by_role("link", name="Revoke", exact=True).evaluate("(link) => { link.click(); link.click(); }")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+    assert len([url for url in asked if url.endswith("/revoke")]) == 1
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
+def test_a_dialog_that_cannot_be_fetched_says_so(lenient_page: Page, node: Node) -> None:
+    """A button that does nothing is pressed again and again."""
+    page = lenient_page
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    created = node.manage("POST", "/api/v1/keys", body={"name": "out of reach"})
+    page.goto(f"/dashboard/keys/{created['data']['id']}")
+    page.context.set_offline(True)
+
+    page.get_by_role("link", name="Revoke", exact=True).click()
+
+    expect(page.locator(".toasts")).to_contain_text("The node could not be reached")
+    page.context.set_offline(False)
+    page.get_by_role("link", name="Revoke", exact=True).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert broken == []
+
+
+def asked_for(page: Page) -> list[str]:
+    """Return the addresses that will be asked for from here on."""
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url))
+    return asked
