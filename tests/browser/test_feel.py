@@ -3,9 +3,11 @@
 import re
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, expect
+import httpx
+from playwright.sync_api import Browser, Page, expect
 
-from support.node import Node, until
+from fakes.dashboard import shoot
+from support.node import Node, until, without_control
 
 
 def test_pages_are_reached_and_left_by_keyboard(page: Page) -> None:
@@ -153,6 +155,46 @@ def test_a_dialog_that_cannot_be_fetched_says_so(lenient_page: Page, node: Node)
     page.get_by_role("link", name="Revoke", exact=True).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert broken == []
+
+
+def test_a_form_stays_while_the_node_cannot_take_it(lenient_page: Page, node: Node) -> None:
+    """Management restarts at times; whoever presses the button then presses it again, and has lost nothing."""
+    page = lenient_page
+    page.goto("/dashboard/keys/new")
+    page.get_by_label("Name").fill("typed before the restart")
+    create = page.get_by_role("button", name="Create")
+
+    with without_control(node):
+        create.click()
+        expect(page.locator(".toasts")).to_contain_text("The node could not be reached", timeout=15_000)
+        with page.expect_response("**/dashboard/usage"):
+            page.get_by_role("navigation", name="Pages").get_by_role("link", name="Usage").click()
+        expect(page.locator("body.busy")).to_have_count(0)
+        expect(page.get_by_label("Name")).to_have_value("typed before the restart")
+    _back(node)
+    create.click()
+
+    expect(page.get_by_role("heading", name="typed before the restart")).to_be_visible()
+
+
+def test_a_page_that_is_opened_during_a_restart_comes_by_itself(browser: Browser, node: Node) -> None:
+    """Without a script, too."""
+    context = browser.new_context(base_url=node.url, java_script_enabled=False)
+    page = context.new_page()
+
+    with without_control(node):
+        page.goto("/dashboard/sign-in")
+        expect(page.get_by_role("heading", name="The dashboard is starting again")).to_be_visible()
+        shoot(page, "starting-again")
+    _back(node)
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=30_000)
+    context.close()
+
+
+def _back(node: Node) -> None:
+    """Wait until pages are served again."""
+    until(lambda: httpx.get(f"{node.url}/dashboard/sign-in", timeout=30).status_code == 200, within_s=40.0)
 
 
 def asked_for(page: Page) -> list[str]:

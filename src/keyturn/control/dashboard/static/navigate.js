@@ -2,6 +2,7 @@
 import { say } from "./toasts.js";
 
 const UNREACHED = "The node could not be reached; nothing was lost. Try again.";
+const REFUSED = "The node did not take this, and nothing was changed.";
 const pageTasks = [];
 const places = new Map(); // how far down each entry of the history was left
 let entry = 0;
@@ -114,12 +115,18 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
   try {
     const answer = await fetch(request, { signal: own.signal, credentials: "same-origin" });
     const url = new URL(answer.url);
-    if (!ours(url) || !(answer.headers.get("content-type") || "").startsWith("text/html")) {
+    const type = answer.headers.get("content-type") || "";
+    if (answer.ok && !(ours(url) && type.startsWith("text/html"))) {
       location.assign(answer.url);
       return;
     }
-    const samePage = url.pathname + url.search === here();
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!page.querySelector('meta[name="csrf"]')) {
+      // Not a page of the dashboard: the node says that it can't serve them now, or will not read what was sent.
+      say(answer.status === 503 ? UNREACHED : REFUSED, "failed");
+      return;
+    }
+    const samePage = url.pathname + url.search === here();
     const keeps = keepPlace || (request.method === "POST" && samePage && answer.ok);
     if (push && !samePage) places.set(entry, scrollY);
     show(page, { place: keeps ? scrollY : place, keeps });
