@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 from playwright.sync_api import Browser, Page, expect
 
-from fakes.dashboard import shoot
+from fakes.dashboard import EMAIL, PASSWORD, Visit, shoot, signed_in
 from support.node import Node, until, without_control
 
 
@@ -190,6 +190,43 @@ def test_a_page_that_is_opened_during_a_restart_comes_by_itself(browser: Browser
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=30_000)
     context.close()
+
+
+def test_what_was_typed_outlives_the_session(browser: Browser, node: Node, owner: Visit) -> None:
+    """It ends in the middle of a form: on another device, or because its time is over."""
+    visit = Visit(node.url)
+    assert visit.sign_in().status_code == 303
+    page = signed_in(browser, visit)
+    page.goto("/dashboard/keys/new")
+    page.get_by_label("Name").fill("typed in time")
+    owner.post("/dashboard/account/sessions/end-others")
+
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator(".toasts")).to_contain_text("Your session ended, and nothing was changed")
+    shoot(page, "session-ended")
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("heading", name="What you sent before")).to_be_visible()
+    expect(page.locator("dl")).to_contain_text("typed in time")
+    shoot(page, "sent-before")
+    page.get_by_role("button", name="Go on").click()
+
+    expect(page.get_by_role("heading", name="typed in time")).to_be_visible()
+    page.context.close()
+    visit.close()
+
+
+def test_what_is_refused_leaves_the_page_as_it_is(page: Page, node: Node) -> None:
+    """What was typed beside it is still there, and Back does not lead out of the dashboard."""
+    created = node.manage("POST", "/api/v1/keys", body={"name": "gone meanwhile"})["data"]
+    page.goto(f"/dashboard/keys/{created['id']}")
+    node.manage("DELETE", f"/api/v1/keys/{created['id']}")
+
+    page.get_by_role("button", name="Disable").click()
+
+    expect(page.locator(".toasts")).to_contain_text("no such key")
+    expect(page.get_by_role("heading", name="gone meanwhile")).to_be_visible()
 
 
 def _back(node: Node) -> None:

@@ -126,6 +126,11 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
       say(answer.status === 503 ? UNREACHED : REFUSED, "failed");
       return;
     }
+    const problem = request.method === "POST" && page.querySelector("[data-problem]");
+    if (problem) {
+      say(problem.dataset.problem, "failed");
+      return;
+    }
     const samePage = url.pathname + url.search === here();
     const keeps = keepPlace || (request.method === "POST" && samePage && answer.ok);
     if (push && !samePage) places.set(entry, scrollY);
