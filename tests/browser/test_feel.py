@@ -78,6 +78,50 @@ def test_the_menu_of_a_narrow_window_opens_and_closes(page: Page) -> None:
     expect(pages).to_be_hidden()
 
 
+def test_the_menu_of_a_narrow_window_is_left_by_keyboard_as_it_was_opened(page: Page) -> None:
+    """What it lies over is out of reach meanwhile; Escape leads back to its button."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto("/dashboard/keys")
+    button = page.get_by_role("button", name="Pages")
+    pages = page.get_by_role("navigation", name="Pages", exact=True)
+    button.focus()
+
+    page.keyboard.press("Enter")
+    expect(pages.get_by_role("link", name="Overview")).to_be_focused()
+    reached = set()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.closest('.column, .skip') === null"))
+    expect(pages).to_be_visible()
+    pages.get_by_role("link", name="Overview").focus()
+    page.keyboard.press("Escape")
+
+    expect(pages).to_be_hidden()
+    expect(button).to_be_focused()
+    assert reached == {True}
+
+
+def test_the_menu_of_a_narrow_window_opens_without_a_script(browser: Browser, owner: Visit) -> None:
+    """Pages work without any."""
+    context = browser.new_context(
+        base_url=str(owner.http.base_url), java_script_enabled=False, viewport={"width": 390, "height": 800}
+    )
+    url = str(owner.http.base_url)
+    context.add_cookies(
+        [{"name": one.name, "value": one.value or "", "url": url} for one in owner.http.cookies.jar]
+    )
+    page = context.new_page()
+    page.goto("/dashboard")
+    pages = page.get_by_role("navigation", name="Pages")
+
+    expect(pages).to_be_hidden()
+    page.get_by_role("button", name="Pages").click()
+    pages.get_by_role("link", name="Usage").click()
+
+    expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible()
+    context.close()
+
+
 def test_the_way_past_the_navigation_leaves_what_was_typed(page: Page) -> None:
     """Whoever works by keyboard takes it on every page; going back from there is no other page either."""
     page.goto("/dashboard/keys/new")

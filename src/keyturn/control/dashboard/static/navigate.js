@@ -23,13 +23,9 @@ export function start() {
   // Only a page that is loaded anew is left to the browser: it looks for the place before the content is there.
   window.addEventListener("pageshow", () => (history.scrollRestoration = "manual"));
   window.addEventListener("pagehide", () => (history.scrollRestoration = "auto"));
-  const menu = () => document.querySelector(".side");
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-menu]");
-    const open = button ? menu()?.classList.toggle("open") : false;
-    if (!button && menu()?.classList.contains("open") && !event.target.closest(".side")) menu().classList.remove("open");
-    document.querySelector("[data-menu]")?.setAttribute("aria-expanded", String(Boolean(open)));
-  });
+  // What lies below the opened menu of a narrow window is out of reach, by keyboard, too; toggle and beforetoggle don't bubble.
+  document.addEventListener("beforetoggle", (event) => event.target.id === "pages" && menu(event.newState === "open"), true);
+  document.addEventListener("toggle", (event) => event.target.id === "pages" && event.newState === "open" && event.target.querySelector("nav a").focus(), true);
 }
 
 export function visit(url, { push = true, place = 0 } = {}) {
@@ -39,6 +35,10 @@ export function visit(url, { push = true, place = 0 } = {}) {
 // Fetches this page again and shows it, at the same place.
 export function refresh() {
   return load(new Request(location.href, { headers: { accept: "text/html" } }), { push: false, keepPlace: true });
+}
+
+function menu(open) {
+  for (const below of document.querySelectorAll(".skip, .column")) below.inert = open;
 }
 
 function here() {
