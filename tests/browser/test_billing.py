@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
+from keyturn.control.dashboard.once import SENT_OTHERWISE
 from support.node import Node, until
 
 PATH = "/dashboard/billing"
@@ -118,6 +119,38 @@ def test_use_is_on_the_ledger_and_on_a_statement_and_the_ledger_is_proved(
     assert data.json()["data"]["account_name"] == "Statements"
 
 
+def test_credit_forms_that_are_sent_twice_do_their_work_once(node: Node, owner: Visit) -> None:
+    """An impatient second click on money; with another amount it asks first, and a form that is opened anew works."""
+    account, _ = customer(node, "Clicks twice")
+    page = f"{PATH}?account={account}"
+    twice = {
+        f"{PATH}/{account}/grants": {"amount_usd": "5"},
+        f"{PATH}/{account}/adjustments": {"amount_usd": "-1", "note": "Correction"},
+        f"{PATH}/codes": {"amount_usd": "3", "count": "2", "note": "Sent twice"},
+    }
+
+    answers = []
+    for path, filled in twice.items():
+        fields: dict[str, str | list[str]] = {"nonce": nonce(owner, page), **filled}
+        answers += [owner.post(path, fields), owner.post(path, fields)]
+        other = owner.post(path, {**fields, "amount_usd": "7"})
+        assert (other.status_code, SENT_OTHERWISE in other.text) == (422, True)
+    once_more = owner.post(f"{PATH}/{account}/grants", {"nonce": nonce(owner, page), "amount_usd": "5"})
+
+    codes = node.manage("GET", "/api/v1/credit/codes")["data"]
+    assert [answer.status_code for answer in answers] == [303, 303, 303, 303, 200, 303]
+    assert once_more.headers["location"] == page
+    assert node.manage("GET", f"/api/v1/credit?account={account}")["data"]["balance_usd"] == "9"
+    assert [one["note"] for one in codes].count("Sent twice") == 2
+
+
+def nonce(owner: Visit, page: str) -> str:
+    """Return the number of a form's own."""
+    found = re.search(r'name="nonce" value="([0-9A-Za-z]+)"', owner.get(page).text)
+    assert found is not None, page
+    return found[1]
+
+
 def test_forms_that_are_filled_in_badly_lose_nothing(node: Node, owner: Visit) -> None:
     """Each refusal names its field."""
     account, _ = customer(node, "Forms")
@@ -126,9 +159,12 @@ def test_forms_that_are_filled_in_badly_lose_nothing(node: Node, owner: Visit) -
     there: dict[str, str | list[str]] = {"name": "Edited", "monthly_usd": "7", "version": '"1"'}
     bad: list[tuple[str, dict[str, str | list[str]], int]] = [
         (f"{PATH}/{account}/grants", {"amount_usd": "much"}, 400),
+        (f"{PATH}/{account}/grants", {"amount_usd": "0,50"}, 400),
+        (f"{PATH}/{account}/adjustments", {"amount_usd": "1,5", "note": "y"}, 400),
+        (f"{PATH}/codes", {"amount_usd": "1.234,56"}, 400),
         (f"{PATH}/{account}/grants", {"amount_usd": "1", "expires_at": "tomorrow"}, 400),
-        (f"{PATH}/{account}/grants", {"amount_usd": "1", "expires_at": "2001-01-01"}, 400),
-        (f"{PATH}/{account}/adjustments", {"amount_usd": "-1"}, 400),
+        (f"{PATH}/{account}/grants", {"nonce": "n2", "amount_usd": "1", "expires_at": "2001-01-01"}, 400),
+        (f"{PATH}/{account}/adjustments", {"nonce": "n3", "amount_usd": "-1"}, 400),
         (f"{PATH}/{account}/adjustments", {"amount_usd": "x", "note": "y"}, 400),
         (f"{PATH}/{account}/plan", {"plan": "plan_nobody"}, 404),
         (f"{PATH}/redeem", {"code": "KT-none"}, 404),
@@ -136,7 +172,7 @@ def test_forms_that_are_filled_in_badly_lose_nothing(node: Node, owner: Visit) -
         (f"{PATH}/codes", {"amount_usd": "1", "max_uses": "x"}, 400),
         (f"{PATH}/codes", {"amount_usd": "1", "credit_days": "x"}, 400),
         (f"{PATH}/codes", {"amount_usd": "1", "expires_at": "x"}, 400),
-        (f"{PATH}/codes", {"amount_usd": "1", "count": "100000"}, 400),
+        (f"{PATH}/codes", {"nonce": "n4", "amount_usd": "1", "count": "100000"}, 400),
         (f"{PATH}/plans/new", {"name": "Edited"}, 409),
         (one, {"name": "", "monthly_usd": "7"}, 400),
         (one, {**there, "trial_days": "x"}, 400),
@@ -145,7 +181,9 @@ def test_forms_that_are_filled_in_badly_lose_nothing(node: Node, owner: Visit) -
     statuses = [owner.post(path, fields).status_code for path, fields, _ in bad]
     saved = owner.post(one, there)
     late = owner.post(one, there)
-    adjusted = owner.post(f"{PATH}/{account}/adjustments", {"amount_usd": "-2.50", "note": "Twice"})
+    adjusted = owner.post(
+        f"{PATH}/{account}/adjustments", {"nonce": "n1", "amount_usd": "-2.50", "note": "Twice"}
+    )
     assigned = owner.post(f"{PATH}/{account}/plan", {"plan": plan["id"]})
     kept = owner.post(f"{one}/delete")
     owner.post(f"{PATH}/{account}/plan", {"plan": ""})

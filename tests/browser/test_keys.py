@@ -367,6 +367,8 @@ def test_the_hygiene_report_says_what_to_do(owner: Visit, node: Node, page: Page
     first = page.get_by_role("row").nth(1)
     expect(first).to_contain_text("No expiry")
     expect(page.get_by_text("of 100")).to_be_visible()
+    never = page.locator(".stat").filter(has_text="Never used")
+    expect(never).to_contain_text("made 7 days ago or earlier")
     shoot(page, "keys-hygiene")
     assert owner.get(f"{KEYS}/hygiene?cursor=odd").status_code == 400
 

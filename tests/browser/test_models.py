@@ -150,6 +150,21 @@ def test_requests_are_priced_again_after_a_look_at_what_changes(page: Page, node
     assert float(node.story(answer)["cost_usd"]) > float(before)
 
 
+def test_a_provider_without_its_credential_is_told_beside_the_field(owner: Visit, node: Node) -> None:
+    """Before it is connected, and before anything is asked of it."""
+    typed: dict[str, str | list[str]] = {
+        "name": "openai",
+        "provider": "openai",
+        "base_url": "https://api.openai.com/v1",
+        "api_key": "",
+    }
+
+    answer = owner.post("/dashboard/models/connect", typed)
+
+    assert (answer.status_code, "OpenAI asks for a key of yours" in answer.text) == (400, True)
+    assert "openai" not in {one["name"] for one in node.manage("GET", "/api/v1/upstreams")["data"]}
+
+
 def test_a_form_that_is_refused_keeps_what_was_typed(owner: Visit) -> None:
     """Nobody types a form twice; the credential alone is asked for again."""
     typed: dict[str, str | list[str]] = {

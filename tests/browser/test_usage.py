@@ -41,6 +41,21 @@ def test_what_was_used_is_found_by_clicking_through(page: Page, node: Node) -> N
     expect(page.get_by_role("row", name="Total")).to_contain_text("4")
 
 
+def test_the_scale_of_a_chart_is_told_in_the_largest_unit(page: Page) -> None:
+    """Rounding makes a million of 999,950, not a thousand thousands."""
+    page.goto("/dashboard/usage")
+
+    told = page.evaluate(
+        """async () => {
+            const loaded = performance.getEntriesByType("resource").map((one) => one.name);
+            const charts = await import(loaded.find((name) => /charts[^/]*\\.js/.test(name)));
+            return [999499, 999950, 1234567].map((number) => charts.written(number, "count"));
+        }"""
+    )
+
+    assert told == ["999k", "1M", "1.23M"]
+
+
 def test_all_books_say_the_same(owner: Visit, node: Node) -> None:
     """What the page shows, the file holds, the command line prints and the ledger charged must be one figure."""
     key_id, secret = node.new_key("counted")

@@ -152,6 +152,7 @@ def test_money_is_changed_by_whoever_runs_the_gateway_only(
         ("grants", {"amount_usd": "0.0000000001"}, "amount_usd"),
         ("grants", {"amount_usd": "-1"}, "amount_usd"),
         ("grants", {"amount_usd": "NaN"}, "amount_usd"),
+        ("grants", {"amount_usd": "sNaN"}, "amount_usd"),
         ("grants", {"amount_usd": "1e99"}, "amount_usd"),
         ("grants", {"amount_usd": "1", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ("grants", {"amount_usd": "1", "more": 1}, "more"),
@@ -284,6 +285,8 @@ def test_a_statement_as_a_table_runs_no_formula_and_adds_up(control: ControlProc
     texts = [row[name] for row in rows for name in row if not name.endswith(("_usd", "_tokens", "requests"))]
     assert not [text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert f"'{EVIL}" in texts
+    assert max(row["date"] for row in rows) <= f"{datetime.now(UTC):%Y-%m-%d}"
+    assert rows[-1]["description"] == "Balance so far"
     amounts = [round(float(row["amount_usd"]) * USD) for row in rows]
     assert sum(amounts[:-1]) == amounts[-1] == 8_515_432_109
     assert [row["section"] for row in rows] == ["opening", "grant", "adjustment", "charge", "closing"]
@@ -308,6 +311,7 @@ def test_a_statement_as_a_page_loads_nothing_and_runs_nothing(
     ]
     assert "$8.515432109" in page.text
     assert "\N{MINUS SIGN}$0.25" in page.text
+    assert ("Balance so far" in page.text, "Closing balance" in page.text) == (True, False)
 
 
 def test_a_statement_of_no_month_is_refused(control: ControlProcess, account: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fakes.control_process import ControlProcess
-from fakes.people import FORM, ORIGIN, PASSWORD, Human, crowd, long_ago
+from fakes.people import FORM, ORIGIN, PASSWORD, Human, crowd, long_ago, newcomer
 from keyturn.services import passkeys
 
 PROVE = "/dashboard/prove"
@@ -63,6 +63,19 @@ def test_authentication_is_not_turned_off_by_a_form_that_does_not_say_so(
 
     assert answer.status_code == 400
     assert "Say whether a key is needed" in answer.text
+
+
+def test_a_setting_that_can_not_be_so_is_told_in_words_for_people(people: dict[str, Human]) -> None:
+    """Whoever types a number wrong has never heard of types, nor of the setting's name in the file."""
+    owner = people["first owner"]
+
+    said = [
+        owner.form("/dashboard/settings/other", **{"requests.kept_days": text}) for text in ("soon", "-1")
+    ]
+
+    assert [answer.status_code for answer in said] == [400, 400]
+    assert all("A whole number, such as 30" in answer.text for answer in said)
+    assert not any("expected int" in answer.text for answer in said)
 
 
 def test_settings_and_credentials_ask_for_proof_whichever_way_they_are_changed(
@@ -225,3 +238,120 @@ def test_names_of_what_is_out_of_reach_are_not_said(
 
     assert "Secret plans" not in page.text
     assert "Secret plans" in people["first owner"].page(f"/dashboard/alerts/rules?owner={project['id']}").text
+
+
+SIGN_IN, PROJECTS = "/dashboard/sign-in", "/dashboard/team/projects"
+OURS = {**FORM, "origin": ORIGIN}
+
+
+def whose_session_is_over(control: ControlProcess, email: str) -> Human:
+    """Return somebody whose browser still has the cookie of a session that has ended elsewhere."""
+    human = newcomer(control, email, "admin")
+    held = dict(human.cookies)
+    assert human.form("/dashboard/sign-out").status_code == 303
+    human.cookies = held
+    return human
+
+
+def led_to(answer: httpx.Response) -> str:
+    """Return where the page that asks to sign in leads on to."""
+    assert answer.status_code == 303
+    asked, _, then = answer.headers["location"].partition("?next=")
+    assert asked == SIGN_IN
+    return unquote(then)
+
+
+def test_what_was_typed_when_the_session_was_over_is_there_after_signing_in(
+    control: ControlProcess, people: dict[str, Human]
+) -> None:
+    """It is sent when its writer says so: nobody could say then whose form it was."""
+    human = whose_session_is_over(control, "over@first.example")
+    body = urlencode({"csrf": "0" * 32, "name": "typed <before>"})
+
+    then = led_to(human.send("POST", PROJECTS, content=body, headers=OURS))
+    asked = human.page(f"{SIGN_IN}?next={quote(then)}")
+    came_in = human.form(SIGN_IN, page=SIGN_IN, email=human.email, password=PASSWORD, next=then)
+    shown = human.page(came_in.headers["location"])
+
+    assert "Your session ended, and nothing was changed. What you typed is kept" in asked.text
+    assert "You are signed in as over@first.example. Nothing was changed yet" in shown.text
+    assert "typed &lt;before&gt;" in shown.text
+    assert "data-send" not in shown.text
+    assert people["first owner"].page(then).headers["location"] == "/dashboard"  # it is another browser
+    form = FormOf()
+    form.feed(shown.text)
+    done = human.send("POST", form.action, content=urlencode(form.fields), headers=OURS)
+    names = [one["name"] for one in control.operator.get("/api/v1/projects").json()["data"]]
+    assert (done.status_code, names.count("typed <before>")) == (303, 1)
+    assert human.page(then).headers["location"] == "/dashboard"
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields", "said"),
+    [
+        (FORM, {"name": "planted"}, "nothing was changed"),
+        ({**FORM, "origin": "https://evil.example"}, {"name": "planted"}, "nothing was changed"),
+        (OURS, {}, "nothing was changed"),
+        (OURS, {"name": "x", "password": "secret"}, "What you typed is not kept"),
+    ],
+)
+def test_what_is_not_kept_leads_back_to_the_page_of_the_form(
+    control: ControlProcess, headers: dict[str, str], fields: dict[str, str], said: str
+) -> None:
+    """What another site sends, what holds a secret, and what has nothing in it."""
+    human = whose_session_is_over(control, f"lost{len(headers)}{len(fields)}@first.example")
+    came_from = {"referer": f"{ORIGIN}/dashboard/team?a=b"}
+
+    answer = human.send("POST", PROJECTS, content=urlencode(fields), headers={**headers, **came_from})
+
+    assert led_to(answer) == "/dashboard/team?a=b"
+    assert said in human.page(SIGN_IN).text
+    assert "keyturn_left" not in human.cookies
+
+
+def test_who_was_signed_out_is_told_so_when_they_open_a_page(control: ControlProcess) -> None:
+    """Who never signed in, or has signed out, is just asked to sign in."""
+    human, stranger = whose_session_is_over(control, "told@first.example"), Human(control)
+
+    for one in (human, stranger):
+        assert led_to(one.page("/dashboard/keys?status=active")) == "/dashboard/keys?status=active"
+
+    assert "Your session ended" in human.page(SIGN_IN).text
+    assert "Your session ended" not in stranger.page(SIGN_IN).text
+    assert human.send("POST", "/dashboard/sign-out", headers=OURS).headers["location"] == SIGN_IN
+    assert "nothing was changed" not in human.page(SIGN_IN).text
+
+
+def test_a_form_of_the_session_before_is_asked_about_once_more(control: ControlProcess) -> None:
+    """Signed in anew in another window: what was typed in this one is there, and not sent unasked."""
+    human = newcomer(control, "windows@first.example", "admin")
+    body = urlencode({"csrf": human.csrf(), "name": "of the window before"})
+    human.form(SIGN_IN, email=human.email, password=PASSWORD, next="/dashboard")
+    long_ago(control, human)
+
+    answer = human.send("POST", PROJECTS, content=body, headers=OURS)
+    shown = human.page(answer.headers["location"])
+    elsewhere = human.send("POST", PROJECTS, content=body, headers={**FORM, "origin": "https://evil.example"})
+
+    assert answer.headers["location"].startswith(f"{PROVE}?kept=")
+    assert "You have signed in anew" in shown.text
+    assert "data-send" not in shown.text
+    assert elsewhere.status_code == 403
+    form = FormOf()
+    form.feed(shown.text)
+    assert human.send("POST", form.action, content=urlencode(form.fields), headers=OURS).status_code == 303
+    names = [one["name"] for one in control.operator.get("/api/v1/projects").json()["data"]]
+    assert names.count("of the window before") == 1
+
+
+def test_opening_a_page_that_is_not_there_or_not_for_them_speaks_of_no_change(
+    people: dict[str, Human],
+) -> None:
+    """Somebody who only looked wonders what they might have changed."""
+    viewer, stranger = people["first viewer"], "/dashboard/keys/key_00000000000000000000"
+    opened = [viewer.page(path) for path in ("/dashboard/nowhere", stranger, "/dashboard/settings")]
+    sent = viewer.form(f"{stranger}/disable")
+
+    assert [one.status_code for one in opened] == [404, 404, 403]
+    assert ["Nothing was changed" in one.text for one in opened] == [False] * 3
+    assert "Nothing was changed" in sent.text

@@ -1,16 +1,13 @@
 """What is not model traffic: handed on to the control process, and answered for it when it is not there."""
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 import pytest
 
 from gateway.flow import SMALL
-from support.node import Node, until
-from support.wire import Wire, call, chunked, request
+from support.node import Node, until, without_control
+from support.wire import Answer, Wire, call, chunked, request
 
 
 @pytest.fixture
@@ -178,19 +175,6 @@ def test_clients_that_leave_early_do_not_disturb_the_next(node: Node) -> None:
 # ── nobody there ────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def without_control(node: Node) -> Iterator[None]:
-    """Kill the control process, and hold those who would start it again."""
-    assert node.process is not None
-    control = node.children()["control"]
-    os.kill(node.process.pid, signal.SIGSTOP)
-    try:
-        os.kill(control, signal.SIGKILL)
-        yield
-    finally:
-        os.kill(node.process.pid, signal.SIGCONT)
-
-
 def test_model_traffic_goes_on_without_the_control_process(wire: Wire, node: Node, admin: str) -> None:
     """Management may restart; what applications call may not."""
     _, never_seen = node.new_key("not yet in any cache")
@@ -212,6 +196,38 @@ def test_model_traffic_goes_on_without_the_control_process(wire: Wire, node: Nod
     assert back
     assert until(lambda: wire.ask(call("demo-chat", never_seen)).status == 200)
     assert wire.ask(chat).status == 200
+
+
+@pytest.mark.parametrize("path", ["/dashboard/keys?status=active", "/docs", "/"])
+def test_a_browser_is_shown_a_page_that_comes_again_by_itself(wire: Wire, node: Node, path: str) -> None:
+    """A person reads no JSON; what a form sends must not be sent again without being asked."""
+    accepts = ("Accept: text/html,application/xhtml+xml,*/*;q=0.8",)
+    with without_control(node):
+        opened = until(lambda: _while_down(wire, request("GET", path, headers=accepts)))
+        head = wire.ask(request("HEAD", path, headers=accepts), to="HEAD")
+        sent = wire.ask(request("POST", path, headers=accepts, body=b"name=app"))
+        program = wire.ask(request("GET", path, headers=("Accept: */*",)))
+        called = wire.ask(request("GET", "/api/v1/keys", headers=accepts))
+
+    assert (opened.headers["content-type"], opened.headers["retry-after"]) == (
+        "text/html; charset=utf-8",
+        "1",
+    )
+    assert opened.headers["cache-control"] == "no-store"
+    assert "unsafe" not in opened.headers["content-security-policy"]
+    assert b'http-equiv="refresh"' in opened.body
+    assert (head.status, head.headers) == (
+        503,
+        {**opened.headers, "x-request-id": head.headers["x-request-id"]},
+    )
+    assert (sent.status, b"http-equiv" in sent.body, b"sends it once more" in sent.body) == (503, False, True)
+    assert (program.code, called.code) == ("CONTROL_UNAVAILABLE",) * 2
+    assert until(lambda: wire.ask(request("GET", "/docs")).status == 200, within_s=20)
+
+
+def _while_down(wire: Wire, asked: bytes) -> Answer | None:
+    answer = wire.ask(asked)
+    return answer if answer.status == 503 else None
 
 
 def _unless(status: int, wire: Wire, asked: bytes) -> object:

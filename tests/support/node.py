@@ -237,3 +237,16 @@ def running(node: Node) -> Iterator[Node]:
                 node.stop()
     finally:
         node.kill_everything()
+
+
+@contextmanager
+def without_control(node: Node) -> Iterator[None]:
+    """Kill the control process, and hold those who would start it again."""
+    assert node.process is not None
+    control = node.children()["control"]
+    os.kill(node.process.pid, signal.SIGSTOP)
+    try:
+        os.kill(control, signal.SIGKILL)
+        yield
+    finally:
+        os.kill(node.process.pid, signal.SIGCONT)

@@ -160,7 +160,7 @@ def nano_usd(amount: Decimal, param: str) -> int:
         RefusedError: It has more than nine decimals, or is too large.
     """
     try:
-        size = parse_usd(str(abs(amount)))
+        size = parse_usd(str(amount.copy_abs()))
     except ValueError:
         message = f"An amount in dollars has up to nine decimals and is {LARGEST_USD} at most"
         refuse(Reason.INVALID_MEMBER, message, param)

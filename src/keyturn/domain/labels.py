@@ -1,5 +1,7 @@
 """What people write on things so that they find them again: names, descriptions, metadata."""
 
+import re
+
 import msgspec
 
 from keyturn.domain import ids
@@ -9,6 +11,11 @@ NAME_LENGTH = 200
 DESCRIPTION_LENGTH = 2_000
 METADATA_PAIRS, METADATA_NAME_LENGTH, METADATA_VALUE_LENGTH = 50, 64, 500
 
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+"""What Persian, Indic scripts and emoji of several parts are written with."""
+# Between two signs beyond ASCII only: in Latin text they would make two names of one that is read.
+_JOINED = re.compile(rf"(?<=[^\x00-\x7f{_JOINERS}])[{_JOINERS}](?=[^\x00-\x7f{_JOINERS}])")
+
 _metadata = msgspec.json.Encoder(order="deterministic")
 
 
@@ -16,8 +23,11 @@ def problem_with_name(name: str | msgspec.UnsetType) -> Refused | None:
     """Refuse a name that is empty, too long, or would move a cursor; one that is not given is fine."""
     if isinstance(name, msgspec.UnsetType):
         return None
-    if not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH or not name.isprintable():
+    if not 1 <= len(name.strip()) <= len(name) <= NAME_LENGTH:
         return Refused(Reason.INVALID_MEMBER, f"A name is 1 to {NAME_LENGTH} printable characters", "name")
+    if not _JOINED.sub("", name).isprintable():
+        message = "A name is one line, without characters that can't be seen"
+        return Refused(Reason.INVALID_MEMBER, message, "name")
     if ids.resembles_one(name):
         return Refused(Reason.INVALID_MEMBER, "A name can't look like an identifier", "name")
     return None

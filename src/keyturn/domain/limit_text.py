@@ -1,7 +1,7 @@
 """Limits as people write them on the command line: ``requests/minute=60``, ``cost_usd/month:gpt-*=20.50``, ``concurrency=5``."""
 
 from keyturn.domain.limits import Limit, Metric, Window, shown
-from keyturn.domain.money import parse_usd
+from keyturn.domain.money import parse_typed_usd
 
 EXAMPLES = "requests/minute=60, cost_usd/month=20.50, tokens/day:gpt-*=1000000 or concurrency=5"
 WINDOWS = tuple(one for one in Window if one not in {Window.NONE, Window.CREDIT})
@@ -55,7 +55,7 @@ def _window(metric: Metric, span: str) -> Window:
 def _amount(metric: Metric, amount: str, text: str) -> int:
     if metric is Metric.COST:
         try:
-            return parse_usd(amount.removeprefix("$"))
+            return parse_typed_usd(amount.removeprefix("$"))
         except ValueError:
             problem = f"{text!r}: an amount is in dollars with at most nine decimals, such as 20.50"
             raise BadLimitError(problem) from None

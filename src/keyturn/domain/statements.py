@@ -45,6 +45,7 @@ class Statement(msgspec.Struct, frozen=True):
         zone: By whose calendar.
         starts_at: Seconds since 1970 UTC.
         ends_at: The first second that is not in it.
+        known_until: The last second that it tells of: that of the month, or, while that is not over, now.
         opening: The balance before it; negative: owed.
         entries: Everything but the charges, in the order in which it was written down.
         lines: What the charges are made up of, the most expensive first.
@@ -57,6 +58,7 @@ class Statement(msgspec.Struct, frozen=True):
     zone: str
     starts_at: int
     ends_at: int
+    known_until: int
     opening: int
     entries: tuple[Entry, ...]
     lines: tuple[Line, ...]

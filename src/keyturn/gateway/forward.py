@@ -3,7 +3,7 @@
 from keyturn.dialects import problem
 from keyturn.dialects.errors import Dialect
 from keyturn.domain.refusals import Reason, Refused
-from keyturn.gateway import answers
+from keyturn.gateway import answers, interlude
 from keyturn.gateway.answers import STATUS_LINES
 from keyturn.gateway.client_address import scheme_and_host
 from keyturn.gateway.plane import HOP_BY_HOP, Plane
@@ -106,14 +106,17 @@ class Forward:
         if self._started:
             request.client.abort()
             return
-        answer = answers.error(
-            Refused(Reason.CONTROL_UNAVAILABLE),
-            dialect=Dialect.ENVELOPE,
-            request_id=self._request_id,
-            keep_alive=request.keep_alive,
-            problem=problem.wanted(request.headers.get(b"accept", b"")),
-            support=self._plane.support,
-        )
+        if interlude.wanted(request):
+            answer = interlude.page(request, self._request_id)
+        else:
+            answer = answers.error(
+                Refused(Reason.CONTROL_UNAVAILABLE),
+                dialect=Dialect.ENVELOPE,
+                request_id=self._request_id,
+                keep_alive=request.keep_alive,
+                problem=problem.wanted(request.headers.get(b"accept", b"")),
+                support=self._plane.support,
+            )
         request.client.write(answers.without_body(answer) if request.method == b"HEAD" else answer)
         request.client.finish(request.keep_alive)
 

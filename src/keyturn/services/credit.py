@@ -14,6 +14,7 @@ from keyturn.services.accounts import find
 from keyturn.services.audit import Facts, note
 from keyturn.services.counters import Counters
 from keyturn.services.granting import OURS, give
+from keyturn.services.idempotency import keep
 from keyturn.store import accounts, credit, ledger
 from keyturn.store.accounts import StoredAccount
 from keyturn.store.engine import Store
@@ -176,6 +177,7 @@ class Credit:
                 message = "This reference was used for another amount"
                 return Refused(Reason.CONFLICT, message, "reference")
             left = await credit_of(connection, found)
+            await keep(connection, left)
         # Also when it was done before: it may be asked again because not all workers had confirmed.
         await self._counters.reload(found.id)
         return left

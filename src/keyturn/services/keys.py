@@ -202,7 +202,7 @@ class Keys:
 
         async def step(_connection: AsyncConnection, found: Owned, now_ms: int) -> StoredKey | Refused:
             if found.key.delete_protected:
-                message = "The key is protected from deletion; take 'delete_protected' away first"
+                message = "The key is protected from deletion; take that protection away first"
                 return Refused(Reason.CONFLICT, message)
             return replace(found.key, deleted_at=now_ms)
 

@@ -4,6 +4,7 @@ Source: NIST SP 800-63B 5.1.1.2, https://pages.nist.gov/800-63-3/sp800-63b.html
 """
 
 import asyncio
+import re
 from functools import cached_property
 
 import argon2
@@ -18,6 +19,36 @@ AT_ONCE = 2
 """Each takes 64 MiB and a core for some 50 ms."""
 _FEWEST_DIFFERENT = 5
 _LEAST_PART = 4
+_LEAST_OWN = SHORTEST // 2
+"""Characters that are neither known nor common."""
+_SHORTEST_RUN = 3
+_WORDS = (
+    "password|passwort|motdepasse|contraseña|kennwort|passphrase|secret|letmein|welcome|willkommen|"
+    "bienvenue|changeme|administrator|admin|root|user|guest|login|test|default|master|access|hello|"
+    "iloveyou|trustno|sunshine|princess|monkey|dragon|shadow|football|baseball|basketball|superman|"
+    "batman|starwars|pokemon|michael|jordan|charlie|summer|winter|spring|autumn|computer|internet|"
+    "whatever|company|openai|keyturn|qazwsx|1qaz2wsx3edc|zaq12wsx|q1w2e3r4t5y6|1q2w3e4r5t6y"
+)
+"""What passwords that are found in leaks are mostly made of."""
+_ROWS = (
+    "01234567890",
+    "abcdefghijklmnopqrstuvwxyz",
+    "qwertyuiop",
+    "qwertzuiop",
+    "azertyuiop",
+    "asdfghjkl",
+    "zxcvbnm",
+)
+_RUNS = {
+    row[first:end]
+    for forth in _ROWS
+    for row in (forth, forth[::-1])
+    for first in range(len(row))
+    for end in range(first + _SHORTEST_RUN, len(row) + 1)
+}
+_COMMON = re.compile("|".join([_WORDS, *sorted(_RUNS, key=len, reverse=True)]))
+_DISGUISED = str.maketrans("@4301!5$7", "aaeoiisst")
+"""Digits and signs that stand for a letter."""
 
 
 class Passwords:
@@ -73,9 +104,20 @@ def problem_with(password: Secret, *known: str) -> Refused | None:
         said = f"A password has up to {LONGEST} characters"
     elif len(set(plain)) < _FEWEST_DIFFERENT:
         said = "The password repeats itself; take some more different characters"
-    elif any(part in plain and len(plain) - len(part) < SHORTEST // 2 for part in _parts(known)):
+    elif any(part in plain and len(plain) - len(part) < _LEAST_OWN for part in _parts(known)):
         said = "The password is little more than your name or address"
+    elif any(_is_common(one, known) for one in (plain, plain.translate(_DISGUISED))):
+        said = "The password is among the first that are guessed; a few words that don't belong together are better"
     return Refused(Reason.INVALID_MEMBER, said, "password") if said else None
+
+
+def _is_common(plain: str, known: tuple[str, ...]) -> bool:
+    """Say whether hardly anything is left of a password without what it is commonly made of."""
+    left = plain
+    for part in sorted(_parts(known), key=len, reverse=True):
+        left = left.replace(part, "")
+    own = "".join(_COMMON.sub("", left).split())
+    return len(own) < _LEAST_OWN
 
 
 def _parts(known: tuple[str, ...]) -> set[str]:

@@ -31,18 +31,20 @@ class Statements:
             opening = await ledger_pages.balance_before(connection, account.id, month)
             entries = await ledger_pages.others_of(connection, account.id, month)
             lines = await ledger_pages.usage_of(connection, account.id, month)
-        ends_at = end_of(month, account.time_zone)
+        starts_at, ends_at = start_of(month, account.time_zone), end_of(month, account.time_zone)
+        now = int(system.now())
         return Statement(
             account_id=account.id,
             account_name=account.name,
             month=month,
             zone=account.time_zone,
-            starts_at=start_of(month, account.time_zone),
+            starts_at=starts_at,
             ends_at=ends_at,
+            known_until=max(starts_at, min(ends_at - 1, now)),
             opening=opening,
             entries=tuple(entries),
             lines=tuple(lines),
-            is_final=ends_at <= system.now(),
+            is_final=ends_at <= now,
         )
 
     async def spent(self, account_id: str, month: str, *, by: Principal) -> int | Refused:

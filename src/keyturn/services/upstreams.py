@@ -357,7 +357,7 @@ def _problem_with(base_url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or not port_is_valid:
         return "The base URL begins with https:// or http:// and names a host"
     if parts.username is not None or parts.password is not None:
-        return "The base URL must not hold a credential; send it as 'api_key'"
+        return "The base URL must not hold a credential: that has a field of its own"
     if (
         parts.query
         or parts.fragment

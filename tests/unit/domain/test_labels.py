@@ -17,14 +17,30 @@ from keyturn.domain.labels import (
     write_metadata,
 )
 
+FAMILY = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL} Kim"
+PERSIAN = "\u0645\u06cc\N{ZERO WIDTH NON-JOINER}\u0634\u0648\u062f"
 
-@pytest.mark.parametrize("name", ["a", "a" * NAME_LENGTH, "Müller & Söhne", "名前", msgspec.UNSET])
+
+@pytest.mark.parametrize(
+    "name", ["a", "a" * NAME_LENGTH, "Müller & Söhne", "名前", FAMILY, PERSIAN, msgspec.UNSET]
+)
 def test_a_name_is_whatever_can_be_printed(name: str | msgspec.UnsetType) -> None:
     """In any language."""
     assert problem_with_name(name) is None
 
 
-@pytest.mark.parametrize("name", ["", " ", "a" * (NAME_LENGTH + 1), "a\nb", "\x1b[2J", "a\u202eb"])
+HIDDEN = [
+    "ad\u200dmin",
+    "admin\u200d",
+    "\u200d",
+    "\N{MAN}\u200d",
+    "\N{MAN}\u200d\u200d\N{WOMAN}",
+    "\N{MAN}\u200dx",
+]
+"""With joiners that join nothing: two that look alike would be told apart by nobody."""
+
+
+@pytest.mark.parametrize("name", ["", " ", "a" * (NAME_LENGTH + 1), "a\nb", "\x1b[2J", "a\u202eb", *HIDDEN])
 def test_a_name_that_can_not_be_shown_is_refused(name: str) -> None:
     """It would move the cursor of whoever lists it."""
     refused = problem_with_name(name)

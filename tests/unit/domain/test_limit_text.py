@@ -55,6 +55,8 @@ def test_a_limit_is_read(text: str, limit: Limit) -> None:
         ("requests/minute=٣", "whole number"),
         ("cost_usd/month=lots", "in dollars"),
         ("cost_usd/month=0.0000000001", "nine decimals"),
+        ("cost_usd/month=1,5", "such as 20.50"),
+        ("cost_usd/month=1e1", "such as 20.50"),
     ],
 )
 def test_what_is_no_limit_is_told_what_would_be(text: str, says: str) -> None:

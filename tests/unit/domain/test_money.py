@@ -2,7 +2,7 @@
 
 import pytest
 
-from keyturn.domain.money import LARGEST_USD, format_usd, parse_usd
+from keyturn.domain.money import LARGEST_USD, format_usd, parse_typed_usd, parse_usd
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,9 @@ def test_an_amount_is_read_exactly(text: str, nano_usd: int) -> None:
         "",
         "a",
         "1,5",
+        "1_0",
+        "\N{FULLWIDTH DIGIT ONE}",
+        " 1",
         "-1",
         "NaN",
         "sNaN",
@@ -46,6 +49,50 @@ def test_what_is_no_amount_is_refused(text: str) -> None:
     """Nothing is rounded in silence, and an exponent can't make us count for hours."""
     with pytest.raises(ValueError, match="not an amount in dollars"):
         parse_usd(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "nano_usd"),
+    [
+        ("20", 20 * 10**9),
+        ("0.50", 500_000_000),
+        (".5", 500_000_000),
+        ("5.", 5 * 10**9),
+        ("1,234.50", 1_234_500_000_000),
+        ("1,000,000", 10**15),
+    ],
+)
+def test_a_typed_amount_may_have_commas_between_thousands(text: str, nano_usd: int) -> None:
+    """As a bank writes it."""
+    assert parse_typed_usd(text) == nano_usd
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        ",",
+        "0,50",
+        "1,5",
+        "0,500",
+        "1,2345",
+        "12,34,567",
+        "1234,567",
+        "1.234,56",
+        "1.5,000",
+        "1e1",
+        "-1",
+        "+1",
+        "1_000",
+        "\N{FULLWIDTH DIGIT ONE}e\N{FULLWIDTH DIGIT ONE}",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+    ],
+)
+def test_a_typed_amount_is_never_guessed_at(text: str) -> None:
+    """Where a comma is the decimal sign, 0,50 is half a dollar, and it must not become fifty."""
+    with pytest.raises(ValueError, match="not an amount in dollars"):
+        parse_typed_usd(text)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ STATEMENT = Statement(
     zone="UTC",
     starts_at=0,
     ends_at=1,
+    known_until=0,
     opening=-3,
     entries=(
         entry(EntryKind.GRANT, 100),

@@ -101,6 +101,19 @@ async def test_a_month_in_which_nothing_happened_has_a_statement(statements: Sta
 
     assert (empty.opening, empty.closing, empty.entries, empty.lines) == (0, 0, (), ())
     assert empty.ends_at - empty.starts_at == 29 * 86_400
+    assert empty.known_until == empty.ends_at - 1
+
+
+async def test_a_month_that_is_not_over_is_told_up_to_now(statements: Statements, acme: House) -> None:
+    """Nothing has happened on days that are still to come."""
+    before = int(system.now())
+    this = month_of(before, "UTC")
+    current = done(await statements.show("acme", this, by=BY_OPERATOR))
+    coming = done(await statements.show("acme", next_month(next_month(this)), by=BY_OPERATOR))
+
+    assert current.starts_at <= current.known_until <= system.now()
+    assert before <= current.known_until or current.is_final
+    assert coming.known_until == coming.starts_at
 
 
 @pytest.mark.parametrize("month", ["2026", "2026-13", "../2026-11", ""])

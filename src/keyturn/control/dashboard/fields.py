@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from keyturn.domain.money import LARGEST_USD, parse_usd
+from keyturn.domain.money import LARGEST_USD, parse_typed_usd
 from keyturn.domain.refusals import Reason, Refused
 
 T = TypeVar("T")
 Empty = TypeVar("Empty", int, None)
 _MOST_DIGITS = 12
+_WHOLE = re.compile(r"[0-9]+|[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]{0,2}(?:_[0-9]{3})+")
 _BETWEEN = re.compile(r"[\s,;]+")
 _PLACE = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
-_BOUND = re.compile(r"`int` (?P<side>[<>])= (?P<bound>-?\d+)")
+_BOUND = re.compile(r"\bint`? (?P<side>[<>])= (?P<bound>-?\d+)")
+_LENGTH = re.compile(r"\bstr`? of length (?P<side>[<>])= (?P<bound>\d+)")
 
 
 def dollars(text: str, name: str, *, empty: int | None = None, negative: bool = False) -> int | Refused:
@@ -28,23 +30,24 @@ def dollars(text: str, name: str, *, empty: int | None = None, negative: bool = 
         empty: What an empty field stands for; ``None``: it can't be empty.
         negative: Less than nothing is fine.
     """
-    text = text.replace("$", "").replace(",", "").replace("\N{MINUS SIGN}", "-").strip()
+    text = text.replace("\N{MINUS SIGN}", "-").strip()
     if not text and empty is not None:
         return empty
     sign = -1 if negative and text.startswith("-") else 1
+    size = text.removeprefix("-") if sign < 0 else text
     try:
-        return sign * parse_usd(text[1:].strip() if sign < 0 else text)
+        return sign * parse_typed_usd(size.strip().removeprefix("$").removesuffix("$").strip())
     except ValueError:
-        message = f"Write dollars, such as 20 or 0.50: up to nine decimals, {LARGEST_USD:,} at most"
+        message = f"An amount in US dollars, such as 20, 0.50 or 1,234.50: up to nine decimals, {LARGEST_USD:,} at most"
         return Refused(Reason.INVALID_MEMBER, message, name)
 
 
 def whole(text: str, name: str, empty: Empty) -> int | Empty | Refused:
-    """Return a whole number that is not negative; an empty field: ``empty``."""
+    """Return a whole number that is not negative, groups of three digits apart or not; an empty field: ``empty``."""
     if not text:
         return empty
     plain = text.replace(",", "").replace("_", "")
-    if not plain.isascii() or not plain.isdigit() or len(plain) > _MOST_DIGITS:
+    if _WHOLE.fullmatch(text) is None or len(plain) > _MOST_DIGITS:
         return Refused(Reason.INVALID_MEMBER, "A whole number, such as 30", name)
     return int(plain)
 
@@ -83,14 +86,18 @@ def shaped(members: Mapping[str, Any], into: type[T]) -> T | Refused:
     except msgspec.ValidationError as error:
         message = str(error)
         place = _PLACE.search(message)
-        return Refused(Reason.INVALID_MEMBER, _plainly(message), place["path"] if place else None)
+        return Refused(Reason.INVALID_MEMBER, plainly(message), place["path"] if place else None)
 
 
-def _plainly(message: str) -> str:
+def plainly(message: str) -> str:
+    """Return what a decoder says of a value in words for people."""
     if "decimal" in message:
         return "An amount in US dollars, such as 0.15"
     if bound := _BOUND.search(message):
         return f"A whole number, {bound['bound']} at {'least' if bound['side'] == '>' else 'most'}"
-    if "`int" in message:
+    if length := _LENGTH.search(message):
+        return f"{length['bound']} characters at {'least' if length['side'] == '>' else 'most'}"
+    if re.search(r"\bint\b", message):
         return "A whole number, such as 30"
-    return message.partition(" - at ")[0].replace("`", "")
+    said = message.partition(" - at ")[0].replace("`", "")
+    return said[:1].upper() + said[1:]

@@ -16,6 +16,8 @@ _NANO = 1_000_000_000
 _STEPS = ((86_400 * 365, "year"), (86_400 * 30, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute"))
 _SPANS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _CENT = _NANO // 100
+_SIGNIFICANT = 2
+"""Digits of an amount below a cent."""
 
 
 @contextmanager
@@ -35,21 +37,27 @@ def count(number: int) -> str:
 
 def compact(number: float) -> str:
     """Return ``1234567`` as ``1.2M``."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= size:
+    # What would round to 1000 of one unit is 1 of the next.
+    for size, letter, least in (
+        (1e12, "T", 999.5e9),
+        (1e9, "B", 999.5e6),
+        (1e6, "M", 999.5e3),
+        (1e3, "k", 1e3),
+    ):
+        if abs(number) >= least:
             short = number / size
             return f"{short:.0f}{letter}" if abs(short) >= 100 else f"{short:.1f}".removesuffix(".0") + letter
     return f"{number:,.0f}" if float(number).is_integer() else f"{number:.1f}"
 
 
 def usd(nano_usd: int) -> str:
-    """Return an amount with two decimals, or with as many as show that it is not nothing."""
+    """Return an amount with two decimals, below a cent with two digits that are not leading zeros; rounded."""
     sign, size = ("\N{MINUS SIGN}" if nano_usd < 0 else ""), abs(nano_usd)
     if size == 0 or size >= _CENT:
         return f"{sign}${size / _NANO:,.2f}"
-    exact = format_usd(size)
-    significant = len(exact) - len(exact.partition(".")[2].lstrip("0")) + 2
-    return f"{sign}${exact[:significant]}"
+    step = 10 ** max(len(str(size)) - _SIGNIFICANT, 0)
+    rounded = (size + step // 2) // step * step
+    return f"{sign}${format_usd(rounded)}" if rounded < _CENT else f"{sign}$0.01"
 
 
 def exact_usd(nano_usd: int) -> str:

@@ -9,16 +9,24 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 from litestar import Request
-from litestar.datastructures import Headers
+from litestar.datastructures import Cookie, Headers
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from keyturn import system
 from keyturn.control import cookies
 from keyturn.control.auth import admit_person
-from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForms
+from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KEPT_MS, KeptForm, KeptForms
 from keyturn.control.errors import refuse
 from keyturn.control.management import Management
-from keyturn.control.visitors import CSRF_HEADER, SAFE, is_ours, own_origin, still, visitor_in
+from keyturn.control.visitors import (
+    CSRF_HEADER,
+    SAFE,
+    is_ours,
+    own_origin,
+    session_token,
+    still,
+    visitor_in,
+)
 from keyturn.domain.refusals import Reason
 from keyturn.domain.roles import may
 from keyturn.services.holder_sessions import HeldKey
@@ -28,7 +36,7 @@ from keyturn.store.engine import BEFORE_CHANGE
 ENTRY, PROOF, HOLDER, ALONE = "entry", "proof", "holder", "alone"
 ANYONE, SIGNED_IN = "anyone", "signed in"
 CSRF_FIELD = "csrf"
-SIGN_IN_PATH, PROVE_PATH = "/dashboard/sign-in", "/dashboard/prove"
+SIGN_IN_PATH, PROVE_PATH, SIGN_OUT_PATH = "/dashboard/sign-in", "/dashboard/prove", "/dashboard/sign-out"
 MOST_FIELDS = 500
 _VISITOR, _FORM, _CSRF, _HELD = "visitor", "form", "csrf", "held"
 _OPEN_ALERTS = "open_alerts"
@@ -37,6 +45,10 @@ TYPE_AGAIN = (
     "Nothing was changed. What you typed is not kept, because a secret is in it or it is very long: "
     "type it again once you have shown that it is you"
 )
+ENDED, AWAY = "Your session ended", "You are signed out"
+NOTHING_DONE, KEPT = ", and nothing was changed", ". What you typed is kept: sign in to send it"
+NOT_KEPT = ". What you typed is not kept, because a secret is in it or it is very long"
+SINCE = "You have signed in anew since that page was opened; nothing was changed yet"
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -45,10 +57,11 @@ Entry = str | tuple[str, str]
 class SeeOtherError(Exception):
     """Leads the browser to another page instead, which may say something once."""
 
-    def __init__(self, path: str, said: str = "") -> None:
+    def __init__(self, path: str, said: str = "", cookie: Cookie | None = None) -> None:
         super().__init__(path)
         self.path = path
         self.said = said
+        self.cookie = cookie
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -115,7 +128,10 @@ class Guard:
         held = state[_HELD] = await _held(scope, headers) if opt.get(HOLDER) else None
         if held is not None:
             state[_CSRF] = held.session.csrf
-        self._admit(visitor, opt, call)
+        if opt.get(ENTRY) != ANYONE:
+            if visitor is None:
+                await _ask_to_sign_in(scope, receive, headers)
+            self._admit(visitor, opt)
         if call["method"] not in SAFE:
             await _take_form(scope, receive, headers)
         if visitor is not None and opt.get(PROOF) and not visitor.person.proved(system.now_ms()):
@@ -126,17 +142,8 @@ class Guard:
             state[_OPEN_ALERTS] = await _open_alerts(call, visitor)
         await self._app(scope, receive, send)
 
-    def _admit(self, visitor: Visitor | None, opt: dict[str, Any], call: Any) -> None:  # noqa: ANN401 -- a scope
+    def _admit(self, visitor: Visitor, opt: dict[str, Any]) -> None:
         entry: Entry | None = opt.get(ENTRY)
-        if entry == ANYONE:
-            return
-        if visitor is None:
-            back = call["path"] + (
-                "?" + call["query_string"].decode("latin-1") if call["query_string"] else ""
-            )
-            raise SeeOtherError(
-                f"{SIGN_IN_PATH}?next={quote(back)}" if call["method"] in SAFE else SIGN_IN_PATH
-            )
         if entry == SIGNED_IN:
             return
         if entry is None or isinstance(entry, str) or not may(visitor.person, *entry):
@@ -195,7 +202,55 @@ async def _open_alerts(call: Any, visitor: Visitor) -> int:  # noqa: ANN401 -- a
     return await management.alerts.open_count(visitor.principal)
 
 
-async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
+def kept_form(request: Request[Any, Any, Any], token: str) -> KeptForm | None:
+    """Return what whoever visits has sent before, if it is kept still: by this session, or before it began."""
+    state, visitor = request.app.state, visitor_of(request)
+    kept: KeptForms = state["kept_forms"]
+    left: KeptForms = state["left_forms"]
+    return kept.find(token, visitor.person.session_id) or left.find(token, _browser(request.headers))
+
+
+def _browser(headers: Headers) -> str:
+    return cookies.read(headers, cookies.LEFT)
+
+
+async def _ask_to_sign_in(scope: Scope, receive: Receive, headers: Headers) -> NoReturn:
+    """Lead to where people sign in, say why, and keep what was typed."""
+    call: Any = scope
+    ended = ENDED if session_token(headers) else AWAY
+    if call["method"] in SAFE:
+        query = call["query_string"].decode("latin-1")
+        back = call["path"] + (f"?{query}" if query else "")
+        raise SeeOtherError(_sign_in_path(back), ENDED if ended == ENDED else "")
+    if call["path"] == SIGN_OUT_PATH:
+        raise SeeOtherError(SIGN_IN_PATH)
+    fields = _typed(await _fields(scope, receive, headers))
+    if not fields or not _names_us(headers):
+        raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE)
+    browser = _browser(headers) or system.new_token().reveal()
+    left: KeptForms = call["litestar_app"].state["left_forms"]
+    token = left.keep(browser, _address(call), fields, ours=False)
+    if not token:
+        raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE + NOT_KEPT)
+    cookie = cookies.write(headers, cookies.LEFT, browser, max_age_s=KEPT_MS // 1000)
+    path = _sign_in_path(f"{PROVE_PATH}?{KEPT_FIELD}={token}")
+    raise SeeOtherError(path, ended + NOTHING_DONE + KEPT, cookie)
+
+
+def _sign_in_path(then: str) -> str:
+    return f"{SIGN_IN_PATH}?next={quote(then)}"
+
+
+def _typed(fields: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {name: values for name, values in fields.items() if name not in {CSRF_FIELD, KEPT_FIELD}}
+
+
+def _names_us(headers: Headers) -> bool:
+    """Say whether the browser itself names a page of ours as what sent this; silence is no such word."""
+    return headers.get("origin") == own_origin(headers)
+
+
+async def _fields(scope: Scope, receive: Receive, headers: Headers) -> dict[str, list[str]]:
     # The framework keeps what is read here for the handler.
     body = await Request[Any, Any, Any](scope, receive).body()
     fields: dict[str, list[str]] = {}
@@ -206,20 +261,43 @@ async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
             refuse(Reason.MALFORMED_REQUEST, "The form can't be read")
         for name, value in pairs:
             fields.setdefault(name, []).append(value)
+    return fields
+
+
+async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
+    fields = await _fields(scope, receive, headers)
     sent = headers.get(CSRF_HEADER) or (fields.get(CSRF_FIELD) or [""])[-1]
     known: str = scope["state"][_CSRF]
     if not is_ours(headers, sent, known):
+        _ask_once_more(scope, headers, fields)
         refuse(Reason.CSRF_MISMATCH, STALE)
-    _forget_kept(scope, (fields.pop(KEPT_FIELD, None) or [""])[-1])
+    _forget_kept(scope, headers, (fields.pop(KEPT_FIELD, None) or [""])[-1])
     scope["state"][_FORM] = Form(fields)
 
 
-def _forget_kept(scope: Scope, token: str) -> None:
+def _ask_once_more(scope: Scope, headers: Headers, fields: dict[str, list[str]]) -> None:
+    """Lead whoever signed in anew meanwhile, in another window, to where they send the same form as one of today's."""
+    call: Any = scope
+    visitor: Visitor | None = call["state"][_VISITOR]
+    typed = _typed(fields)
+    inside = visitor is not None and call["route_handler"].opt.get(ENTRY) != ANYONE
+    if visitor is None or not (inside and typed and any(fields.get(CSRF_FIELD, ())) and _names_us(headers)):
+        return
+    kept: KeptForms = call["litestar_app"].state["kept_forms"]
+    token = kept.keep(visitor.person.session_id, _address(call), typed, ours=False)
+    if token:
+        raise SeeOtherError(f"{PROVE_PATH}?{KEPT_FIELD}={token}", SINCE)
+
+
+def _forget_kept(scope: Scope, headers: Headers, token: str) -> None:
     """Keep a form no longer that has come a second time, now that it is here."""
     visitor: Visitor | None = scope["state"][_VISITOR]
     if token and visitor is not None:
-        kept: KeptForms = scope["litestar_app"].state["kept_forms"]
+        state = scope["litestar_app"].state
+        kept: KeptForms = state["kept_forms"]
         kept.drop(token, visitor.person.session_id)
+        left: KeptForms = state["left_forms"]
+        left.drop(token, _browser(headers))
 
 
 def _ask_for_proof(call: Any, headers: Headers, visitor: Visitor) -> NoReturn:  # noqa: ANN401 -- a scope

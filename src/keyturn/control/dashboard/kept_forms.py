@@ -1,6 +1,7 @@
-"""Forms of people who first had to show that it is them: kept for as long as that takes, so that nothing typed is lost.
+"""Forms of people who first have to sign in, or to show that it is them: kept meanwhile, so that nothing typed is lost.
 
-They are in memory only, and given back to the session that sent them. A form with a secret in it is not kept at all.
+They are in memory only, and given back to the session that sent them, or to the browser where the session was over. A
+form with a secret in it is not kept at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,13 @@ class KeptForm(msgspec.Struct, frozen=True):
     """What was sent."""
 
     session_id: str
+    """Or what the browser is known by."""
     path: str
     """Where it went, with its query, as addresses are written."""
     fields: dict[str, list[str]]
     until_ms: int
+    ours: bool
+    """It carried what only our pages know, so that it may be sent without asking once more."""
 
 
 class KeptForms:
@@ -33,7 +37,9 @@ class KeptForms:
     def __init__(self) -> None:
         self._forms: dict[str, KeptForm] = {}
 
-    def keep(self, session_id: str, path: str, fields: Mapping[str, Sequence[str]]) -> str:
+    def keep(
+        self, session_id: str, path: str, fields: Mapping[str, Sequence[str]], *, ours: bool = True
+    ) -> str:
         """Keep a form; return what it is found by, ``""`` if it holds a secret or is too long to keep."""
         now_ms = system.now_ms()
         size = sum(len(name) + len(value) for name, values in fields.items() for value in values)
@@ -47,7 +53,7 @@ class KeptForms:
             del self._forms[next(iter(self._forms))]
         token = system.new_token().reveal()
         copied = {name: list(values) for name, values in fields.items()}
-        self._forms[token] = KeptForm(session_id, path, copied, now_ms + KEPT_MS)
+        self._forms[token] = KeptForm(session_id, path, copied, now_ms + KEPT_MS, ours)
         return token
 
     def find(self, token: str, session_id: str) -> KeptForm | None:

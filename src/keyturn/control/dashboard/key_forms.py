@@ -17,7 +17,8 @@ from keyturn.control.dashboard import fields
 from keyturn.control.errors import RefusedError, granted, refuse
 from keyturn.control.resources.key_requests import ChangeKey, CreateKey, new_key, terms_of
 from keyturn.domain.limit_text import BadLimitError, format_limit, parse_limit
-from keyturn.domain.limits import Limit, read_limits
+from keyturn.domain.limits import Limit, Metric, read_limits
+from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.key_terms import NewKey, Terms
 from keyturn.store.keys import StoredKey
@@ -241,10 +242,16 @@ def _limits(texts: Texts, quick: Mapping[str, str], standing: Sequence[Limit]) -
     found = []
     for field, subject in quick.items():
         if texts.get(field):
-            found.append(_limit(f"{subject}={texts[field]}", field))
+            found.append(_quick(subject, texts[field], field))
     known = {_limit_line(one): one for one in standing}
     lines = filter(None, (one.strip() for one in texts["limits"].splitlines()))
     return (*found, *(known.get(line) or _limit(line, "limits") for line in lines))
+
+
+def _quick(subject: str, text: str, field: str) -> Limit:
+    in_money = subject.startswith(Metric.COST)
+    amount = granted(fields.dollars(text, field) if in_money else fields.whole(text, field, 0))
+    return parse_limit(f"{subject}={format_usd(amount) if in_money else amount}")
 
 
 def _limit(line: str, field: str) -> Limit:

@@ -1,5 +1,6 @@
 """Forms about models, upstreams and prices, read into what the management API takes. Fields have the names of its members."""
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,9 @@ from keyturn.control.dashboard.guard import Form
 from keyturn.control.resources.models import ChangeModel, CreateModel
 from keyturn.control.resources.prices import CreatePrice
 from keyturn.control.resources.upstreams import ChangeUpstream, CreateUpstream
+from keyturn.domain.money import format_usd
 from keyturn.domain.refusals import Reason, Refused
+from keyturn.providers.catalog import PROVIDERS
 from keyturn.services.targets import MOST_TARGETS
 from keyturn.store.models import StoredModel
 
@@ -93,9 +96,10 @@ def rows_for(model: StoredModel) -> list[TargetRow]:
 
 def new_model(form: Form) -> CreateModel | Refused:
     """Read the form of a new model; figures that were left empty are not said."""
-    said: dict[str, Any] = {"name": form.text("name"), "targets": _targets(form)}
-    said |= {name: form.text(name) for name, _, _ in FIGURES[:3] if form.text(name)}
-    return fields.shaped(said, CreateModel)
+    figures = _figures(form, [name for name, _, _ in FIGURES[:3]])
+    if isinstance(figures, Refused):
+        return figures
+    return fields.shaped({"name": form.text("name"), "targets": _targets(form), **figures}, CreateModel)
 
 
 def changed_model(form: Form) -> ChangeModel | Refused:
@@ -104,13 +108,18 @@ def changed_model(form: Form) -> ChangeModel | Refused:
 
 
 def new_upstream(form: Form) -> CreateUpstream | Refused:
-    """Read the form of a new upstream."""
+    """Read the form of a new upstream; a provider that lets nobody in without a credential is not tried without one."""
     said = {name: form.text(name) for name in ("name", "provider", "base_url")}
-    keys = [key.strip() for key in form.each("api_keys")]
+    key, keys = form.text("api_key"), [key.strip() for key in form.each("api_keys")]
+    provider = PROVIDERS.get(said["provider"])
+    # At an address of the operator's own, something may stand before it that adds the credential.
+    if provider and not provider.local and said["base_url"] in {"", provider.base_url} and not (key or keys):
+        message = f"{provider.title} asks for a key of yours; type it here"
+        return Refused(Reason.INVALID_MEMBER, message, "api_key")
     return fields.shaped(
         {
             **said,
-            "api_key": form.text("api_key") or None,
+            "api_key": key or None,
             "api_keys": keys,
             "models": fields.words(form.raw("models")),
         },
@@ -146,10 +155,23 @@ def new_price(form: Form, zone: ZoneInfo) -> CreatePrice | Refused:
     at = fields.moment(form.text("effective_from"), "effective_from", zone)
     if isinstance(at, Refused):
         return at
-    said: dict[str, Any] = {name: form.text(name) for name, _, _ in FIGURES if form.text(name)}
+    figures = _figures(form, [name for name, _, _ in FIGURES])
+    if isinstance(figures, Refused):
+        return figures
     return fields.shaped(
-        {**said, "model": form.text("model"), "note": form.text("note"), "effective_from": at}, CreatePrice
+        {**figures, "model": form.text("model"), "note": form.text("note"), "effective_from": at}, CreatePrice
     )
+
+
+def _figures(form: Form, names: Iterable[str]) -> dict[str, str] | Refused:
+    found: dict[str, str] = {}
+    for name in names:
+        if form.text(name):
+            amount = fields.dollars(form.text(name), name)
+            if isinstance(amount, Refused):
+                return amount
+            found[name] = format_usd(amount)
+    return found
 
 
 def _targets(form: Form) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Forms that make something that is shown once: sent twice, they make it once.
+"""Forms that make what must not be made twice, such as a secret or credit: sent twice, they make it once.
 
 Such a form carries a number of its own. The first time it is sent, what it came to is noted with the change itself; a
 reloaded page, or an impatient second click, leads to what was made. No secret is kept for that.
@@ -13,7 +13,7 @@ import msgspec
 from keyturn import system
 from keyturn.control.dashboard.guard import CSRF_FIELD, Form
 from keyturn.control.management import Management
-from keyturn.domain.refusals import Refused
+from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.idempotency import KeptAnswer
 from keyturn.store.engine import BEFORE_CHANGE
 
@@ -21,6 +21,10 @@ NONCE_FIELD = "nonce"
 SENT_OTHERWISE = (
     "This form was sent before with something else in it, and that was done. Send it again to do this too"
 )
+_UNDER_WAY = (
+    "This form was sent a moment ago and is being worked on; look whether it is done before you send it again"
+)
+_WORDS = {Reason.IDEMPOTENCY_KEY_REUSED: SENT_OTHERWISE, Reason.IDEMPOTENCY_IN_FLIGHT: _UNDER_WAY}
 _FORGOTTEN = KeptAnswer(408, [], b"")
 """What nothing came of can be tried again."""
 
@@ -34,6 +38,12 @@ class Attempt(msgspec.Struct):
     """The form can't be sent so."""
     made: str = ""
     """To be set: the identifier of what came of it now."""
+
+
+def in_words(refused: Refused) -> Refused:
+    """Return what to say about a form that was sent before; any other refusal as it is."""
+    said = _WORDS.get(refused.reason)
+    return refused if said is None else Refused(refused.reason, said)
 
 
 def new_nonce() -> str:

@@ -49,6 +49,7 @@ from keyturn.control.dashboard.proof_words import ProofWords
 from keyturn.control.dashboard.shell import PATH, render, see
 from keyturn.control.errors import RefusedError, refusal_of
 from keyturn.control.routers import OnlyRouter
+from keyturn.control.visitors import SAFE
 from keyturn.domain.faults import Fault
 from keyturn.domain.refusals import Reason, Refused
 
@@ -112,7 +113,10 @@ def router() -> OnlyRouter:
 
 
 def _on_see_other(request: Request[Any, Any, Any], error: SeeOtherError) -> Response[Any]:
-    return see(request, error.path, error.said, failed=True)
+    answer = see(request, error.path, error.said, failed=True)
+    if error.cookie is not None:
+        answer.cookies.append(error.cookie)
+    return answer
 
 
 def _on_refused(request: Request[Any, Any, Any], error: RefusedError) -> Response[Any]:
@@ -138,7 +142,7 @@ def _on_ours(request: Request[Any, Any, Any], error: Exception) -> Response[Any]
 def _problem(request: Request[Any, Any, Any], refused: Refused) -> Response[Any]:
     title = "Not found" if refused.rule.status == 404 else "That did not work"
     template = "problem.html" if known_visitor(request) else "problem_outside.html"
-    return render(request, template, title=title, refused=refused)
+    return render(request, template, title=title, refused=refused, opened=request.method in SAFE)
 
 
 _HANDLERS: ExceptionHandlersMap = {

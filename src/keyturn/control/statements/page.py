@@ -42,7 +42,7 @@ class StatementPages:
             style=self._style,
             contact=contact,
             first=datetime.fromtimestamp(statement.starts_at, zone).date(),
-            last=datetime.fromtimestamp(statement.ends_at - 1, zone).date(),
+            last=datetime.fromtimestamp(statement.known_until, zone).date(),
             day=lambda at: datetime.fromtimestamp(at / 1000, zone).date(),
         )
 

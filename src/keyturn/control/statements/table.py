@@ -42,8 +42,9 @@ def harmless(text: str) -> str:
 
 
 def _rows(statement: Statement) -> Iterator[tuple[str | int, ...]]:
-    last = statement.ends_at - 1
-    first_day, last_day = _day(statement.starts_at, statement.zone), _day(last, statement.zone)
+    first_day = _day(statement.starts_at, statement.zone)
+    last_day = _day(statement.known_until, statement.zone)
+    balance = "Closing balance" if statement.is_final else "Balance so far"
     yield "opening", first_day, "Opening balance", *_NOTHING, format_usd(statement.opening)
     for entry in statement.entries:
         day, amount = _day(entry.at / 1000, statement.zone), format_usd(entry.amount)
@@ -52,7 +53,7 @@ def _rows(statement: Statement) -> Iterator[tuple[str | int, ...]]:
         names = (line.project_name, line.key_id, line.key_name, line.model)
         figures = line.requests, line.input_tokens, line.output_tokens, format_usd(-line.cost_nano_usd)
         yield "charge", last_day, "Usage", *map(harmless, names), *figures
-    yield "closing", last_day, "Closing balance", *_NOTHING, format_usd(statement.closing)
+    yield "closing", last_day, balance, *_NOTHING, format_usd(statement.closing)
 
 
 def _day(at: float, zone: str) -> str:

@@ -17,7 +17,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 @pytest.mark.parametrize(
     ("text", "nano_usd"),
-    [("20", 20 * USD), ("$1,234.50", 1_234_500_000_000), ("0.000000001", 1), ("", 0)],
+    [("20", 20 * USD), ("$1,234.50", 1_234_500_000_000), ("20 $", 20 * USD), ("0.000000001", 1), ("", 0)],
 )
 def test_amounts_are_read_as_people_write_them(text: str, nano_usd: int) -> None:
     """With a dollar sign and commas, or without."""
@@ -25,14 +25,15 @@ def test_amounts_are_read_as_people_write_them(text: str, nano_usd: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "nano_usd"), [("-2.50", -2_500_000_000), ("\N{MINUS SIGN}1", -USD), ("3", 3 * USD)]
+    ("text", "nano_usd"),
+    [("-2.50", -2_500_000_000), ("\N{MINUS SIGN}1", -USD), ("-$1", -USD), ("3", 3 * USD)],
 )
 def test_a_correction_may_be_negative(text: str, nano_usd: int) -> None:
     """Also with the sign that pages write."""
     assert fields.dollars(text, "amount", negative=True) == nano_usd
 
 
-@pytest.mark.parametrize("text", ["", "much", "-1", "0.0000000001"])
+@pytest.mark.parametrize("text", ["", "much", "-1", "0.0000000001", "0,50", "1.234,56", "1e1", "2$5"])
 def test_what_is_no_amount_names_its_field(text: str) -> None:
     """Nothing is rounded or guessed."""
     found = fields.dollars(text, "amount")
@@ -47,7 +48,9 @@ def test_whole_numbers_are_read_as_people_write_them() -> None:
     assert (fields.whole("", "count", 1), fields.whole("", "count", None)) == (1, None)
 
 
-@pytest.mark.parametrize("text", ["-1", "1.5", "many", ",", "\N{SUPERSCRIPT TWO}", "9" * 13])
+@pytest.mark.parametrize(
+    "text", ["-1", "1.5", "1,5", "0,500", "1_0", "many", ",", "\N{SUPERSCRIPT TWO}", "9" * 13]
+)
 def test_what_is_no_whole_number_names_its_field(text: str) -> None:
     """Nothing is rounded or guessed."""
     found = fields.whole(text, "count", None)
@@ -103,7 +106,7 @@ class Shape(msgspec.Struct):
         ({"days": "many"}, "days", "A whole number, such as 30"),
         ({"number": "many"}, "number", "A whole number, such as 30"),
         ({"usd": "dear"}, "usd", "An amount in US dollars, such as 0.15"),
-        ({"name": "long"}, "name", "Expected str of length <= 3"),
+        ({"name": "long"}, "name", "3 characters at most"),
     ],
 )
 def test_what_does_not_fit_is_said_for_people_at_its_place(

@@ -138,6 +138,34 @@ def test_a_new_key_has_the_quick_limits_and_the_lines() -> None:
     assert plain == NewKey(name="plain")
 
 
+@pytest.mark.parametrize(
+    ("field", "text", "says"),
+    [
+        ("requests_a_minute", "-5", "A whole number, such as 30"),
+        ("tokens_a_day", "1,5", "A whole number, such as 30"),
+        ("usd_a_month", "0,50", "An amount in US dollars, such as 20, 0.50 or 1,234.50"),
+    ],
+)
+def test_a_quick_limit_is_refused_in_the_words_of_its_field(field: str, text: str, says: str) -> None:
+    """Nobody typed requests/minute=-5 there."""
+    refused = read_new(BLANK | {"name": "n", field: text}, BERLIN)
+
+    assert isinstance(refused, Refused)
+    assert refused.param == field
+    assert refused.text.startswith(says)
+
+
+def test_quick_limits_may_have_commas_between_thousands() -> None:
+    """Tokens come in thousands."""
+    wanted = read_new(BLANK | {"name": "n", "tokens_a_day": "1,000,000", "usd_a_month": "$1,200"}, BERLIN)
+
+    assert isinstance(wanted, NewKey)
+    assert wanted.limits == (
+        Limit(Metric.TOKENS, Window.DAY, 1_000_000),
+        Limit(Metric.COST, Window.MONTH, 1_200_000_000_000),
+    )
+
+
 def test_the_moment_that_was_typed_wins_over_the_choice() -> None:
     """It is the more exact one."""
     wanted = read_new(BLANK | {"name": "n", "expires_in": "7", "expires_at": "2027-01-01T00:00"}, BERLIN)

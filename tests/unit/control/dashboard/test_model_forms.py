@@ -94,6 +94,7 @@ def test_rows_beyond_the_most_are_not_read() -> None:
             "output_usd_per_million",
             "An amount",
         ),
+        ({"input_usd_per_million": "0,15"}, "input_usd_per_million", "An amount"),
     ],
 )
 def test_what_can_not_be_read_is_said_beside_its_field(
@@ -117,6 +118,22 @@ def test_the_names_of_models_are_split_at_commas_blanks_and_lines() -> None:
     assert read.models == ["a", "b", "c", "d"]
     assert read.api_key == "k"
     assert model_forms.new_upstream(_form(name="lab")) != read
+
+
+def test_a_provider_that_asks_for_a_credential_is_not_connected_without_one() -> None:
+    """It would be told apart from a broken network by nobody; one's own server may ask for none."""
+    openai = {"name": "openai", "provider": "openai", "base_url": "https://api.openai.com/v1"}
+    refused = model_forms.new_upstream(_form(**openai, api_key=" "))
+
+    assert isinstance(refused, Refused)
+    assert refused.param == "api_key"
+    assert refused.text.startswith("OpenAI asks for a key")
+    for fine in (
+        {**openai, "api_key": "sk-1"},
+        {**openai, "base_url": "http://127.0.0.1:9/v1"},
+        {"name": "ollama", "provider": "ollama", "base_url": "http://127.0.0.1:11434/v1"},
+    ):
+        assert not isinstance(model_forms.new_upstream(_form(**fine)), Refused)
 
 
 def test_an_upstream_has_room_for_any_number_where_none_is_typed() -> None:

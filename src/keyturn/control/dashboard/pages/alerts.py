@@ -143,6 +143,10 @@ async def enable_key(request: AnyRequest, management: Managed, alert_id: FromPat
     return see(request, here, f"{key.stored.name} works again")
 
 
+_SAID_OTHERWISE = {"effect", "why", "to_do", "grant"}
+_AMOUNTS = {"amount_usd": "", "remaining_usd": " left", "available_usd": " left"}
+_NAMES = {"source": "by"}
+
 HANDLERS = [alerts_page, rules_page, change_rules, alert_page, acknowledge, enable_key]
 
 
@@ -160,8 +164,15 @@ def summary(details: dict[str, str]) -> str:
         share = f"{details.get('percent', '?')} % of {details['limit']}"
         return f"{share}: {details.get('used', '?')} of {details.get('max', '?')}"
     parts = [details[name] for name in ("effect", "why") if name in details]
-    rest = [f"{name} {text}" for name, text in details.items() if name not in {"effect", "why", "to_do"}]
+    rest = [_said(name, text) for name, text in details.items() if name not in _SAID_OTHERWISE]
     return ", ".join([*parts, *rest])
+
+
+def _said(name: str, text: str) -> str:
+    if name in _AMOUNTS:
+        sign, size = ("\N{MINUS SIGN}" if text.startswith("-") else ""), text.removeprefix("-")
+        return f"{sign}${size}{_AMOUNTS[name]}"
+    return f"{_NAMES.get(name, name).replace('_', ' ')} {text}"
 
 
 async def all_shown(management: Management, found: list[StoredEvent]) -> list[Shown]:

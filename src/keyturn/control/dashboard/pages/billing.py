@@ -1,5 +1,7 @@
 """Plans and credit: what an account has, how it came by it, what it spent, and what operators do about it."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -12,6 +14,7 @@ from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.entities import entity
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after_number, ways
+from keyturn.control.dashboard.once import in_words, new_nonce, once
 from keyturn.control.dashboard.shell import HEADERS as PAGE_HEADERS, AnyRequest, Page, render, see
 from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
@@ -27,6 +30,7 @@ from keyturn.services.credit import AccountCredit, NewCredit
 from keyturn.services.subscriptions import Terms
 
 PATH = "/dashboard/billing"
+SENT_TWICE = "This form was sent twice; what it says was done once"
 SHOWN, PLANS_SHOWN, MOST_MONTHS = 50, 100, 24
 _SHOW = ("GET", "/api/v1/credit")
 _GRANT, _ADJUST = ("POST", "/api/v1/credit/grants"), ("POST", "/api/v1/credit/adjustments")
@@ -84,20 +88,20 @@ async def redeem_code(request: AnyRequest, management: Managed) -> Page:
 async def grant_credit(request: AnyRequest, management: Managed, account_id: FromPath[str]) -> Page:
     """Give an account credit."""
     new = new_credit(form_of(request), visitor_of(request).signed_in.time_zone)
-    if not isinstance(new, Refused):
-        left = await management.credit.grant(account_id, new, by=visitor_of(request).principal)
-        return await _done(request, management, account_id, left, "Granted: it can be used now")
-    return await _done(request, management, account_id, new, "")
+    if isinstance(new, Refused):
+        return await _done(request, management, account_id, new, "")
+    change = partial(management.credit.grant, account_id, new, by=visitor_of(request).principal)
+    return await _once(request, management, account_id, change, "Granted: it can be used now")
 
 
 @post("/billing/{account_id:str}/adjustments", include_in_schema=False, opt=for_(_ADJUST), status_code=200)
 async def adjust_credit(request: AnyRequest, management: Managed, account_id: FromPath[str]) -> Page:
     """Put an account right by hand."""
     new = new_credit(form_of(request), visitor_of(request).signed_in.time_zone, negative=True)
-    if not isinstance(new, Refused):
-        left = await management.credit.adjust(account_id, new, by=visitor_of(request).principal)
-        return await _done(request, management, account_id, left, "Adjusted")
-    return await _done(request, management, account_id, new, "")
+    if isinstance(new, Refused):
+        return await _done(request, management, account_id, new, "")
+    change = partial(management.credit.adjust, account_id, new, by=visitor_of(request).principal)
+    return await _once(request, management, account_id, change, "Adjusted")
 
 
 @get(
@@ -180,6 +184,29 @@ def months_since(created_ms: int, now_ms: int, zone: str) -> list[str]:
     return found[::-1][:MOST_MONTHS]
 
 
+async def _once(
+    request: AnyRequest,
+    management: Management,
+    account_id: str,
+    change: Callable[[], Awaitable[AccountCredit | Refused]],
+    said: str,
+) -> Page:
+    """Make a change the first time that its form is sent; a second click says that it is done."""
+    form, caller, path = form_of(request), visitor_of(request).person.id, request.scope["path"]
+    result: AccountCredit | Refused | None = None
+    async with once(management, form, caller=caller, path=path, made=_credited) as attempt:
+        if not attempt.before:
+            result = attempt.refused or await change()
+            attempt.made = _credited(result)
+    if isinstance(result, Refused):
+        result = in_words(result)
+    return await _done(request, management, account_id, result, said if result else SENT_TWICE)
+
+
+def _credited(result: object) -> str:
+    return result.account.id if isinstance(result, AccountCredit) else ""
+
+
 async def _done(
     request: AnyRequest, management: Management, account_id: str, result: object, said: str
 ) -> Page:
@@ -232,6 +259,7 @@ async def _page(
         kinds=[("", "All entries"), *((one.value, one.value) for one in EntryKind)],
         months=months_since(account.created_at, system.now_ms(), account.time_zone),
         operates=operates,
+        nonce=new_nonce(),
         redeems=may(person, *_REDEEM),
         typed=Form() if typed is None else typed,
         form_name=request.url.path.rpartition("/")[2] if typed is not None else "",

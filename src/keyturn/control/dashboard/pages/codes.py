@@ -10,14 +10,17 @@ from litestar.params import QueryParameter
 from keyturn.control.dashboard import fields
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.lists import after, no_page, ways
-from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.dashboard.once import in_words, new_nonce, once
+from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.domain import ids
 from keyturn.domain.refusals import Refused
 from keyturn.services.codes import MadeCodes, NewCodes
 
+PATH = "/dashboard/billing/codes"
 SHOWN = 50
+SHOWN_BEFORE = "This form was sent before and made its codes then; they were shown once"
 _CURSOR = re.compile(r"(?P<at>[0-9]{1,15})\.(?P<hash>[0-9a-f]{64})")
 _CODES = ("POST", "/api/v1/credit/codes")
 
@@ -64,9 +67,14 @@ async def make_codes(request: AnyRequest, management: Managed) -> Page:
     new = new_codes(form, visitor_of(request).signed_in.time_zone)
     if isinstance(new, Refused):
         return await _codes(request, management, refused=new, typed=form)
-    made = await management.codes.create(new, by=visitor_of(request).principal)
+    visitor = visitor_of(request)
+    async with once(management, form, caller=visitor.person.id, path=PATH, made=_made) as attempt:
+        if attempt.before:
+            return see(request, PATH, SHOWN_BEFORE, failed=True)
+        made = attempt.refused or await management.codes.create(new, by=visitor.principal)
+        attempt.made = _made(made)
     if isinstance(made, Refused):
-        return await _codes(request, management, refused=made, typed=form)
+        return await _codes(request, management, refused=in_words(made), typed=form)
     return await _codes(request, management, made=made)
 
 
@@ -87,6 +95,10 @@ async def verify_page(request: AnyRequest, management: Managed) -> Page:
 
 
 HANDLERS = [accounts_page, codes_page, make_codes, verify_page]
+
+
+def _made(result: object) -> str:
+    return "codes" if isinstance(result, MadeCodes) else ""
 
 
 def new_codes(form: Form, zone: str) -> NewCodes | Refused:
@@ -126,6 +138,7 @@ async def _codes(
         section="billing",
         refused=refused,
         codes=found,
+        nonce=new_nonce(),
         made=[] if made is None else [one.reveal() for one in made.codes],
         typed=Form() if typed is None else typed,
         **ways(request, cursor, more and f"{more[0]}.{more[1].hex()}"),

@@ -15,6 +15,12 @@ from keyturn.domain.hygiene import SETTLING_DAYS, SPAN_DAYS, WEIGHTS, Finding
 
 HYGIENE = ("GET", "/api/v1/hygiene")
 A_PAGE = 50
+COUNTS = {
+    Finding.IDLE: f"unused for {SPAN_DAYS} days or more",
+    Finding.NEVER_USED: f"made {SETTLING_DAYS} days ago or earlier",
+    Finding.OLD: f"the same for {SPAN_DAYS} days or more",
+}
+"""From when on a finding counts."""
 TOLD = {
     Finding.SEEN_IN_URL: (
         "Sent in a URL",
@@ -61,6 +67,7 @@ async def hygiene(
         tidiness=report.tidiness,
         score=tidy_share(report.tidiness.keys, report.tidiness.findings),
         told=TOLD,
+        counts=COUNTS,
         projects=projects,
         can=what_may(visitor.person),
         **ways(request, cursor, report.next_cursor),

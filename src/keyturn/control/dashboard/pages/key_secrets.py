@@ -10,7 +10,7 @@ from keyturn.control.dashboard import fields, key_samples
 from keyturn.control.dashboard.guard import for_, form_of, visitor_of
 from keyturn.control.dashboard.key_forms import at_field
 from keyturn.control.dashboard.key_samples import Use
-from keyturn.control.dashboard.once import SENT_OTHERWISE, new_nonce, once
+from keyturn.control.dashboard.once import in_words, new_nonce, once
 from keyturn.control.dashboard.pages.keys import KEYS, KeyId, checked_id, display_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.errors import granted
@@ -195,10 +195,8 @@ def rotated(result: object) -> str:
 
 
 def sent_otherwise(refused: Refused) -> Refused:
-    """Return what to say about a form that was sent before with something else in it."""
-    if refused.reason is Reason.IDEMPOTENCY_KEY_REUSED:
-        return Refused(refused.reason, SENT_OTHERWISE)
-    return at_field(refused)
+    """Return what to say about a form that was sent before, with something else in it or a moment ago."""
+    return at_field(in_words(refused))
 
 
 def _rotate_form(

@@ -41,7 +41,12 @@ async def sign_in(request: AnyRequest, management: Managed) -> Page:
     if isinstance(known, Refused):
         status = status_of(known)
         return render(
-            request, "problem_outside.html", title="That did not work", status=status, refused=known
+            request,
+            "problem_outside.html",
+            title="That did not work",
+            status=status,
+            refused=known,
+            opened=False,
         )
     then = safe_path(form_of(request).text("next"))
     return await let_in(request, management, known.user_id, then)

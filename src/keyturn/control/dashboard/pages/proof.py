@@ -11,9 +11,10 @@ from keyturn.control.dashboard.guard import (
     csrf_of,
     for_,
     form_of,
+    kept_form,
     visitor_of,
 )
-from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForms
+from keyturn.control.dashboard.kept_forms import KEPT_FIELD
 from keyturn.control.dashboard.origins import place_of
 from keyturn.control.dashboard.pages.entrance import Next, set_session, status_of
 from keyturn.control.dashboard.proof_words import ProofWords
@@ -35,12 +36,10 @@ async def prove_page(request: AnyRequest, management: Managed, then: Next = "", 
     """Ask; or send what somebody typed before they were asked."""
     if not kept:
         return await _page(request, management, safe_path(then))
-    person = visitor_of(request).person
-    forms: KeptForms = request.app.state["kept_forms"]
-    form = forms.find(kept, person.session_id)
+    form = kept_form(request, kept)
     if form is None:
         return see(request, PATH, GONE, failed=True)
-    if not person.proved(now_ms()):
+    if form.ours and not visitor_of(request).person.proved(now_ms()):
         return await _page(request, management, f"{KEPT_PATH}{kept}")
     return render(request, "prove_send.html", title="What you sent before", form=form, kept=kept)
 
@@ -99,18 +98,17 @@ async def _page(
         refused=refused,
         next=then,
         keeps=keeps,
-        about_to=_about_to(request, visitor, then, keeps=keeps),
+        about_to=_about_to(request, then, keeps=keeps),
         login=login,
         takes_passkeys=bool(keys) and place_of(request.headers).takes_passkeys,
         provider=people.oidc.name if linked and login.totp_confirmed_at is None else "",
     )
 
 
-def _about_to(request: AnyRequest, visitor: Visitor, then: str, *, keeps: bool) -> str:
+def _about_to(request: AnyRequest, then: str, *, keeps: bool) -> str:
     """Return what waits for the answer; ``""``: it is not known."""
     words: ProofWords = request.app.state["proof_words"]
     if not keeps:
         return words.of("GET", then)
-    forms: KeptForms = request.app.state["kept_forms"]
-    form = forms.find(then.removeprefix(KEPT_PATH), visitor.person.session_id)
+    form = kept_form(request, then.removeprefix(KEPT_PATH))
     return words.of("POST", form.path) if form is not None else ""

@@ -12,6 +12,7 @@ from litestar import get, post
 from keyturn import __version__, system
 from keyturn.config.live import changeable
 from keyturn.config.reference import Entry, descriptions, table
+from keyturn.control.dashboard.fields import plainly
 from keyturn.control.dashboard.guard import Form, for_, form_of, visitor_of
 from keyturn.control.dashboard.shell import AnyRequest, Page, render, see
 from keyturn.control.management import Managed, Management
@@ -176,7 +177,9 @@ async def _changed(
 ) -> Page:
     changed = await management.node_settings.change(wanted, by=visitor_of(request).principal)
     if isinstance(changed, Refused):
-        return await _page(request, management, refused=changed, typed=typed)
+        said_plainly = plainly(changed.text.removeprefix(f"{changed.param}: "))
+        refused = msgspec.structs.replace(changed, message=said_plainly)
+        return await _page(request, management, refused=refused, typed=typed)
     return see(request, PATH, said)
 
 

@@ -17,7 +17,7 @@ async def sign_up_page(request: AnyRequest, management: Managed) -> Page:
     """Ask who it is, or say that nobody can sign up."""
     if not management.people.sign_up.is_open:
         refused = Refused(Reason.INSUFFICIENT_PERMISSIONS, CLOSED)
-        return render(request, "problem_outside.html", title="Sign up", refused=refused)
+        return render(request, "problem_outside.html", title="Sign up", refused=refused, opened=True)
     return _page(request, management, Applicant("", "", "", Secret(""), accepts_terms=False))
 
 

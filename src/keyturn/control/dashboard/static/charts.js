@@ -37,9 +37,10 @@ export function written(value, unit) {
   if (unit === "ms") return size >= 1000 ? `${trim(value / 1000)} s` : `${trim(value)} ms`;
   const sign = value < 0 ? "\u2212" : "";
   let text = trim(size);
+  const rounded = Number(text); // 999,950 is 1M, not 1000k
   for (const [limit, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]]) {
-    if (size < limit) continue;
-    text = trim(size / limit) + letter;
+    if (rounded < limit) continue;
+    text = trim(rounded / limit) + letter;
     break;
   }
   return sign + (unit === "usd" ? `$${/\.\d$/.test(text) ? `${text}0` : text}` : text);

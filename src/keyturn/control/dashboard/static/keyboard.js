@@ -10,7 +10,6 @@ export function start() {
     const typing = event.target.closest("input, textarea, select, [contenteditable]");
     if (event.key === "Escape") {
       typing?.blur();
-      document.querySelector(".side.open")?.classList.remove("open");
       return;
     }
     if (typing) return;

@@ -1,6 +1,14 @@
 // Links and forms change the page's content without loading it anew. What can't be done so is left to the browser.
+import { say } from "./toasts.js";
+
+const UNREACHED = "The node could not be reached; nothing was lost. Try again.";
+const REFUSED = "The node did not take this, and nothing was changed.";
 const pageTasks = [];
+const places = new Map(); // how far down each entry of the history was left
+let entry = 0;
+let shown = "";
 let underWay = null;
+let opening = false;
 
 // Runs a task for the page that is shown, and for each that follows. It may return what ends it.
 export function onPage(task) {
@@ -10,23 +18,45 @@ export function onPage(task) {
 export function start() {
   document.addEventListener("click", clicked);
   document.addEventListener("submit", submitted);
-  window.addEventListener("popstate", () => visit(location.href, { push: false }));
-  const menu = () => document.querySelector(".side");
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-menu]");
-    const open = button ? menu()?.classList.toggle("open") : false;
-    if (!button && menu()?.classList.contains("open") && !event.target.closest(".side")) menu().classList.remove("open");
-    document.querySelector("[data-menu]")?.setAttribute("aria-expanded", String(Boolean(open)));
-  });
+  remember();
+  window.addEventListener("popstate", wentThroughHistory);
+  // Only a page that is loaded anew is left to the browser: it looks for the place before the content is there.
+  window.addEventListener("pageshow", () => (history.scrollRestoration = "manual"));
+  window.addEventListener("pagehide", () => (history.scrollRestoration = "auto"));
+  // What lies below the opened menu of a narrow window is out of reach, by keyboard, too; toggle and beforetoggle don't bubble.
+  document.addEventListener("beforetoggle", (event) => event.target.id === "pages" && menu(event.newState === "open"), true);
+  document.addEventListener("toggle", (event) => event.target.id === "pages" && event.newState === "open" && event.target.querySelector("nav a").focus(), true);
 }
 
-export function visit(url, { push = true } = {}) {
-  return load(new Request(url, { headers: { accept: "text/html" } }), { push });
+export function visit(url, { push = true, place = 0 } = {}) {
+  return load(new Request(url, { headers: { accept: "text/html" } }), { push, place });
 }
 
 // Fetches this page again and shows it, at the same place.
 export function refresh() {
   return load(new Request(location.href, { headers: { accept: "text/html" } }), { push: false, keepPlace: true });
+}
+
+function menu(open) {
+  for (const below of document.querySelectorAll(".skip, .column")) below.inert = open;
+}
+
+function here() {
+  return location.pathname + location.search;
+}
+
+// Notes which page is shown, and gives its entry of the history a number to be found by.
+function remember() {
+  shown = here();
+  if (history.state?.entry === undefined) history.replaceState({ entry: Math.random() }, "");
+  entry = history.state.entry;
+}
+
+function wentThroughHistory() {
+  if (here() === shown) return; // only another place of this page
+  places.set(entry, scrollY);
+  entry = history.state?.entry;
+  visit(location.href, { push: false, place: places.get(entry) || 0 });
 }
 
 function ours(url) {
@@ -76,7 +106,7 @@ function submitted(event) {
   load(request, { form });
 }
 
-async function load(request, { push = true, keepPlace = false, form = null } = {}) {
+async function load(request, { push = true, keepPlace = false, place = 0, form = null } = {}) {
   underWay?.abort();
   const own = (underWay = new AbortController());
   document.body.classList.add("busy");
@@ -85,19 +115,31 @@ async function load(request, { push = true, keepPlace = false, form = null } = {
   try {
     const answer = await fetch(request, { signal: own.signal, credentials: "same-origin" });
     const url = new URL(answer.url);
-    if (!ours(url) || !(answer.headers.get("content-type") || "").startsWith("text/html")) {
+    const type = answer.headers.get("content-type") || "";
+    if (answer.ok && !(ours(url) && type.startsWith("text/html"))) {
       location.assign(answer.url);
       return;
     }
-    const samePage = url.pathname + url.search === location.pathname + location.search;
-    show(new DOMParser().parseFromString(await answer.text(), "text/html"), {
-      place: keepPlace || (request.method === "POST" && samePage && answer.ok) ? scrollY : 0,
-    });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!page.querySelector('meta[name="csrf"]')) {
+      // Not a page of the dashboard: the node says that it can't serve them now, or will not read what was sent.
+      say(answer.status === 503 ? UNREACHED : REFUSED, "failed");
+      return;
+    }
+    const problem = request.method === "POST" && page.querySelector("[data-problem]");
+    if (problem) {
+      say(problem.dataset.problem, "failed");
+      return;
+    }
+    const samePage = url.pathname + url.search === here();
+    const keeps = keepPlace || (request.method === "POST" && samePage && answer.ok);
+    if (push && !samePage) places.set(entry, scrollY);
+    show(page, { place: keeps ? scrollY : place, keeps });
     if (push && !samePage && !(request.method === "POST" && answer.status >= 400)) history.pushState(null, "", answer.url);
+    remember();
   } catch (error) {
     if (error.name === "AbortError") return;
-    const { say } = await import("./toasts.js");
-    say("The node could not be reached; nothing was lost. Try again.", "failed");
+    say(UNREACHED, "failed");
   } finally {
     if (underWay === own) underWay = null;
     document.body.classList.remove("busy");
@@ -105,7 +147,7 @@ async function load(request, { push = true, keepPlace = false, form = null } = {
   }
 }
 
-function show(next, { place }) {
+function show(next, { place, keeps }) {
   for (const one of pageTasks) one.end?.();
   document.querySelector("dialog[open]")?.close();
   const focused = document.activeElement?.id;
@@ -122,7 +164,7 @@ function show(next, { place }) {
     document.querySelector(".toasts")?.replaceWith(toasts);
   }
   scrollTo(0, place);
-  const target = (place && focused && document.getElementById(focused)) || document.querySelector("[aria-invalid]") || document.querySelector("[autofocus]");
+  const target = (keeps && focused && document.getElementById(focused)) || document.querySelector("[aria-invalid]") || document.querySelector("[autofocus]");
   (target || document.getElementById("content"))?.focus({ preventScroll: true });
   document.dispatchEvent(new CustomEvent("keyturn:page"));
   for (const one of pageTasks) one.end = one.task(document);
@@ -130,13 +172,22 @@ function show(next, { place }) {
 
 // Shows the content of a page in a dialog above this one. Its forms lead on as they would there.
 async function openDialog(url) {
-  const answer = await fetch(url, { headers: { accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const content = page.querySelector("[data-dialog-content]");
-  if (!answer.ok || !content) {
-    visit(url);
-    return;
+  if (opening) return;
+  opening = true;
+  try {
+    const answer = await fetch(url, { headers: { accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const content = page.querySelector("[data-dialog-content]");
+    if (answer.ok && content) showDialog(page, content);
+    else visit(url);
+  } catch {
+    say(UNREACHED, "failed");
+  } finally {
+    opening = false;
   }
+}
+
+function showDialog(page, content) {
   const dialog = document.createElement("dialog");
   const title = document.createElement("h2");
   title.id = "dialog-title";

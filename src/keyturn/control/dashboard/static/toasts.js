@@ -12,7 +12,9 @@ export function say(text, kind = "done") {
   toast.className = `toast ${kind}`;
   toast.dataset.toast = "";
   toast.append(Object.assign(document.createElement("span"), { textContent: text }));
-  document.querySelector(".toasts")?.append(toast);
+  toast.setAttribute("role", "status");
+  // What stands behind an open dialog is neither seen well nor read out.
+  (document.querySelector("dialog[open]") || document.querySelector(".toasts"))?.append(toast);
   arm();
 }
 

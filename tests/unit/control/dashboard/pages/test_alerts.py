@@ -20,3 +20,6 @@ def test_an_event_is_put_in_a_line() -> None:
         summary({"origin": "https://a", "effect": "quarantined", "to_do": "x"})
         == "quarantined, origin https://a"
     )
+    assert summary({"amount_usd": "8", "grant": "grnt_1", "source": "plan"}) == "$8, by plan"
+    assert summary({"available_usd": "-0.5"}) == "\N{MINUS SIGN}$0.5 left"
+    assert summary({"issued_at": "2026-12-01"}) == "issued at 2026-12-01"
