@@ -46,6 +46,7 @@ ELSEWHERE = {
     "/dashboard/{rest}": "says that there is no such page",
     "/dashboard/static/{version}/{name}": "no page",
     "/dashboard/live": "a stream",
+    "/dashboard/figures": "a piece of the first page for a script",
     "/dashboard/playground/cost": "figures for a script",
     "/dashboard/account/passkeys/options": "figures for a script",
     "/dashboard/usage/export": "a file",

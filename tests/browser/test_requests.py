@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -75,6 +76,36 @@ def test_requests_are_found_by_what_is_known_of_them(owner: Visit, node: Node) -
     led = owner.get(f"/dashboard/requests?search={request_id}")
     assert (led.status_code, led.headers["location"]) == (303, f"/dashboard/requests/{request_id}")
     assert owner.get(f"/dashboard/requests?cursor={request_id}").status_code == 200
+
+
+def test_refused_requests_are_found_from_the_figures_that_leave_them_out(page: Page, node: Node) -> None:
+    """Whoever sees that a key has no errors must not believe that all its requests went well."""
+    limit = {"metric": "requests", "window": "day", "max": 1}
+    key_id, secret = node.new_key("throttled", limits=[limit])
+    assert [node.chat(key=secret).status_code for _ in range(3)] == [200, 429, 429]
+    for address in ("", "/usage", f"/usage?key={key_id}", "/usage?from=2026-01-01&to=2026-01-01"):
+        page.goto(f"/dashboard{address}")
+        expect(page.get_by_role("link", name="see them")).to_be_visible()
+    page.goto(f"/dashboard/keys/{key_id}")
+    shoot(page, "key-refused")
+
+    page.get_by_role("link", name="see them").click()
+
+    rows = page.locator("tr[data-request]")
+    expect(rows).to_have_count(2)
+    expect(page.get_by_label("Status")).to_have_value("refused")
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+    assert node.chat(key=secret).status_code == 429
+    expect(rows).to_have_count(3)
+    expect(rows.filter(has_text="429")).to_have_count(3)
+    page.get_by_role("textbox", name="Key").fill("")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("key=&"))
+    expect(page.locator("[data-live-state]")).to_have_text("live")
+    answered = node.chat().headers["x-request-id"]
+    refused = node.chat(key=secret).headers["x-request-id"]
+    expect(page.locator(f'[data-request="{refused}"]')).to_have_count(1)
+    expect(page.locator(f'[data-request="{answered}"]')).to_have_count(0)
 
 
 def test_an_empty_log_says_how_long_requests_are_kept(owner: Visit, node: Node) -> None:

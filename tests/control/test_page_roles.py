@@ -59,6 +59,7 @@ POST n /dashboard/billing/{account_id}/grants
 GET  n /dashboard/billing/{account_id}/grants/{grant_id}/take-back
 POST n /dashboard/billing/{account_id}/grants/{grant_id}/take-back
 POST a /dashboard/billing/{account_id}/plan
+GET  e /dashboard/figures
 GET  * /dashboard/forgot
 POST * /dashboard/forgot
 GET  * /dashboard/holder

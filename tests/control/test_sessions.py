@@ -1,10 +1,14 @@
 """Sessions in the management API and on pages: what protects them, and when they end."""
 
+import sqlite3
+from contextlib import closing
+
 import httpx
 import pytest
 
 from fakes.control_process import ControlProcess
 from fakes.people import FORM, ORIGIN, PASSWORD, Human, code, crowd, invited, long_ago, made, newcomer
+from keyturn.system import now_ms
 
 KEYS, USERS, PROJECTS = "/api/v1/keys", "/api/v1/users", "/api/v1/projects"
 ACCOUNT = "/dashboard/account"
@@ -84,6 +88,27 @@ def test_a_session_that_is_over_is_told_so(control: ControlProcess) -> None:
 
     assert code(human.call("GET", KEYS)) == (401, "SIGN_IN_REQUIRED")
     assert human.page("/dashboard").status_code == 303
+
+
+def test_a_page_that_asks_by_itself_does_not_keep_a_session(control: ControlProcess) -> None:
+    """Whoever leaves the first page open and goes away is signed out as if they had closed it."""
+    human = newcomer(control, "away@first.example", "viewer")
+    long_since = now_ms() - 120_000
+    with closing(sqlite3.connect(control.data.database, timeout=10)) as database:
+        with database:
+            database.execute("UPDATE sessions SET last_seen_at = ? WHERE user_id = ?", [long_since, human.id])
+
+        def seen() -> int:
+            query = "SELECT last_seen_at FROM sessions WHERE user_id = ?"
+            return int(database.execute(query, [human.id]).fetchone()[0])
+
+        assert human.page("/dashboard/figures").status_code == 200
+        after_itself = seen()
+        assert human.page("/dashboard").status_code == 200
+        after_somebody = seen()
+
+    assert after_itself == long_since
+    assert after_somebody > long_since
 
 
 def test_a_session_that_was_planted_is_not_whose_who_signs_in_with_it(control: ControlProcess) -> None:

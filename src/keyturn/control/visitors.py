@@ -23,14 +23,21 @@ def session_token(headers: Headers) -> str:
     return cookies.read(headers, cookies.SESSION)
 
 
-async def visitor_in(scope: Scope, headers: Headers) -> Visitor | None:
-    """Return who has signed in, if the session is not over."""
+async def visitor_in(scope: Scope, headers: Headers, *, alone: bool = False) -> Visitor | None:
+    """Return who has signed in, if the session is not over.
+
+    Args:
+        scope: Of the request.
+        headers: Of the request.
+        alone: An open page asks by itself, which is no use of the session: it runs out all the same.
+    """
     token = session_token(headers)
     if not token:
         return None
     visit = visit_of(scope)
     sessions = _management(scope).sessions
-    return await sessions.find(token, address=visit.address, request_id=visit.request_id)
+    find = sessions.look if alone else sessions.find
+    return await find(token, address=visit.address, request_id=visit.request_id)
 
 
 def still(scope: Scope, headers: Headers, visitor: Visitor) -> Callable[[], Awaitable[None]]:

@@ -1,7 +1,10 @@
 """What kinds of events are in words."""
 
+from collections.abc import Mapping
+
 from keyturn.domain.events import EventKind
 
+WHOLE_LIMIT = "A limit is used up"
 WORDS = {
     EventKind.LIMIT_REACHED: "Much of a limit is used",
     EventKind.KEY_IN_URL: "A key stood in a URL",
@@ -32,8 +35,12 @@ WORDS = {
     EventKind.CREDIT_GRANTED: "An account got credit",
     EventKind.CREDIT_EXPIRES_SOON: "Credit ends soon",
 }
+_ALL = 100
 
 
-def words_of(kind: str) -> str:
-    """Return what a kind of event is in words."""
+def words_of(kind: str, details: Mapping[str, str] | None = None) -> str:
+    """Return what a kind of event is in words; with its details, what this one is."""
+    percent = (details or {}).get("percent", "")
+    if kind == EventKind.LIMIT_REACHED and percent.isdecimal() and int(percent) >= _ALL:
+        return WHOLE_LIMIT
     return next((text for known, text in WORDS.items() if known == kind), kind)

@@ -9,7 +9,6 @@ from typing import Any
 import markupsafe
 
 from keyturn import system
-from keyturn.control.dashboard.event_words import words_of
 from keyturn.domain.money import format_usd
 
 _ZONE: ContextVar[tzinfo] = ContextVar("zone", default=UTC)
@@ -162,5 +161,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "bytes": size,
     "percent": percent,
     "plural": plural,
-    "event": words_of,
 }

@@ -33,7 +33,7 @@ from keyturn.services.holder_sessions import HeldKey
 from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
-ENTRY, PROOF, HOLDER = "entry", "proof", "holder"
+ENTRY, PROOF, HOLDER, ALONE = "entry", "proof", "holder", "alone"
 ANYONE, SIGNED_IN = "anyone", "signed in"
 CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH, SIGN_OUT_PATH = "/dashboard/sign-in", "/dashboard/prove", "/dashboard/sign-out"
@@ -86,15 +86,16 @@ class Form(msgspec.Struct, frozen=True):
         return bool(self.text(name))
 
 
-def for_(entry: Entry, *, proof: str = "", holder: bool = False) -> dict[str, Any]:
+def for_(entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = False) -> dict[str, Any]:
     """Return the ``opt`` of a route.
 
     Args:
         entry: ``ANYONE``, ``SIGNED_IN``, or method and path as ``domain.operations`` has them.
         proof: Ask to have shown lately that it is them, before they do this, such as ``delete a key``.
         holder: It is for whoever has signed in with a key alone; what they may see, the page itself decides.
+        alone: An open page asks for it by itself: nobody's session lasts longer for it.
     """
-    return {ENTRY: entry, PROOF: proof, HOLDER: holder}
+    return {ENTRY: entry, PROOF: proof, HOLDER: holder, ALONE: alone}
 
 
 def prove_path(then: str) -> str:
@@ -117,11 +118,11 @@ class Guard:
         state: Any = scope["state"]
         call: Any = scope
         headers = Headers.from_scope(scope)
-        visitor = state[_VISITOR] = await visitor_in(scope, headers)
+        opt = call["route_handler"].opt
+        visitor = state[_VISITOR] = await visitor_in(scope, headers, alone=bool(opt.get(ALONE)))
         state[_CSRF] = (
             visitor.signed_in.session.csrf if visitor else cookies.read(headers, cookies.VISIT)
         ) or system.new_token().reveal()
-        opt = call["route_handler"].opt
         if visitor is not None:
             admit_person(scope, visitor)
         held = state[_HELD] = await _held(scope, headers) if opt.get(HOLDER) else None

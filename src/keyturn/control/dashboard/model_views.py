@@ -9,6 +9,7 @@ from keyturn.control.management import Management
 from keyturn.control.resources.prices import PriceObject
 from keyturn.domain.principal import Principal
 from keyturn.domain.upstream_health import UpstreamHealth, health_of
+from keyturn.services.sessions import Visitor
 from keyturn.services.usage_plans import UsageQuery
 from keyturn.store.requests import RequestFilter
 from keyturn.store.usage_rows import Dimension, UsageRow
@@ -20,17 +21,23 @@ _MOST_REQUESTS = 500
 _HOUR_MS = 3_600_000
 
 
-async def lately(management: Management, by: Principal, *, model: str = "") -> dict[str, UsageRow]:
-    """Return the usage of models in the last seven days, by name.
+async def lately(management: Management, visitor: Visitor, *, model: str = "") -> dict[str, UsageRow]:
+    """Return the usage of models in the last seven days, by name: days in the visitor's time zone.
 
     Args:
         management: The use cases.
-        by: Who asks.
+        visitor: Who asks.
         model: Only this one; empty: all.
     """
     await management.ingest.flush()
-    wanted = UsageQuery(by=Dimension.MODEL, days=LATELY_DAYS, models=(model,) if model else (), groups=10_000)
-    plan = granted(await management.reports.usage.plan(wanted, by=by))
+    wanted = UsageQuery(
+        by=Dimension.MODEL,
+        days=LATELY_DAYS,
+        time_zone=visitor.signed_in.time_zone,
+        models=(model,) if model else (),
+        groups=10_000,
+    )
+    plan = granted(await management.reports.usage.plan(wanted, by=visitor.principal))
     report = granted(await management.reports.usage.report(plan))
     return {line.usage.group: line.usage for line in report.lines}
 

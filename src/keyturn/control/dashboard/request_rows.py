@@ -12,7 +12,7 @@ _ERRORS, _CLIENTS_OWN = 500, 400
 
 
 class RequestRow(msgspec.Struct, frozen=True):
-    """A request as a line; everything is text that stands in a page as it is."""
+    """A request as a line; all that is shown is text that stands in a page as it is."""
 
     id: str
     at: str
@@ -33,6 +33,8 @@ class RequestRow(msgspec.Struct, frozen=True):
     cost: str
     took: str
     address: str
+    refused: bool
+    """It was not let in."""
 
 
 def row(record: Ended | Admitted, key_name: str) -> RequestRow:
@@ -59,6 +61,7 @@ def row(record: Ended | Admitted, key_name: str) -> RequestRow:
         cost=cost,
         took=took,
         address=record.address,
+        refused=isinstance(record, Refused),
     )
 
 

@@ -130,6 +130,21 @@ def render(
     return answer
 
 
+def piece(request: AnyRequest, template: str, **values: object) -> Page:
+    """Answer with a piece of a page for the script of one that is open: what is said once waits for a whole one.
+
+    Args:
+        request: What is answered.
+        template: Its file below ``templates``.
+        values: What the template works with.
+    """
+    pages: Pages = request.app.state["pages"]
+    visitor = known_visitor(request)
+    with figures.zone(ZoneInfo(visitor.signed_in.time_zone if visitor else "UTC")):
+        page = pages.render(template, {"csrf": "", "refused": None, **values})
+    return Response(page, media_type="text/html", headers=HEADERS)
+
+
 def see(request: AnyRequest, path: str, said: str = "", *, failed: bool = False, undo: str = "") -> Page:
     """Answer a form that was sent: lead to another page, which says once what was done.
 

@@ -12,4 +12,6 @@ def test_every_kind_of_event_has_words() -> None:
 def test_a_kind_that_is_unknown_stands_as_it_is() -> None:
     """The store may hold events of a newer version."""
     assert words_of("limit.reached") == "Much of a limit is used"
+    assert words_of("limit.reached", {"percent": "80"}) == "Much of a limit is used"
+    assert words_of("limit.reached", {"percent": "100"}) == "A limit is used up"
     assert words_of("key.new_kind") == "key.new_kind"

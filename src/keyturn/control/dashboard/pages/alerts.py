@@ -66,7 +66,7 @@ async def alerts_page(
         "alerts.html",
         title="Alerts",
         section="alerts",
-        lines=await _all_shown(management, found),
+        lines=await all_shown(management, found),
         view="events" if acknowledged is None else view,
         views=VIEWS,
         severity=graveness,
@@ -105,7 +105,7 @@ async def alert_page(request: AnyRequest, management: Managed, alert_id: FromPat
     """Show an alert: the figures that made it, what was done, and the way out."""
     visitor = visitor_of(request)
     found = granted(await management.alerts.show(alert_id, by=visitor.principal))
-    [shown] = await _all_shown(management, [found])
+    [shown] = await all_shown(management, [found])
     key = await management.keys.show(found.key_id, by=visitor.principal) if found.key_id else None
     status = "" if key is None or isinstance(key, Refused) else key_status(key)
     names = await management.names.of([found.acknowledged_by, found.project_id, found.account_id])
@@ -175,7 +175,8 @@ def _said(name: str, text: str) -> str:
     return f"{_NAMES.get(name, name).replace('_', ' ')} {text}"
 
 
-async def _all_shown(management: Management, found: list[StoredEvent]) -> list[Shown]:
+async def all_shown(management: Management, found: list[StoredEvent]) -> list[Shown]:
+    """Return events as they are shown, with whose they are."""
     names = await management.names.of(one.key_id or one.project_id or one.account_id for one in found)
     return [_shown(one, names) for one in found]
 
@@ -185,7 +186,7 @@ def _shown(event: StoredEvent, names: dict[str, str]) -> Shown:
     whose = event.key_id or event.project_id or event.account_id
     return Shown(
         event,
-        words_of(event.kind),
+        words_of(event.kind, details),
         DOTS[Severity(event.severity)],
         entity(whose, names) if whose else None,
         details,

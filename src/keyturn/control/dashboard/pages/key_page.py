@@ -7,6 +7,7 @@ from litestar import get
 
 from keyturn import system
 from keyturn.control.dashboard.audit_lines import lines_of
+from keyturn.control.dashboard.entities import Entity, entity
 from keyturn.control.dashboard.guard import for_, visitor_of
 from keyturn.control.dashboard.key_figures import course, gauges
 from keyturn.control.dashboard.pages.keys import (
@@ -22,6 +23,7 @@ from keyturn.control.dashboard.request_rows import row
 from keyturn.control.dashboard.shell import AnyRequest, Page, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
+from keyturn.domain import ids
 from keyturn.domain.keys import SecretState, Status, secret_state
 from keyturn.domain.limits import Scope
 from keyturn.domain.refusals import Refused
@@ -63,6 +65,7 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
     used = await course(management, key_id, by=by, zone=visitor.signed_in.time_zone)
     limits = await management.limits.show(Scope.KEY, key_id, by=by)
     names = await management.names.of([key.stored.project_id, key.stored.user_id or ""])
+    maker = await _maker(management, key.stored.created_by, visitor)
     return render(
         request,
         "keys/overview.html",
@@ -73,6 +76,7 @@ async def key_page(request: AnyRequest, management: Managed, key_id: KeyId) -> P
         secrets=secret_rows(key),
         project=names.get(key.stored.project_id, key.stored.project_id),
         holder=names.get(key.stored.user_id or "", ""),
+        maker=maker,
     )
 
 
@@ -145,6 +149,22 @@ def frame(visitor: Visitor, key: Key, tab: str) -> dict[str, Any]:
         "tab": tab,
         "path": path,
     }
+
+
+async def _maker(management: Management, made_by: str, visitor: Visitor) -> Entity | None:
+    """Return who made a key; ``None``: they are none of the visitor's business, and an identifier tells nothing."""
+    by, names = visitor.principal, {}
+    if ids.is_id(made_by, ids.USER):
+        person = await management.users.show(made_by, by=by)
+        if isinstance(person, Refused):
+            return None
+        names[made_by] = person.stored.name or person.stored.email
+    elif ids.is_id(made_by, ids.KEY):
+        key = await management.keys.show(made_by, by=by)
+        if isinstance(key, Refused):
+            return None
+        names[made_by] = key.stored.name
+    return entity(made_by, names)
 
 
 def secret_rows(key: Key) -> list[SecretRow]:

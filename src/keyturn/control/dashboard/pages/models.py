@@ -39,7 +39,7 @@ async def models_page(
     """List them."""
     found, total = await management.models.page(search, after=cursor, limit=ROWS + 1)
     shown = found[:ROWS]
-    used = await model_views.lately(management, visitor_of(request).principal)
+    used = await model_views.lately(management, visitor_of(request))
     return render(
         request,
         "models.html",
@@ -112,7 +112,7 @@ async def edit_model(request: AnyRequest, management: Managed, name: Name = "") 
 async def remove_model_page(request: AnyRequest, management: Managed, name: Name = "") -> Page:
     """Say what would go, and ask."""
     found = granted(await management.models.show(name))
-    used = (await model_views.lately(management, visitor_of(request).principal, model=name)).get(name)
+    used = (await model_views.lately(management, visitor_of(request), model=name)).get(name)
     return render(
         request,
         "model_remove.html",
@@ -229,7 +229,7 @@ async def _show(
 ) -> Page:
     found = granted(await management.models.show(name))
     visitor, form = visitor_of(request), form_of(request)
-    used = (await model_views.lately(management, visitor.principal, model=name)).get(name)
+    used = (await model_views.lately(management, visitor, model=name)).get(name)
     prices = shown_prices(granted(await management.prices.of(name)), system.now_ms())
     typed = {
         member: form.text(member) for member in ("effective_from", "note", *(one for one, _, _ in FIGURES))

@@ -15,8 +15,9 @@ from keyturn.control.dashboard import charts, model_views, ranges
 from keyturn.control.dashboard.charts import Plot, Unit
 from keyturn.control.dashboard.guard import SIGNED_IN, for_, visitor_of
 from keyturn.control.dashboard.key_samples import usual_model
+from keyturn.control.dashboard.pages.alerts import Shown, all_shown
 from keyturn.control.dashboard.ranges import Range
-from keyturn.control.dashboard.shell import AnyRequest, Page, render
+from keyturn.control.dashboard.shell import AnyRequest, Page, piece, render
 from keyturn.control.errors import granted
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.node import problems_of
@@ -27,15 +28,19 @@ from keyturn.domain.roles import Person, may
 from keyturn.domain.upstream_health import UpstreamHealth
 from keyturn.services.attention import Suspended
 from keyturn.services.filling import Filling
+from keyturn.services.sessions import Visitor
 from keyturn.services.usage_plans import UsageQuery
 from keyturn.services.usage_reports import Line
 from keyturn.store.attention import Expiring
-from keyturn.store.events import EventFilter, StoredEvent
+from keyturn.store.events import EventFilter
 from keyturn.store.usage_rows import Dimension, Rank, UsageRow
 
 PRESETS = {name: ranges.PRESETS[name] for name in ("24h", "7d", "30d")}
 TOP = 6
 _ALERTS = 5
+_USAGE = ("GET", "/api/v1/usage")
+
+Span = Annotated[str, QueryParameter(name="range")]
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -59,7 +64,8 @@ class Comparison(msgspec.Struct, frozen=True):
 class Attention(msgspec.Struct, frozen=True):
     """What somebody should see to, as far as the visitor may know of it."""
 
-    alerts: list[StoredEvent] = []
+    alerts: list[Shown] = []
+    calls_need_no_key: bool = False
     expiring: list[Expiring] = []
     expiring_count: int = 0
     untidy: int = 0
@@ -76,24 +82,20 @@ class Attention(msgspec.Struct, frozen=True):
             or self.untidy
             or self.unpriced
             or self.problems
+            or self.calls_need_no_key
             or self.suspended != Suspended(0, 0, 0)
         )
 
 
 @get("/", include_in_schema=False, opt=for_(SIGNED_IN))
-async def overview(
-    request: AnyRequest,
-    management: Managed,
-    span: Annotated[str, QueryParameter(name="range")] = "24h",
-) -> Page:
+async def overview(request: AnyRequest, management: Managed, span: Span = "24h") -> Page:
     """Show it."""
     visitor = visitor_of(request)
-    zone = ZoneInfo(visitor.signed_in.time_zone)
-    chosen = ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
+    chosen = _chosen(visitor, span)
     person, by = visitor.person, visitor.principal
     await management.ingest.flush()
     usage, attention, filling, upstreams = await asyncio.gather(
-        _usage(management, person, by, chosen),
+        _usage(management, visitor, chosen),
         _attention(management, person, by),
         _filling(management, person, by),
         _upstreams(management, person, by),
@@ -119,7 +121,17 @@ async def overview(
     )
 
 
-HANDLERS = [overview]
+@get("/figures", include_in_schema=False, opt=for_(_USAGE, alone=True))
+async def overview_figures(request: AnyRequest, management: Managed, span: Span = "24h") -> Page:
+    """Show its figures and charts alone: a page that is open brings them up to date (``static/figures.js``)."""
+    visitor = visitor_of(request)
+    chosen = _chosen(visitor, span)
+    await management.ingest.flush()
+    usage = await _usage(management, visitor, chosen)
+    return piece(request, "overview_figures.html", chosen=chosen, **(usage or {}))
+
+
+HANDLERS = [overview, overview_figures]
 
 
 def sample(origin: str, model: str) -> str:
@@ -133,14 +145,20 @@ def sample(origin: str, model: str) -> str:
     )
 
 
-async def _usage(
-    management: Management, person: Person, by: Principal, chosen: Range
-) -> dict[str, Any] | None:
-    if not may(person, "GET", "/api/v1/usage"):
+def _chosen(visitor: Visitor, span: str) -> Range:
+    zone = ZoneInfo(visitor.signed_in.time_zone)
+    return ranges.preset(span if span in PRESETS else "24h", system.now(), zone)
+
+
+async def _usage(management: Management, visitor: Visitor, chosen: Range) -> dict[str, Any] | None:
+    if not may(visitor.person, *_USAGE):
         return None
-    reports = management.reports.usage
+    reports, by = management.reports.usage, visitor.principal
     query = UsageQuery(
-        since_ms=chosen.since_s * 1000, until_ms=chosen.until_s * 1000, interval=chosen.interval
+        since_ms=chosen.since_s * 1000,
+        until_ms=chosen.until_s * 1000,
+        interval=chosen.interval,
+        time_zone=visitor.signed_in.time_zone,
     )
     plan = granted(await reports.plan(query, by=by))
     ranked = msgspec.structs.replace(plan, interval=None, rank=Rank.COST)
@@ -222,9 +240,10 @@ async def _attention(management: Management, person: Person, by: Principal) -> A
     look = management.attention
     found: dict[str, object] = {}
     if may(person, "GET", "/api/v1/alerts"):
-        found["alerts"], _ = await management.alerts.page(
+        alerts, _ = await management.alerts.page(
             EventFilter(acknowledged=False), reach=by, cursor=None, limit=_ALERTS
         )
+        found["alerts"] = await all_shown(management, alerts)
     if may(person, "GET", "/api/v1/keys"):
         found["expiring_count"], found["expiring"] = await look.expiring(by=by)
     if may(person, "GET", "/api/v1/hygiene"):
@@ -235,6 +254,7 @@ async def _attention(management: Management, person: Person, by: Principal) -> A
         found["unpriced"] = await look.unpriced()
     if may(person, "GET", "/api/v1/node"):
         found["problems"] = problems_of(management)
+        found["calls_need_no_key"] = not management.settings.auth.required
     return msgspec.convert(found, Attention, from_attributes=True)
 
 

@@ -25,8 +25,10 @@ from keyturn.domain.roles import may
 from keyturn.store.requests import Ended, RequestFilter
 
 PAGE = 50
+REFUSED = "refused"
 STATUSES = {
     "": "All",
+    REFUSED: "Refused by this node",
     "2xx": "Answered (2xx)",
     "4xx": "Refused (4xx)",
     "429": "Too many (429)",
@@ -50,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True):
     """Identifier or name."""
     model: str = ""
     status: str = ""
+    """A status, a class of them, or ``refused``: those that were not let in."""
 
     def parameters(self) -> dict[str, str]:
         """Return the query parameters."""
@@ -198,4 +201,6 @@ async def _wanted(management: Management, asked: Asked, by: Principal) -> Reques
     key_id = asked.key
     if key_id and not ids.is_id(key_id, ids.KEY):
         key_id = granted(await management.keys.show(key_id, by=by)).stored.id
+    if asked.status == REFUSED:
+        return RequestFilter(key_id, model=asked.model, refused=True)
     return RequestFilter(key_id, model=asked.model, statuses=statuses_of(asked.status))

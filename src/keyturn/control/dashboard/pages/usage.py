@@ -64,6 +64,8 @@ class Asked(msgspec.Struct, frozen=True):
     metric: str
     span: Range
     filters: dict[str, str]
+    time_zone: str
+    """Of the visitor: hours and days are cut in it."""
 
     @property
     def dimension(self) -> Dimension | None:
@@ -76,6 +78,7 @@ class Asked(msgspec.Struct, frozen=True):
             by=self.dimension,
             since_ms=self.span.since_s * 1000,
             until_ms=self.span.until_s * 1000,
+            time_zone=self.time_zone,
             key=self.filters.get("key", ""),
             project=self.filters.get("project", ""),
             account=self.filters.get("account", ""),
@@ -122,6 +125,7 @@ def read(query: dict[str, str], person: Person, now_s: float, zone: ZoneInfo) ->
         metric if metric in METRICS else "requests",
         span,
         filters,
+        zone.key,
     )
     return asked, refused
 

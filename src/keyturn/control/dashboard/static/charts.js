@@ -1,4 +1,5 @@
 // Draws the table of each <figure data-chart="line|bars"> as a chart; the table stays, behind "Table".
+// Its first row is the newest, and stands rightmost in the chart.
 // The first column says what a row is of (text, or <time>), each other column is a series. A cell has its plain number in
 // data-value (dollars, milliseconds or a count, as the figure's data-unit says: usd, ms, count; empty: nothing is known)
 // and shows it written out, which is what is read on hover.
@@ -9,6 +10,7 @@ const LETTER_PX = 6.4;
 const GAP_PX = 18;
 const TOP_PX = 8;
 const BOTTOM_PX = 24;
+const drawn = new WeakMap();
 
 export function start() {
   const ends = [...document.querySelectorAll("figure[data-chart]")].map((figure) => draw(figure));
@@ -48,10 +50,23 @@ function trim(value) {
   return String(Number(value.toPrecision(3)));
 }
 
+// Shows what the table of another figure says, of the same series, and leaves all that somebody has done to this one.
+export function redraw(figure, next) {
+  const chart = drawn.get(figure);
+  const { table, heads, rows } = read(next);
+  if (!chart || heads.join("\n") !== chart.heads.join("\n")) return;
+  const body = figure.querySelector("tbody");
+  if (body.isEqualNode(table.tBodies[0])) return;
+  body.replaceWith(document.adoptNode(table.tBodies[0]));
+  chart.rows = rows;
+  paint(chart);
+  point(chart, chart.at);
+}
+
 function read(figure) {
   const table = figure.querySelector("table");
   const heads = [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent.trim());
-  const rows = [...table.tBodies[0].rows].map((row) => ({
+  const rows = [...table.tBodies[0].rows].reverse().map((row) => ({
     label: row.cells[0].textContent.trim(),
     full: row.cells[0].querySelector("time")?.title || row.cells[0].textContent.trim(),
     cells: [...row.cells].slice(1).map((cell) => ({
@@ -98,6 +113,7 @@ function draw(figure) {
   table.replaceWith(legend(chart), chart.plot, behind);
   behind.lastChild.append(table);
   figure.classList.add("drawn");
+  drawn.set(figure, chart);
   listen(chart);
   const watch = new ResizeObserver(() => paint(chart));
   watch.observe(chart.plot);

@@ -4,6 +4,7 @@ import { relative } from "./times.js";
 
 const MOST_ROWS = 100;
 const MOST_HELD = 50;
+const LONG = 9; // letters of a figure that do not fit its tile, as parts.html has it
 const FIRST_WAIT_MS = 2000;
 const LONGEST_WAIT_MS = 60000;
 
@@ -14,7 +15,8 @@ export function start() {
 function watch() {
   const element = document.querySelector("[data-live]");
   if (!element) return undefined;
-  const page = { element, source: null, timer: 0, wait: FIRST_WAIT_MS, paused: false, held: [], hidden: false };
+  const page = { element, source: null, timer: 0, wait: FIRST_WAIT_MS, paused: false, held: [], hidden: false, spend: null };
+  if (element.dataset.liveFigures) follow(page);
   const visibility = () => {
     if (document.hidden) {
       page.hidden = true;
@@ -36,6 +38,12 @@ function watch() {
   };
 }
 
+async function follow(page) {
+  const { figuresOf } = await import("./figures.js");
+  page.figures = figuresOf(page.element.dataset.liveFigures);
+  if (page.spend !== null) page.figures.stir();
+}
+
 function open(page) {
   close(page);
   const source = (page.source = new EventSource(page.element.dataset.live));
@@ -46,7 +54,7 @@ function open(page) {
   };
   source.addEventListener("counters", (event) => {
     page.wait = FIRST_WAIT_MS; // a stream that only begins and ends is none
-    counters(JSON.parse(event.data));
+    counters(page, JSON.parse(event.data));
   });
   source.addEventListener("alerts", (event) => alerts(JSON.parse(event.data)));
   source.addEventListener("requests", (event) => take(page, JSON.parse(event.data)));
@@ -60,6 +68,8 @@ function close(page) {
   clearTimeout(page.timer);
   page.source?.close();
   page.source = null;
+  page.spend = null; // what comes in meanwhile is not told
+  page.figures?.rest();
 }
 
 // Comes again, each time later, with some chance in it so that not all pages come at once.
@@ -82,8 +92,13 @@ function show(kind, text) {
   dot.querySelector("[data-live-state]").textContent = text;
 }
 
-function counters(figures) {
-  for (const value of document.querySelectorAll("[data-live-value]")) value.textContent = figures[value.dataset.liveValue] || "–";
+function counters(page, figures) {
+  if (figures.spend !== page.spend || figures.requests !== "0" || figures.tokens !== "0") page.figures?.stir();
+  page.spend = figures.spend;
+  for (const value of document.querySelectorAll("[data-live-value]")) {
+    value.textContent = figures[value.dataset.liveValue] || "–";
+    value.classList.toggle("long", value.textContent.length > LONG);
+  }
   const rate = document.querySelector("[data-live-rate]");
   if (rate) rate.textContent = `${figures.requests} requests a second`;
 }
@@ -126,6 +141,7 @@ function wanted({ liveKey, liveModel, liveStatus }, row) {
   if (liveKey && row.key_id !== liveKey) return false;
   if (liveModel && row.model !== liveModel) return false;
   if (!liveStatus) return true;
+  if (liveStatus === "refused") return row.refused;
   return liveStatus.endsWith("xx") ? row.status.length === 3 && row.status[0] === liveStatus[0] : row.status === liveStatus;
 }
 
