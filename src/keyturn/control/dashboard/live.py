@@ -37,6 +37,8 @@ ROWS, MOST_DECODED, MOST_HELD = 20, 2_048, 64
 MOST_QUEUED = 30
 MOST_OF_ONE_SESSION = 20
 """Pages that somebody can have open at once and be told of what happens."""
+FIGURES_EVERY_S, FIGURES_A_SECOND = 5, 2
+"""A page asks for its figures no more often than this, and all that are open together too: each time costs 20 ms of CPU."""
 RETRY_MS = 2_000
 BEHIND, SESSION, STOPPING = "behind", "session", "stopping"
 """Why a stream ends."""
@@ -71,6 +73,8 @@ class Counters(msgspec.Struct, frozen=True):
     spend: str = ""
     """Today, in the account's time zone."""
     streams: str = ""
+    figures_after_s: int = FIGURES_EVERY_S
+    """How long a page waits until it asks for its figures again."""
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -263,11 +267,13 @@ class Live:
 
     def _counters(self, reach: Reach, own: Sequence[Ended], rates: tuple[float, float]) -> Counters:
         spend = self._spend.get(reach, "")
+        after_s = max(FIGURES_EVERY_S, len(self._listeners) // FIGURES_A_SECOND)
         if not reach.everything:
-            return Counters(_rate(len(own) / TICK_S), _rate(sum(map(_tokens, own)) / TICK_S), spend)
+            tokens = sum(map(_tokens, own))
+            return Counters(_rate(len(own) / TICK_S), _rate(tokens / TICK_S), spend, figures_after_s=after_s)
         links = self._management.bus.links
         streams = sum(link.counted.gauges.get("open_streams", 0) for link in links if link.counted)
-        return Counters(_rate(rates[0]), _rate(rates[1]), spend, figures.count(int(streams)))
+        return Counters(_rate(rates[0]), _rate(rates[1]), spend, figures.count(int(streams)), after_s)
 
     def _rows(self, reach: Reach, own: Sequence[Ended]) -> Rows:
         with figures.zone(ZoneInfo(reach.zone)):

@@ -2,17 +2,18 @@
 import { redraw } from "./charts.js";
 import { refresh } from "./navigate.js";
 
-const EVERY_MS = 5000;
+const FIRST_MS = 5000;
 const SPREAD_MS = 1000; // all pages are told at the same moment that something came in, and should not all ask at once
 const SHARE = 20; // a node that takes long is asked less often
 
 export function figuresOf(address) {
-  const own = { address, due: performance.now() + EVERY_MS, timer: 0, asking: null, stirred: false };
-  return { stir: () => stir(own), rest: () => rest(own) };
+  const own = { address, everyMs: FIRST_MS, due: performance.now() + FIRST_MS, timer: 0, asking: null, stirred: false };
+  return { stir: (afterS) => stir(own, afterS), rest: () => rest(own) };
 }
 
-// Something came in.
-function stir(own) {
+// Something came in. The node says how often a page may ask: where many are open, each waits longer.
+function stir(own, afterS) {
+  if (afterS) own.everyMs = afterS * 1000;
   own.stirred = true;
   if (own.timer || own.asking) return;
   const wait = Math.max(0, own.due - performance.now());
@@ -39,7 +40,7 @@ async function renew(own) {
   }
   if (own.asking !== asking) return;
   own.asking = null;
-  own.due = begun + Math.max(EVERY_MS, SHARE * (performance.now() - begun));
+  own.due = begun + Math.max(own.everyMs, SHARE * (performance.now() - begun));
   if (own.stirred) stir(own);
 }
 

@@ -93,7 +93,7 @@ function show(kind, text) {
 }
 
 function counters(page, figures) {
-  if (figures.spend !== page.spend || figures.requests !== "0" || figures.tokens !== "0") page.figures?.stir();
+  if (figures.spend !== page.spend || figures.requests !== "0" || figures.tokens !== "0") page.figures?.stir(figures.figures_after_s);
   page.spend = figures.spend;
   for (const value of document.querySelectorAll("[data-live-value]")) {
     value.textContent = figures[value.dataset.liveValue] || "–";
