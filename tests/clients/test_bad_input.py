@@ -186,7 +186,8 @@ def test_naughty_strings_are_names_like_others_or_refused(node: Node) -> None:
     with httpx.Client(transport=transport, base_url="http://keyturn/api/v1", timeout=20) as local:
         for text in strings[::4]:
             answer = local.post("/keys", json={"name": text, "description": text})
-            if text.isprintable() and text.strip() and len(text) <= 200:
+            joined = text.replace("\N{ZERO WIDTH JOINER}", "")  # a family is one sign
+            if joined.isprintable() and text.strip() and len(text) <= 200:
                 assert answer.status_code == 201, (text, answer.text)
                 made[answer.json()["data"]["id"]] = text
             else:
