@@ -20,7 +20,8 @@ from keyturn.store.engine import Store
 from keyturn.store.key_rows import KeyRows
 from keyturn.store.key_sums import FIGURES, Figures, KeySums
 from keyturn.store.owner_sums import OwnerSums
-from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter, UsageRow
+from keyturn.store.step_rows import StepRows
+from keyturn.store.usage_rows import Dimension, Rank, Step, UsageFilter, UsageRow, minutes_apart, put_together
 
 MOST_ROWS = 50_000
 """In a report; an export has no limit."""
@@ -74,6 +75,7 @@ class UsageReports:
         self._key_sums = KeySums(store.recent)
         self._key_rows = KeyRows(store.recent)
         self._owner_sums = OwnerSums(store.recent)
+        self._step_rows = StepRows()
 
     async def plan(self, query: UsageQuery, *, by: Principal, most_steps: int = MOST_STEPS) -> Plan | Refused:
         """Make a question answerable: find what it names, and cut the time into what is kept."""
@@ -143,7 +145,7 @@ class UsageReports:
             return await self._key_rows.rows(connection, steps, only)
         rows = await self._owned(connection, steps, plan)
         if rows is None:
-            return await usage_reports.report(connection, steps, plan.by, plan.wanted, only)
+            return await self._step_rows.rows(connection, steps, plan.by, plan.wanted, only)
         some = None if only is None else set(only)
         return rows if some is None else [row for row in rows if row.group in some]
 
@@ -153,7 +155,15 @@ class UsageReports:
         """Return the rows of all owners of keys, if they are remembered or can be."""
         if plan.by not in owner_sums.DIMENSIONS or plan.wanted != UsageFilter():
             return None
-        return await self._owner_sums.rows(connection, steps, plan.by)
+        hours, *minutes = minutes_apart(steps)
+        if minutes and len(steps) > 1:
+            return None
+        rows = await self._owner_sums.rows(connection, hours, plan.by)
+        if rows is None or not minutes:
+            return rows
+        return put_together(
+            [*rows, *await usage_reports.report(connection, minutes[0], plan.by, plan.wanted)]
+        )
 
     async def top(self, plan: Plan, most: int) -> list[Top]:
         """Return the first groups of a plan that has a dimension, by its rank; how long they took is not looked for."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from keyturn.domain.periods import Span, cover
+from keyturn.domain.periods import HOUR_S, Span, cover
 from keyturn.store import usage_reports
 from keyturn.store.recent_usage import RecentUsage, State, state_of
 from keyturn.store.usage_rows import Dimension, Step, UsageFilter, UsageRow, shortened
@@ -31,9 +31,9 @@ class KeyRows:
         self._known: dict[_Steps, tuple[State, _Rows]] = {}
 
     def takes(self, steps: Sequence[Step], key_ids: Sequence[str]) -> bool:
-        """Say whether a question is for this: minutes are another stretch each time."""
+        """Say whether a question is for this: steps of minutes are another stretch each time."""
         few = len(steps) * len(key_ids) <= MOST_AT_ONCE
-        return few and all(span.period != "minute" for step in steps for span in step.spans)
+        return few and all(step.until_s - step.since_s >= HOUR_S for step in steps)
 
     async def rows(
         self, connection: AsyncConnection, steps: Sequence[Step], key_ids: Sequence[str]
@@ -45,7 +45,8 @@ class KeyRows:
             steps: Of which time; one follows the other.
             key_ids: The keys.
         """
-        spans = cover(steps[0].since_s, steps[-1].until_s)
+        # Whole hours: what is compared is kept by the hour, and in some time zones a day begins within one.
+        spans = cover(steps[0].since_s // HOUR_S * HOUR_S, -(-steps[-1].until_s // HOUR_S) * HOUR_S)
         now = await state_of(connection, spans)
         when = tuple((step.since_s, step.until_s) for step in steps)
         known = self._still(when, now, spans)

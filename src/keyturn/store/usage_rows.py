@@ -1,6 +1,6 @@
 """What usage is asked for by, and the rows that answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from operator import itemgetter
 
@@ -87,6 +87,35 @@ def shortened(row: UsageRow) -> UsageRow:
 
 COUNTS = UsageRow.__struct_fields__[2:-2]
 """What is added up."""
+
+
+def minutes_apart(steps: Sequence[Step]) -> list[Sequence[Step]]:
+    """Return steps with their hours and days alone, and the same ones with their minutes alone; without minutes: as they are."""
+    if all(span.period != "minute" for step in steps for span in step.spans):
+        return [steps]
+    return [
+        [
+            Step(
+                step.since_s, step.until_s, [one for one in step.spans if (one.period == "minute") is minutes]
+            )
+            for step in steps
+        ]
+        for minutes in (False, True)
+    ]
+
+
+def put_together(rows: Iterable[UsageRow]) -> list[UsageRow]:
+    """Return one row of each step and group; histograms are added up by standing one behind the other."""
+    found: dict[tuple[int, str], UsageRow] = {}
+    for row in rows:
+        known = found.get((row.step, row.group))
+        found[row.step, row.group] = row if known is None else _sum(known, row)
+    return list(found.values())
+
+
+def _sum(one: UsageRow, other: UsageRow) -> UsageRow:
+    added = {name: getattr(one, name) + getattr(other, name) for name in UsageRow.__struct_fields__[2:]}
+    return UsageRow(one.step, one.group, **added)
 
 
 class Rank(StrEnum):

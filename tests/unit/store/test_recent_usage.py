@@ -33,6 +33,11 @@ HALVES = [
     Step(since_s, since_s + 2 * DAY_S, periods.cover(since_s, since_s + 2 * DAY_S))
     for since_s in (SINCE_S, SINCE_S + 2 * DAY_S)
 ]
+ODD = [
+    Step(since_s, since_s + DAY_S, periods.cover(since_s, since_s + DAY_S))
+    for since_s in range(SINCE_S + HOUR_S // 4, UNTIL_S, DAY_S)
+]
+"""Days of a time zone that begin within an hour, as in Nepal."""
 NOW_US = (UNTIL_S - HOUR_S // 2) * 1_000_000
 
 _CORRECT = """
@@ -77,6 +82,7 @@ class Looks:
             )
             if rows is not None
         ]
+        rows.append(_plain(await self._key_rows.rows(connection, ODD, KEYS)))
         return ranked, rows
 
 
