@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
+from keyturn.control.dashboard.guard import STALE
 from keyturn.control.dashboard.once import SENT_OTHERWISE
 from support.node import Node, until
 
@@ -136,10 +137,12 @@ def test_credit_forms_that_are_sent_twice_do_their_work_once(node: Node, owner: 
         other = owner.post(path, {**fields, "amount_usd": "7"})
         assert (other.status_code, SENT_OTHERWISE in other.text) == (422, True)
     once_more = owner.post(f"{PATH}/{account}/grants", {"nonce": nonce(owner, page), "amount_usd": "5"})
+    too_old = owner.post(f"{PATH}/{account}/grants", {"amount_usd": "5"})
 
     codes = node.manage("GET", "/api/v1/credit/codes")["data"]
     assert [answer.status_code for answer in answers] == [303, 303, 303, 303, 200, 303]
     assert once_more.headers["location"] == page
+    assert (too_old.status_code, STALE in too_old.text) == (400, True)
     assert node.manage("GET", f"/api/v1/credit?account={account}")["data"]["balance_usd"] == "9"
     assert [one["note"] for one in codes].count("Sent twice") == 2
 

@@ -91,10 +91,12 @@ def test_a_new_key_goes_where_calls_that_name_no_project_put_it(node: Node, owne
 
     plain = owner.get(f"{KEYS}/new").text
     narrowed = owner.get(f"{KEYS}/new", project=other).text
+    by_name = owner.get(f"{KEYS}/new", project="Aardvark").text
     listed = owner.get(KEYS, project=other).text
 
     assert f'<option value="{home}" selected>' in plain
     assert f'<option value="{other}" selected>' in narrowed
+    assert f'<option value="{other}" selected>' in by_name
     assert f'href="/dashboard/keys/new?project={other}"' in listed
     assert '<option value="86400" selected>' in plain
     node.manage("DELETE", f"/api/v1/projects/{other}")

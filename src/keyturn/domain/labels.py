@@ -13,8 +13,8 @@ METADATA_PAIRS, METADATA_NAME_LENGTH, METADATA_VALUE_LENGTH = 50, 64, 500
 
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 """What Persian, Indic scripts and emoji of several parts are written with."""
-# Between two signs beyond ASCII only: in Latin text they would make two names of one that is read.
-_JOINED = re.compile(rf"(?<=[^\x00-\x7f{_JOINERS}])[{_JOINERS}](?=[^\x00-\x7f{_JOINERS}])")
+# Between two signs beyond Latin only: in its text they would make two names of one that is read.
+_JOINED = re.compile(rf"(?<=[^\x00-\u024f{_JOINERS}])[{_JOINERS}](?=[^\x00-\u024f{_JOINERS}])")
 
 _metadata = msgspec.json.Encoder(order="deterministic")
 

@@ -73,7 +73,8 @@ class Attention:
         """Return how many accounts, users and keys are suspended."""
         async with self._store.reading() as connection:
             accounts, users = await attention.suspended(connection, by.account_id)
-            return Suspended(accounts, users, await attention.quarantined(connection, whose(by)))
+            keys = await attention.quarantined(connection, whose(by), now_ms=system.now_ms())
+            return Suspended(accounts, users, keys)
 
     async def unpriced(self) -> list[str]:
         """Return the models of the node that nobody has said a price for, by name."""

@@ -63,9 +63,16 @@ async def ever_used(connection: AsyncConnection, whose: Whose) -> bool:
     return await connection.scalar(found) is not None
 
 
-async def quarantined(connection: AsyncConnection, whose: Whose) -> int:
-    """Return how many keys are frozen."""
-    query = select(func.count()).select_from(keys).where(keys.c.frozen_at.is_not(None), *_of(whose))
+async def quarantined(connection: AsyncConnection, whose: Whose, *, now_ms: int) -> int:
+    """Return how many keys are frozen that would work otherwise: as many as the list of them has."""
+    meant = [
+        keys.c.frozen_at.is_not(None),
+        keys.c.revoked_at.is_(None),
+        keys.c.enabled.is_(True),
+        or_(keys.c.expires_at.is_(None), keys.c.expires_at > now_ms),
+        *_of(whose),
+    ]
+    query = select(func.count()).select_from(keys).where(*meant)
     return await connection.scalar(query) or 0
 
 

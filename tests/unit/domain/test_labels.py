@@ -36,6 +36,7 @@ HIDDEN = [
     "\N{MAN}\u200d",
     "\N{MAN}\u200d\u200d\N{WOMAN}",
     "\N{MAN}\u200dx",
+    "\u00e9\u200d\u00e9",
 ]
 """With joiners that join nothing: two that look alike would be told apart by nobody."""
 

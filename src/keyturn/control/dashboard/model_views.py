@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from keyturn import system
 from keyturn.control.dashboard.model_forms import FIGURES
 from keyturn.control.errors import granted
 from keyturn.control.management import Management
 from keyturn.control.resources.prices import PriceObject
 from keyturn.domain.principal import Principal
+from keyturn.domain.refusals import Refused
 from keyturn.domain.upstream_health import UpstreamHealth, health_of
 from keyturn.services.sessions import Visitor
 from keyturn.services.usage_plans import UsageQuery
@@ -37,7 +40,10 @@ async def lately(management: Management, visitor: Visitor, *, model: str = "") -
         models=(model,) if model else (),
         groups=10_000,
     )
-    plan = granted(await management.reports.usage.plan(wanted, by=visitor.principal))
+    plan = await management.reports.usage.plan(wanted, by=visitor.principal)
+    if isinstance(plan, Refused):  # where hours are not kept for as long, there are the days of UTC
+        in_utc = msgspec.structs.replace(wanted, time_zone="UTC")
+        plan = granted(await management.reports.usage.plan(in_utc, by=visitor.principal))
     report = granted(await management.reports.usage.report(plan))
     return {line.usage.group: line.usage for line in report.lines}
 

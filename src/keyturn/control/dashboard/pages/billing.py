@@ -20,6 +20,7 @@ from keyturn.control.errors import granted, refuse
 from keyturn.control.management import Managed, Management
 from keyturn.control.resources.statements import StatementFormat, write_statement
 from keyturn.domain import months
+from keyturn.domain.faults import Fault
 from keyturn.domain.ledger import EntryKind
 from keyturn.domain.limit_text import format_limit
 from keyturn.domain.limits import read_limits
@@ -31,6 +32,7 @@ from keyturn.services.subscriptions import Terms
 
 PATH = "/dashboard/billing"
 SENT_TWICE = "This form was sent twice; what it says was done once"
+UNCONFIRMED = "It is done and stands in the ledger; a worker may not know it yet. Do not send it again"
 SHOWN, PLANS_SHOWN, MOST_MONTHS = 50, 100, 24
 _SHOW = ("GET", "/api/v1/credit")
 _GRANT, _ADJUST = ("POST", "/api/v1/credit/grants"), ("POST", "/api/v1/credit/adjustments")
@@ -194,10 +196,15 @@ async def _once(
     """Make a change the first time that its form is sent; a second click says that it is done."""
     form, caller, path = form_of(request), visitor_of(request).person.id, request.scope["path"]
     result: AccountCredit | Refused | None = None
-    async with once(management, form, caller=caller, path=path, made=_credited) as attempt:
-        if not attempt.before:
-            result = attempt.refused or await change()
-            attempt.made = _credited(result)
+    try:
+        async with once(management, form, caller=caller, path=path, made=_credited) as attempt:
+            if not attempt.before:
+                result = attempt.refused or await change()
+                attempt.made = _credited(result)
+    except Fault as fault:
+        if fault.reason is not Reason.NOT_CONFIRMED:
+            raise
+        return _seen(request, account_id, UNCONFIRMED, failed=True)
     if isinstance(result, Refused):
         result = in_words(result)
     return await _done(request, management, account_id, result, said if result else SENT_TWICE)
@@ -212,8 +219,12 @@ async def _done(
 ) -> Page:
     if isinstance(result, Refused):
         return await _page(request, management, account_id, refused=result, typed=form_of(request))
+    return _seen(request, account_id, said)
+
+
+def _seen(request: AnyRequest, account_id: str, said: str, *, failed: bool = False) -> Page:
     own = account_id == visitor_of(request).signed_in.account_id
-    return see(request, PATH if own else f"{PATH}?account={quote(account_id)}", said)
+    return see(request, PATH if own else f"{PATH}?account={quote(account_id)}", said, failed=failed)
 
 
 async def _page(

@@ -88,8 +88,10 @@ async def _form(
     visitor = visitor_of(request)
     refused = None if refused is None else at_field(refused)
     projects = await projects_for(management, visitor.principal)
-    if projects and not typed["project_id"]:
-        typed = {**typed, "project_id": min(projects)[0]}  # the oldest, as for a call that names none
+    if projects:
+        named = {name: one for one, name in projects} | {one: one for one, _ in projects}
+        # The oldest, as for a call that names none.
+        typed = {**typed, "project_id": named.get(typed["project_id"]) or min(projects)[0]}
     return render(
         request,
         "keys/new.html",
