@@ -326,6 +326,21 @@ def test_nothing_is_kept_for_who_has_never_signed_in(control: ControlProcess, to
     assert "it is not known any more whose session it was" in stranger.page(SIGN_IN).text
 
 
+@pytest.mark.parametrize("search", ["sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38", "of an imported key"])
+def test_a_search_is_never_kept(control: ControlProcess, search: str) -> None:
+    """It may be a secret, whatever it looks like; and it is typed again in a moment."""
+    human = whose_session_is_over(control, f"searches{len(search)}@first.example")
+    body = urlencode({"csrf": "0" * 32, "search": search})
+
+    over = human.send("POST", "/dashboard/keys", content=body, headers=OURS)
+    human.form(SIGN_IN, page=SIGN_IN, email=human.email, password=PASSWORD, next="/dashboard")
+    stale = human.send("POST", "/dashboard/keys", content=body, headers=OURS)
+
+    assert led_to(over) == "/dashboard/keys"
+    assert stale.headers["location"] == "/dashboard/keys"
+    assert "search once more" in human.page("/dashboard/keys").text
+
+
 def test_who_was_signed_out_is_told_so_when_they_open_a_page(control: ControlProcess) -> None:
     """Who never signed in, or has signed out, is just asked to sign in."""
     human, stranger = whose_session_is_over(control, "told@first.example"), Human(control)

@@ -33,7 +33,7 @@ from keyturn.services.holder_sessions import HeldKey
 from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
-ENTRY, PROOF, HOLDER, ALONE = "entry", "proof", "holder", "alone"
+ENTRY, PROOF, HOLDER, ALONE, LOOKS = "entry", "proof", "holder", "alone", "looks"
 ANYONE, SIGNED_IN = "anyone", "signed in"
 CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH, SIGN_OUT_PATH = "/dashboard/sign-in", "/dashboard/prove", "/dashboard/sign-out"
@@ -50,6 +50,7 @@ NOTHING_DONE, KEPT = ", and nothing was changed", ". What you typed is kept: sig
 NOT_KEPT = ". What you typed is not kept, because a secret is in it or it is very long"
 NOT_KNOWN = ". What you typed is not kept, because it is not known any more whose session it was"
 SINCE = "You have signed in anew since that page was opened; nothing was changed yet"
+LOOK_AGAIN = "You have signed in anew since that page was opened: search once more"
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -86,7 +87,9 @@ class Form(msgspec.Struct, frozen=True):
         return bool(self.text(name))
 
 
-def for_(entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = False) -> dict[str, Any]:
+def for_(
+    entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = False, looks: bool = False
+) -> dict[str, Any]:
     """Return the ``opt`` of a route.
 
     Args:
@@ -94,8 +97,10 @@ def for_(entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = F
         proof: Ask to have shown lately that it is them, before they do this, such as ``delete a key``.
         holder: It is for whoever has signed in with a key alone; what they may see, the page itself decides.
         alone: An open page asks for it by itself: nobody's session lasts longer for it.
+        looks: Its form changes nothing and may have a secret in it, such as a search: it is never kept, and whoever
+            can't send it is led to the page of the same address.
     """
-    return {ENTRY: entry, PROOF: proof, HOLDER: holder, ALONE: alone}
+    return {ENTRY: entry, PROOF: proof, HOLDER: holder, ALONE: alone, LOOKS: looks}
 
 
 def prove_path(then: str) -> str:
@@ -218,6 +223,8 @@ async def _ask_to_sign_in(scope: Scope, receive: Receive, headers: Headers) -> N
         raise SeeOtherError(_sign_in_path(back), ENDED if ended == ENDED else "")
     if call["path"] == SIGN_OUT_PATH:
         raise SeeOtherError(SIGN_IN_PATH)
+    if call["route_handler"].opt.get(LOOKS):
+        raise SeeOtherError(_sign_in_path(call["path"]), ended)
     fields = _typed(await _fields(scope, receive, headers))
     if not fields or not _names_us(headers):
         raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE)
@@ -278,6 +285,8 @@ def _ask_once_more(scope: Scope, headers: Headers, fields: dict[str, list[str]])
     inside = visitor is not None and call["route_handler"].opt.get(ENTRY) != ANYONE
     if visitor is None or not (inside and typed and any(fields.get(CSRF_FIELD, ())) and _names_us(headers)):
         return
+    if call["route_handler"].opt.get(LOOKS):
+        raise SeeOtherError(call["path"], LOOK_AGAIN)
     kept: KeptForms = call["litestar_app"].state["kept_forms"]
     token = kept.keep(visitor.person.id, _address(call), typed, ours=False)
     if token:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from keyturn import system
+from keyturn.domain import key_text
 
 KEPT_FIELD = "kept"
 KEPT_MS = 15 * 60_000
@@ -68,8 +69,9 @@ class KeptForms:
 
 
 def holds_secret(fields: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether something was typed that nobody but its owner may know."""
+    """Say whether something was typed that nobody but its owner may know, also in a field that is not meant for it."""
     return any(
-        any(values) and (name in SECRET_FIELDS or name.startswith(_SECRET_LISTS))
+        (any(values) and (name in SECRET_FIELDS or name.startswith(_SECRET_LISTS)))
+        or any(map(key_text.secret_in, values))
         for name, values in fields.items()
     )

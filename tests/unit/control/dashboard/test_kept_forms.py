@@ -9,6 +9,7 @@ from keyturn import system
 from keyturn.control import dashboard
 from keyturn.control.dashboard.kept_forms import KEPT_MS, LONGEST, MOST, MOST_OF_ONE, KeptForms, holds_secret
 
+KEY = "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"
 PATH = "/dashboard/team/user_1"
 TEMPLATES = Path(str(dashboard.__file__)).parent / "templates"
 _FIELD = re.compile(r'parts\.field\("([^"]+)"(?: ~ [^,]+)?, [^\n]*')
@@ -69,6 +70,13 @@ def test_a_form_with_a_secret_in_it_is_not_kept(kept: KeptForms, name: str) -> N
     """Nothing in it is: who types the secret again types the rest again."""
     assert kept.keep("user_1", PATH, {"name": ["Ada"], name: ["hush"]}) == ""
     assert kept.keep("user_1", PATH, {"name": ["Ada"], name: [""]}) != ""
+
+
+@pytest.mark.parametrize("text", [KEY, f"Bearer {KEY}", "see sk-proj-a1B2c3D4e5F6g7H8"])
+def test_a_secret_in_a_field_for_something_else_is_not_kept_either(kept: KeptForms, text: str) -> None:
+    """It would stand in a page in the clear, for whoever looks over a shoulder."""
+    assert kept.keep("user_1", PATH, {"name": ["Ada", text]}) == ""
+    assert kept.keep("user_1", PATH, {"name": ["Ada", "sk-learn training job"]}) != ""
 
 
 def test_every_field_for_a_secret_is_known_as_one() -> None:
