@@ -1,9 +1,13 @@
 """What every page does beyond links and forms: keys, history, colours, times."""
 
+import hashlib
 import re
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import httpx
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from fakes.dashboard import EMAIL, PASSWORD, Visit, shoot, signed_in
@@ -236,14 +240,17 @@ def test_a_page_that_is_opened_during_a_restart_comes_by_itself(browser: Browser
     context.close()
 
 
-def test_what_was_typed_outlives_the_session(browser: Browser, node: Node, owner: Visit) -> None:
-    """It ends in the middle of a form: on another device, or because its time is over."""
+@pytest.mark.usefixtures("owner")
+def test_what_was_typed_outlives_the_session(browser: Browser, node: Node) -> None:
+    """Its time is over in the middle of a form."""
     visit = Visit(node.url)
     assert visit.sign_in().status_code == 303
     page = signed_in(browser, visit)
     page.goto("/dashboard/keys/new")
     page.get_by_label("Name").fill("typed in time")
-    owner.post("/dashboard/account/sessions/end-others")
+    token_hash = hashlib.sha256(visit.http.cookies["keyturn_session"].encode()).digest()
+    with closing(sqlite3.connect(node.data / "keyturn.db", timeout=10)) as store, store:
+        store.execute("UPDATE sessions SET last_seen_at = 0 WHERE token_hash = ?", (token_hash,))
 
     page.get_by_role("button", name="Create").click()
     expect(page.locator(".toasts")).to_contain_text("Your session ended, and nothing was changed")

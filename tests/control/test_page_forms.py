@@ -1,7 +1,9 @@
 """Pages and forms that are asked for what no browser asks: they say no, as pages, and change nothing."""
 
 import base64
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from urllib.parse import quote, unquote, urlencode
 
@@ -245,11 +247,12 @@ OURS = {**FORM, "origin": ORIGIN}
 
 
 def whose_session_is_over(control: ControlProcess, email: str) -> Human:
-    """Return somebody whose browser still has the cookie of a session that has ended elsewhere."""
+    """Return somebody whose browser still has the cookie of a session that nobody used for too long."""
     human = newcomer(control, email, "admin")
-    held = dict(human.cookies)
-    assert human.form("/dashboard/sign-out").status_code == 303
-    human.cookies = held
+    with closing(sqlite3.connect(control.data.database, timeout=10)) as connection, connection:
+        connection.execute(
+            "UPDATE sessions SET last_seen_at = last_seen_at - 43200000 WHERE user_id = ?", [human.id]
+        )
     return human
 
 
@@ -277,7 +280,9 @@ def test_what_was_typed_when_the_session_was_over_is_there_after_signing_in(
     assert "You are signed in as over@first.example. Nothing was changed yet" in shown.text
     assert "typed &lt;before&gt;" in shown.text
     assert "data-send" not in shown.text
-    assert people["first owner"].page(then).headers["location"] == "/dashboard"  # it is another browser
+    other = newcomer(control, "next@first.example", "viewer")
+    other.cookies = human.cookies | {"keyturn_session": other.cookies["keyturn_session"]}
+    assert other.page(then).headers["location"] == "/dashboard"  # in the same browser, and yet not theirs
     form = FormOf()
     form.feed(shown.text)
     done = human.send("POST", form.action, content=urlencode(form.fields), headers=OURS)
@@ -306,7 +311,34 @@ def test_what_is_not_kept_leads_back_to_the_page_of_the_form(
 
     assert led_to(answer) == "/dashboard/team?a=b"
     assert said in human.page(SIGN_IN).text
-    assert "keyturn_left" not in human.cookies
+
+
+@pytest.mark.parametrize("token", ["", "made-up-by-a-stranger" * 100, "0" * 32])
+def test_nothing_is_kept_for_who_has_never_signed_in(control: ControlProcess, token: str) -> None:
+    """Whose form it would be is not known, and strangers could throw out what others typed."""
+    stranger = Human(control)
+    stranger.cookies = {"keyturn_session": token, "keyturn_left": "0" * 32}
+    headers = {**OURS, "referer": f"{ORIGIN}{PROJECTS}"}
+
+    answer = stranger.send("POST", PROJECTS, content=urlencode({"name": "planted"}), headers=headers)
+
+    assert led_to(answer) == PROJECTS
+    assert "it is not known any more whose session it was" in stranger.page(SIGN_IN).text
+
+
+@pytest.mark.parametrize("search", ["sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38", "of an imported key"])
+def test_a_search_is_never_kept(control: ControlProcess, search: str) -> None:
+    """It may be a secret, whatever it looks like; and it is typed again in a moment."""
+    human = whose_session_is_over(control, f"searches{len(search)}@first.example")
+    body = urlencode({"csrf": "0" * 32, "search": search})
+
+    over = human.send("POST", "/dashboard/keys", content=body, headers=OURS)
+    human.form(SIGN_IN, page=SIGN_IN, email=human.email, password=PASSWORD, next="/dashboard")
+    stale = human.send("POST", "/dashboard/keys", content=body, headers=OURS)
+
+    assert led_to(over) == "/dashboard/keys"
+    assert stale.headers["location"] == "/dashboard/keys"
+    assert "search once more" in human.page("/dashboard/keys").text
 
 
 def test_who_was_signed_out_is_told_so_when_they_open_a_page(control: ControlProcess) -> None:

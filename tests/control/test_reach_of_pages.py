@@ -1,5 +1,6 @@
 """How far the pages of the dashboard reach: people out of reach of a thing neither see nor change it by its identifier."""
 
+import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -244,6 +245,45 @@ def test_a_secret_leads_to_its_key_only_who_may_see_it(
 
     assert led.pop("first owner") == {f"/dashboard/keys?search={key_id}"}
     assert list(led.values()) == [{f"/dashboard/keys?search={secret[:7]}"}] * len(NAMES)
+
+
+@pytest.mark.parametrize("around", ["Bearer {}", '"{}"', "OPENAI_API_KEY={}", "export KEY='{}';"])
+def test_a_secret_that_was_copied_with_its_line_leads_to_its_key(
+    control: ControlProcess, people: dict[str, Human], things: dict[str, str], around: str
+) -> None:
+    """That is how it stands in a log or a file."""
+    wanted = {"name": "Copied", "project_id": things["project_id"]}
+    issued = control.operator.post("/api/v1/keys", json=wanted).json()
+
+    led = people["first owner"].form("/dashboard/keys", search=around.format(issued["key"]))
+
+    assert led.headers["location"] == f"/dashboard/keys?search={issued['data']['id']}"
+
+
+def test_an_imported_secret_out_of_reach_is_answered_like_an_unknown_one(
+    control: ControlProcess, people: dict[str, Human], things: dict[str, str]
+) -> None:
+    """A difference would tell whether a secret that somebody holds is good in another account."""
+    secret, unknown = "imported0000000000000001", "imported0000000000000002"
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    key = {"digest": digest, "name": "Zebra", "display": "impo…", "shapes": [0]}
+    body = {"source": "unkey", "shapes": [{"prefix": "imported", "length": 24}], "keys": [key]}
+    control.operator.post(
+        "/api/v1/keys/import", json=body | {"project_id": things["project_id"]}
+    ).raise_for_status()
+
+    for who in NAMES:
+        found, missed = (people[who].form("/dashboard/keys", search=text) for text in (secret, unknown))
+        assert found.headers["location"].replace(secret, unknown) == missed.headers["location"]
+    led = people["first owner"].form("/dashboard/keys", search=f"Bearer {secret}")
+    assert led.headers["location"].startswith("/dashboard/keys?search=key_")
+
+
+def test_a_name_that_begins_like_a_secret_is_searched_for_as_it_is(people: dict[str, Human]) -> None:
+    """People name keys after what they are for."""
+    page = people["first owner"].page("/dashboard/keys?search=sk-learn+training+job")
+
+    assert page.status_code == 200
 
 
 def test_what_a_request_cost_is_told_to_those_who_may_see_it(

@@ -108,7 +108,6 @@ def create_app(management: Management) -> Litestar:
                 "description": description,
                 "pages": Pages(),
                 "kept_forms": KeptForms(),
-                "left_forms": KeptForms(),
                 "proof_words": dashboard.proof_words(),
                 "live": Live(management),
             }

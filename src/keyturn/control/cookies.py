@@ -12,8 +12,6 @@ DEVICE = "keyturn_device"
 """A mark of ``services.devices``."""
 PENDING, LED = "keyturn_pending", "keyturn_led"
 """Tickets: half signed in; led to an OpenID provider."""
-LEFT = "keyturn_left"
-"""Whose a form is that came when the session was over."""
 _SECURE = "__Host-"
 _LONGEST_TOAST = 1_500
 

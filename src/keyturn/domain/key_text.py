@@ -31,6 +31,11 @@ EXAMPLES = frozenset(
 
 _TEXT = re.compile(r"(sk|pk|ak|ck|cs|tk)-([0-9A-Za-z]{26})([0-9A-Za-z]{6})")
 
+_BEGUN = re.compile(r"(?<![0-9A-Za-z])(?:sk|pk|ak|ck|cs|tk)-([^\s\"'`<>]{8,})")
+_RUN = re.compile(r"[0-9A-Za-z_]{17}")
+"""No word of a name is so long."""
+_MIXTURE = (re.compile(r"[A-Z]"), re.compile(r"[a-z]"), re.compile(r"[0-9]"))
+
 
 class Kind(StrEnum):
     """What a key is for; the value is what stands in the API."""
@@ -52,6 +57,18 @@ def is_well_formed(text: str) -> bool:
     """Say whether ``text`` is a key by its prefix, length, alphabet and checksum."""
     found = _TEXT.fullmatch(text)
     return found is not None and checksum(found[2]) == found[3]
+
+
+def secret_in(text: str) -> str:
+    """Return the first secret in what somebody typed, whatever stands around it; ``""``: there is none.
+
+    It is a key of ours, or begins like one and can't be a name: it has a run of characters that no word has, or
+    capital and small letters and digits without a space. What is cut short or mistyped, and other systems' keys with
+    our prefix, are found by that.
+    """
+    ours = (found[0] for found in _TEXT.finditer(text) if checksum(found[2]) == found[3])
+    others = (found[0] for found in _BEGUN.finditer(text) if _is_no_name(found[1]))
+    return next(ours, "") or next(others, "")
 
 
 def problem_with(text: str) -> str | None:
@@ -82,3 +99,7 @@ def mint(kind: Kind, choose: Callable[[str], str]) -> Secret:
 def display(secret: Secret) -> str:
     """Return what may be shown of a secret: its prefix and first four characters, ``sk-AbCd…``."""
     return secret.reveal()[:7] + "…"
+
+
+def _is_no_name(text: str) -> bool:
+    return _RUN.search(text) is not None or all(some.search(text) for some in _MIXTURE)

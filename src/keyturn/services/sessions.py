@@ -23,6 +23,8 @@ LINKS_KEPT_MS = 30 * 86_400_000
 """How long a link is remembered after its time."""
 PROOF_MS = 10 * 60_000
 """For how long after showing that it is them somebody may do what asks for it."""
+ENDED_KEPT_MS = 3 * 86_400_000
+"""How long it is remembered whose a session was that has run out: what they typed in it is theirs alone."""
 _SEEN_EVERY_MS = 60_000
 _AGENT_LENGTH = 300
 _MINUTE_MS, _DAY_MS = 60_000, 86_400_000
@@ -101,6 +103,12 @@ class Sessions:
         )
         return Visitor(found, person, Principal(person.id, address, request_id, person=person))
 
+    async def whose(self, token: str) -> str:
+        """Return the user whose session this is or was, also when it has run out; ``""``: it is not known."""
+        async with self._store.reading() as connection:
+            found = await sessions.with_token(connection, token_hash(token))
+        return "" if found is None else found.session.user_id
+
     async def still(self, tokens: Iterable[str]) -> dict[str, tuple[str, str, Role]]:
         """Return who has these sessions now, of those that are not over: user, account and role by token.
 
@@ -155,13 +163,14 @@ class Sessions:
             await note(connection, visitor.principal, "session.end_others", visitor.person.id)
 
     async def end_old(self, now_ms: int) -> None:
-        """Take away what is over, and links that lead nobody in any more; to be called now and then."""
+        """Take away what has been over for a while, and links that lead nobody in; to be called now and then."""
+        over_ms = now_ms - ENDED_KEPT_MS
         async with self._store.writing() as connection:
             await logins.drop_old_links(connection, expired_before_ms=now_ms - LINKS_KEPT_MS)
             await sessions.end_old(
                 connection,
-                seen_before_ms=now_ms - self._idle_ms,
-                made_before_ms=now_ms - self._longest_ms,
+                seen_before_ms=over_ms - self._idle_ms,
+                made_before_ms=over_ms - self._longest_ms,
             )
 
     def _over(self, session: StoredSession, now_ms: int) -> bool:

@@ -95,3 +95,42 @@ def test_a_reference_stands_for_a_key_that_is_not_known() -> None:
     assert key_text.reference(b"a") == key_text.reference(b"a")
     assert key_text.reference(b"a") != key_text.reference(b"b")
     assert len(key_text.reference(b"a")) == len("key_") + 20
+
+
+KEY = "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (KEY, KEY),
+        (f"Bearer {KEY}", KEY),
+        (f'"{KEY}",', KEY),
+        (f"OPENAI_API_KEY={KEY}\n", KEY),
+        (f"OPENAI_API_KEY%3D{KEY}.", KEY),
+        (KEY[:-1] + "9", KEY[:-1] + "9"),  # mistyped
+        (f"'{KEY[:14]}a1'", KEY[:14] + "a1"),  # cut short
+        ("sk-or-v1-0123456789abcdef0123456789abcdef", "sk-or-v1-0123456789abcdef0123456789abcdef"),
+        ("key: sk-xUq-4mVPbq8fTzRo2uLAkw", "sk-xUq-4mVPbq8fTzRo2uLAkw"),
+    ],
+)
+def test_a_secret_is_found_whatever_was_copied_with_it(text: str, secret: str) -> None:
+    """Of all lines that have a key in them, few have nothing else."""
+    assert key_text.secret_in(text) == secret
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "sk-",
+        "sk-AbCd",
+        "sk-learn training job",
+        "tk-backend-2026-staging-eu",
+        "Task-Force9 risk-Model2026A",
+        "key_0",
+    ],
+)
+def test_a_name_that_begins_like_a_key_is_no_secret(text: str) -> None:
+    """People name keys after what they are for."""
+    assert key_text.secret_in(text) == ""

@@ -9,13 +9,13 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 from litestar import Request
-from litestar.datastructures import Cookie, Headers
+from litestar.datastructures import Headers
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from keyturn import system
 from keyturn.control import cookies
 from keyturn.control.auth import admit_person
-from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KEPT_MS, KeptForm, KeptForms
+from keyturn.control.dashboard.kept_forms import KEPT_FIELD, KeptForm, KeptForms
 from keyturn.control.errors import refuse
 from keyturn.control.management import Management
 from keyturn.control.visitors import (
@@ -33,7 +33,7 @@ from keyturn.services.holder_sessions import HeldKey
 from keyturn.services.sessions import Visitor
 from keyturn.store.engine import BEFORE_CHANGE
 
-ENTRY, PROOF, HOLDER, ALONE = "entry", "proof", "holder", "alone"
+ENTRY, PROOF, HOLDER, ALONE, LOOKS = "entry", "proof", "holder", "alone", "looks"
 ANYONE, SIGNED_IN = "anyone", "signed in"
 CSRF_FIELD = "csrf"
 SIGN_IN_PATH, PROVE_PATH, SIGN_OUT_PATH = "/dashboard/sign-in", "/dashboard/prove", "/dashboard/sign-out"
@@ -48,7 +48,9 @@ TYPE_AGAIN = (
 ENDED, AWAY = "Your session ended", "You are signed out"
 NOTHING_DONE, KEPT = ", and nothing was changed", ". What you typed is kept: sign in to send it"
 NOT_KEPT = ". What you typed is not kept, because a secret is in it or it is very long"
+NOT_KNOWN = ". What you typed is not kept, because it is not known any more whose session it was"
 SINCE = "You have signed in anew since that page was opened; nothing was changed yet"
+LOOK_AGAIN = "You have signed in anew since that page was opened: search once more"
 STALE = "This page is too old to be sent: reload it and try again. Nothing was changed"
 
 Entry = str | tuple[str, str]
@@ -57,11 +59,10 @@ Entry = str | tuple[str, str]
 class SeeOtherError(Exception):
     """Leads the browser to another page instead, which may say something once."""
 
-    def __init__(self, path: str, said: str = "", cookie: Cookie | None = None) -> None:
+    def __init__(self, path: str, said: str = "") -> None:
         super().__init__(path)
         self.path = path
         self.said = said
-        self.cookie = cookie
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -86,7 +87,9 @@ class Form(msgspec.Struct, frozen=True):
         return bool(self.text(name))
 
 
-def for_(entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = False) -> dict[str, Any]:
+def for_(
+    entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = False, looks: bool = False
+) -> dict[str, Any]:
     """Return the ``opt`` of a route.
 
     Args:
@@ -94,8 +97,10 @@ def for_(entry: Entry, *, proof: str = "", holder: bool = False, alone: bool = F
         proof: Ask to have shown lately that it is them, before they do this, such as ``delete a key``.
         holder: It is for whoever has signed in with a key alone; what they may see, the page itself decides.
         alone: An open page asks for it by itself: nobody's session lasts longer for it.
+        looks: Its form changes nothing and may have a secret in it, such as a search: it is never kept, and whoever
+            can't send it is led to the page of the same address.
     """
-    return {ENTRY: entry, PROOF: proof, HOLDER: holder, ALONE: alone}
+    return {ENTRY: entry, PROOF: proof, HOLDER: holder, ALONE: alone, LOOKS: looks}
 
 
 def prove_path(then: str) -> str:
@@ -203,15 +208,9 @@ async def _open_alerts(call: Any, visitor: Visitor) -> int:  # noqa: ANN401 -- a
 
 
 def kept_form(request: Request[Any, Any, Any], token: str) -> KeptForm | None:
-    """Return what whoever visits has sent before, if it is kept still: by this session, or before it began."""
-    state, visitor = request.app.state, visitor_of(request)
-    kept: KeptForms = state["kept_forms"]
-    left: KeptForms = state["left_forms"]
-    return kept.find(token, visitor.person.session_id) or left.find(token, _browser(request.headers))
-
-
-def _browser(headers: Headers) -> str:
-    return cookies.read(headers, cookies.LEFT)
+    """Return what whoever visits has sent before, if it is kept still: in this session, or in one that ended."""
+    kept: KeptForms = request.app.state["kept_forms"]
+    return kept.find(token, visitor_of(request).person.id)
 
 
 async def _ask_to_sign_in(scope: Scope, receive: Receive, headers: Headers) -> NoReturn:
@@ -224,17 +223,20 @@ async def _ask_to_sign_in(scope: Scope, receive: Receive, headers: Headers) -> N
         raise SeeOtherError(_sign_in_path(back), ENDED if ended == ENDED else "")
     if call["path"] == SIGN_OUT_PATH:
         raise SeeOtherError(SIGN_IN_PATH)
+    if call["route_handler"].opt.get(LOOKS):
+        raise SeeOtherError(_sign_in_path(call["path"]), ended)
     fields = _typed(await _fields(scope, receive, headers))
     if not fields or not _names_us(headers):
         raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE)
-    browser = _browser(headers) or system.new_token().reveal()
-    left: KeptForms = call["litestar_app"].state["left_forms"]
-    token = left.keep(browser, _address(call), fields, ours=False)
+    state = call["litestar_app"].state
+    management: Management = state["management"]
+    kept: KeptForms = state["kept_forms"]
+    user_id = await management.sessions.whose(session_token(headers))
+    token = kept.keep(user_id, _address(call), fields, ours=False) if user_id else ""
     if not token:
-        raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE + NOT_KEPT)
-    cookie = cookies.write(headers, cookies.LEFT, browser, max_age_s=KEPT_MS // 1000)
-    path = _sign_in_path(f"{PROVE_PATH}?{KEPT_FIELD}={token}")
-    raise SeeOtherError(path, ended + NOTHING_DONE + KEPT, cookie)
+        why = NOT_KEPT if user_id else NOT_KNOWN
+        raise SeeOtherError(_sign_in_path(_page_of(call, headers)), ended + NOTHING_DONE + why)
+    raise SeeOtherError(_sign_in_path(f"{PROVE_PATH}?{KEPT_FIELD}={token}"), ended + NOTHING_DONE + KEPT)
 
 
 def _sign_in_path(then: str) -> str:
@@ -271,7 +273,7 @@ async def _take_form(scope: Scope, receive: Receive, headers: Headers) -> None:
     if not is_ours(headers, sent, known):
         _ask_once_more(scope, headers, fields)
         refuse(Reason.CSRF_MISMATCH, STALE)
-    _forget_kept(scope, headers, (fields.pop(KEPT_FIELD, None) or [""])[-1])
+    _forget_kept(scope, (fields.pop(KEPT_FIELD, None) or [""])[-1])
     scope["state"][_FORM] = Form(fields)
 
 
@@ -283,21 +285,20 @@ def _ask_once_more(scope: Scope, headers: Headers, fields: dict[str, list[str]])
     inside = visitor is not None and call["route_handler"].opt.get(ENTRY) != ANYONE
     if visitor is None or not (inside and typed and any(fields.get(CSRF_FIELD, ())) and _names_us(headers)):
         return
+    if call["route_handler"].opt.get(LOOKS):
+        raise SeeOtherError(call["path"], LOOK_AGAIN)
     kept: KeptForms = call["litestar_app"].state["kept_forms"]
-    token = kept.keep(visitor.person.session_id, _address(call), typed, ours=False)
+    token = kept.keep(visitor.person.id, _address(call), typed, ours=False)
     if token:
         raise SeeOtherError(f"{PROVE_PATH}?{KEPT_FIELD}={token}", SINCE)
 
 
-def _forget_kept(scope: Scope, headers: Headers, token: str) -> None:
+def _forget_kept(scope: Scope, token: str) -> None:
     """Keep a form no longer that has come a second time, now that it is here."""
     visitor: Visitor | None = scope["state"][_VISITOR]
     if token and visitor is not None:
-        state = scope["litestar_app"].state
-        kept: KeptForms = state["kept_forms"]
-        kept.drop(token, visitor.person.session_id)
-        left: KeptForms = state["left_forms"]
-        left.drop(token, _browser(headers))
+        kept: KeptForms = scope["litestar_app"].state["kept_forms"]
+        kept.drop(token, visitor.person.id)
 
 
 def _ask_for_proof(call: Any, headers: Headers, visitor: Visitor) -> NoReturn:  # noqa: ANN401 -- a scope
@@ -307,7 +308,7 @@ def _ask_for_proof(call: Any, headers: Headers, visitor: Visitor) -> NoReturn:  
     form: Form = call["state"][_FORM]
     fields = {name: values for name, values in form.fields.items() if name != CSRF_FIELD}
     kept: KeptForms = call["litestar_app"].state["kept_forms"]
-    token = kept.keep(visitor.person.session_id, _address(call), fields)
+    token = kept.keep(visitor.person.id, _address(call), fields)
     if token:
         raise SeeOtherError(prove_path(f"{PROVE_PATH}?{KEPT_FIELD}={token}"))
     raise SeeOtherError(prove_path(_page_of(call, headers)), TYPE_AGAIN)

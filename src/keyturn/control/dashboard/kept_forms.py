@@ -1,7 +1,7 @@
 """Forms of people who first have to sign in, or to show that it is them: kept meanwhile, so that nothing typed is lost.
 
-They are in memory only, and given back to the session that sent them, or to the browser where the session was over. A
-form with a secret in it is not kept at all.
+They are in memory only, and given back to the person who sent them and to nobody else. A form with a secret in it is not
+kept at all.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from keyturn import system
+from keyturn.domain import key_text
 
 KEPT_FIELD = "kept"
 KEPT_MS = 15 * 60_000
 MOST, MOST_OF_ONE, LONGEST = 500, 4, 32_768
-"""How many are kept at once, how many of one session, and how many characters one may have."""
+"""How many are kept at once, how many of one person, and how many characters one may have with its address."""
 SECRET_FIELDS = frozenset({"password", "current", "code", "credential", "api_key", "pasted", "key", "token"})
 _SECRET_LISTS = ("api_keys[",)
 
@@ -21,8 +22,8 @@ _SECRET_LISTS = ("api_keys[",)
 class KeptForm(msgspec.Struct, frozen=True):
     """What was sent."""
 
-    session_id: str
-    """Or what the browser is known by."""
+    user_id: str
+    """Who sent it."""
     path: str
     """Where it went, with its query, as addresses are written."""
     fields: dict[str, list[str]]
@@ -37,41 +38,40 @@ class KeptForms:
     def __init__(self) -> None:
         self._forms: dict[str, KeptForm] = {}
 
-    def keep(
-        self, session_id: str, path: str, fields: Mapping[str, Sequence[str]], *, ours: bool = True
-    ) -> str:
+    def keep(self, user_id: str, path: str, fields: Mapping[str, Sequence[str]], *, ours: bool = True) -> str:
         """Keep a form; return what it is found by, ``""`` if it holds a secret or is too long to keep."""
         now_ms = system.now_ms()
-        size = sum(len(name) + len(value) for name, values in fields.items() for value in values)
+        size = len(path) + sum(len(name) + len(value) for name, values in fields.items() for value in values)
         if holds_secret(fields) or size > LONGEST:
             return ""
         self._forms = {token: form for token, form in self._forms.items() if form.until_ms > now_ms}
-        own = [token for token, form in self._forms.items() if form.session_id == session_id]
+        own = [token for token, form in self._forms.items() if form.user_id == user_id]
         if len(own) >= MOST_OF_ONE:
             del self._forms[own[0]]
         elif len(self._forms) >= MOST:
             del self._forms[next(iter(self._forms))]
         token = system.new_token().reveal()
         copied = {name: list(values) for name, values in fields.items()}
-        self._forms[token] = KeptForm(session_id, path, copied, now_ms + KEPT_MS, ours)
+        self._forms[token] = KeptForm(user_id, path, copied, now_ms + KEPT_MS, ours)
         return token
 
-    def find(self, token: str, session_id: str) -> KeptForm | None:
-        """Return a form, if this session sent it and it is kept still."""
+    def find(self, token: str, user_id: str) -> KeptForm | None:
+        """Return a form, if this person sent it and it is kept still."""
         form = self._forms.get(token)
-        if form is None or form.session_id != session_id or form.until_ms <= system.now_ms():
+        if form is None or form.user_id != user_id or form.until_ms <= system.now_ms():
             return None
         return form
 
-    def drop(self, token: str, session_id: str) -> None:
+    def drop(self, token: str, user_id: str) -> None:
         """Keep a form no longer: it is sent."""
-        if self.find(token, session_id) is not None:
+        if self.find(token, user_id) is not None:
             del self._forms[token]
 
 
 def holds_secret(fields: Mapping[str, Sequence[str]]) -> bool:
-    """Say whether something was typed that nobody but its owner may know."""
+    """Say whether something was typed that nobody but its owner may know, also in a field that is not meant for it."""
     return any(
-        any(values) and (name in SECRET_FIELDS or name.startswith(_SECRET_LISTS))
+        (any(values) and (name in SECRET_FIELDS or name.startswith(_SECRET_LISTS)))
+        or any(map(key_text.secret_in, values))
         for name, values in fields.items()
     )

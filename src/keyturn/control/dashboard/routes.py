@@ -113,10 +113,7 @@ def router() -> OnlyRouter:
 
 
 def _on_see_other(request: Request[Any, Any, Any], error: SeeOtherError) -> Response[Any]:
-    answer = see(request, error.path, error.said, failed=True)
-    if error.cookie is not None:
-        answer.cookies.append(error.cookie)
-    return answer
+    return see(request, error.path, error.said, failed=True)
 
 
 def _on_refused(request: Request[Any, Any, Any], error: RefusedError) -> Response[Any]:

@@ -9,6 +9,7 @@ from keyturn import system
 from keyturn.control import dashboard
 from keyturn.control.dashboard.kept_forms import KEPT_MS, LONGEST, MOST, MOST_OF_ONE, KeptForms, holds_secret
 
+KEY = "sk-ABCDEFGHIJKLMNOPQRSTUVWXYZ39Fg38"
 PATH = "/dashboard/team/user_1"
 TEMPLATES = Path(str(dashboard.__file__)).parent / "templates"
 _FIELD = re.compile(r'parts\.field\("([^"]+)"(?: ~ [^,]+)?, [^\n]*')
@@ -21,53 +22,61 @@ def kept() -> KeptForms:
     return KeptForms()
 
 
-def test_a_form_is_given_back_to_the_session_that_sent_it_and_to_no_other(kept: KeptForms) -> None:
+def test_a_form_is_given_back_to_the_person_who_sent_it_and_to_no_other(kept: KeptForms) -> None:
     """Whoever learns the address must not read what somebody typed, nor throw it away."""
-    token = kept.keep("sess_1", PATH, {"name": ["Ada", "Bo"]})
+    token = kept.keep("user_1", PATH, {"name": ["Ada", "Bo"]})
 
-    kept.drop(token, "sess_2")
-    mine, theirs = kept.find(token, "sess_1"), kept.find(token, "sess_2")
+    kept.drop(token, "user_2")
+    mine, theirs = kept.find(token, "user_1"), kept.find(token, "user_2")
 
     assert mine is not None
     assert (mine.path, mine.fields) == (PATH, {"name": ["Ada", "Bo"]})
     assert theirs is None
-    kept.drop(token, "sess_1")
-    assert kept.find(token, "sess_1") is None
+    kept.drop(token, "user_1")
+    assert kept.find(token, "user_1") is None
 
 
 def test_what_nobody_comes_back_for_is_forgotten(kept: KeptForms, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time that it takes to show who one is, and some more."""
-    token, now_ms = kept.keep("sess_1", PATH, {"name": ["Ada"]}), system.now_ms()
+    token, now_ms = kept.keep("user_1", PATH, {"name": ["Ada"]}), system.now_ms()
 
     monkeypatch.setattr(system, "now_ms", lambda: now_ms + KEPT_MS)
 
-    assert kept.find(token, "sess_1") is None
+    assert kept.find(token, "user_1") is None
 
 
-def test_a_session_keeps_a_few_forms_and_loses_the_oldest(kept: KeptForms) -> None:
+def test_a_person_keeps_a_few_forms_and_loses_the_oldest(kept: KeptForms) -> None:
     """Somebody with many windows pushes out their own, not those of others."""
-    other = kept.keep("sess_2", PATH, {"name": ["Bo"]})
+    other = kept.keep("user_2", PATH, {"name": ["Bo"]})
 
-    tokens = [kept.keep("sess_1", PATH, {"name": [str(n)]}) for n in range(MOST_OF_ONE + 1)]
+    tokens = [kept.keep("user_1", PATH, {"name": [str(n)]}) for n in range(MOST_OF_ONE + 1)]
 
-    assert [kept.find(token, "sess_1") is not None for token in tokens] == [False] + [True] * MOST_OF_ONE
-    assert kept.find(other, "sess_2") is not None
+    assert [kept.find(token, "user_1") is not None for token in tokens] == [False] + [True] * MOST_OF_ONE
+    assert kept.find(other, "user_2") is not None
 
 
 def test_memory_is_bounded(kept: KeptForms) -> None:
-    """However many sessions there are, and however much they type."""
-    tokens = [kept.keep(f"sess_{n}", PATH, {"name": ["Ada"]}) for n in range(MOST + 1)]
+    """However many people there are, and however much they type."""
+    tokens = [kept.keep(f"user_{n}", PATH, {"name": ["Ada"]}) for n in range(MOST + 1)]
 
-    assert kept.find(tokens[0], "sess_0") is None
-    assert all(kept.find(token, f"sess_{n}") for n, token in enumerate(tokens) if n)
-    assert kept.keep("sess_1", PATH, {"name": ["a" * LONGEST]}) == ""
+    assert kept.find(tokens[0], "user_0") is None
+    assert all(kept.find(token, f"user_{n}") for n, token in enumerate(tokens) if n)
+    assert kept.keep("user_1", PATH, {"name": ["a" * LONGEST]}) == ""
+    assert kept.keep("user_1", PATH + "?" + "a" * LONGEST, {"name": ["Ada"]}) == ""
 
 
 @pytest.mark.parametrize("name", ["password", "code", "api_keys[0]"])
 def test_a_form_with_a_secret_in_it_is_not_kept(kept: KeptForms, name: str) -> None:
     """Nothing in it is: who types the secret again types the rest again."""
-    assert kept.keep("sess_1", PATH, {"name": ["Ada"], name: ["hush"]}) == ""
-    assert kept.keep("sess_1", PATH, {"name": ["Ada"], name: [""]}) != ""
+    assert kept.keep("user_1", PATH, {"name": ["Ada"], name: ["hush"]}) == ""
+    assert kept.keep("user_1", PATH, {"name": ["Ada"], name: [""]}) != ""
+
+
+@pytest.mark.parametrize("text", [KEY, f"Bearer {KEY}", "see sk-proj-a1B2c3D4e5F6g7H8"])
+def test_a_secret_in_a_field_for_something_else_is_not_kept_either(kept: KeptForms, text: str) -> None:
+    """It would stand in a page in the clear, for whoever looks over a shoulder."""
+    assert kept.keep("user_1", PATH, {"name": ["Ada", text]}) == ""
+    assert kept.keep("user_1", PATH, {"name": ["Ada", "sk-learn training job"]}) != ""
 
 
 def test_every_field_for_a_secret_is_known_as_one() -> None:

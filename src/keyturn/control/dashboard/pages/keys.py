@@ -217,7 +217,7 @@ async def key_list(
     )
 
 
-@post("/keys", include_in_schema=False, opt=for_(LIST), status_code=200)
+@post("/keys", include_in_schema=False, opt=for_(LIST, looks=True), status_code=200)
 async def search_keys(request: AnyRequest, management: Managed) -> Page:
     """Lead to the list of what is searched for: a secret that somebody types stands in no address then."""
     form = form_of(request)
