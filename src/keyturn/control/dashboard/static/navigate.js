@@ -26,6 +26,8 @@ export function start() {
   // What lies below the opened menu of a narrow window is out of reach, by keyboard, too; toggle and beforetoggle don't bubble.
   document.addEventListener("beforetoggle", (event) => event.target.id === "pages" && menu(event.newState === "open"), true);
   document.addEventListener("toggle", (event) => event.target.id === "pages" && event.newState === "open" && event.target.querySelector("nav a").focus(), true);
+  // In a wide window the menu stands beside the content and keeps nothing out of reach. As wide as base.css has it.
+  matchMedia("(max-width: 56rem)").addEventListener("change", () => document.querySelector("#pages:popover-open")?.hidePopover());
 }
 
 export function visit(url, { push = true, place = 0 } = {}) {
