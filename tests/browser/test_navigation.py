@@ -1,6 +1,68 @@
 """Pages that change without being loaded anew: the address, what is shown and what is said belong together."""
 
-from playwright.sync_api import Page, expect
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from fakes.dashboard import shoot
+from support.node import Node
+
+PROJECTS = "/dashboard/team/projects"
+
+
+def _too_late(route: Route) -> None:
+    """Have the node do it, and a proxy give up."""
+    route.fetch(max_redirects=0)
+    route.fulfill(status=504, content_type="text/html", body="<h1>Gateway Timeout</h1>")
+
+
+def _cut(route: Route) -> None:
+    """Have the node do it, and lose the connection."""
+    route.fetch(max_redirects=0)
+    route.abort()
+
+
+def _led_astray(route: Route) -> None:
+    """Have the node do it, and the page that it leads to be refused."""
+    answer = route.fetch(max_redirects=0)
+    assert answer.status == 303
+    route.fulfill(status=303, headers={"location": "/dashboard/static/none.js"})
+
+
+@pytest.mark.parametrize("answer", [_too_late, _cut, _led_astray])
+def test_a_form_without_an_answer_may_have_done_its_work(
+    lenient_page: Page, node: Node, answer: Callable[[Route], None]
+) -> None:
+    """Whoever reads that nothing was changed sends it once more, and has two."""
+    page = lenient_page
+    name = f"made{answer.__name__.replace('_', ' ')}"
+    page.goto(PROJECTS)
+    page.get_by_label("Name", exact=True).fill(name)
+    page.route(f"**{PROJECTS}", lambda one: answer(one) if one.request.method == "POST" else one.continue_())
+
+    page.get_by_role("button", name="Create project").click()
+    expect(page.locator("[data-toast]")).to_contain_text("What you sent may have been done: look first")
+
+    expect(page.locator("[data-toast]")).not_to_contain_text("nothing was")
+    made = node.manage("GET", "/api/v1/projects")["data"]
+    assert [one["name"] for one in made].count(name) == 1
+    shoot(page, "not-answered")
+
+
+def test_a_form_that_a_proxy_refuses_changed_nothing(lenient_page: Page) -> None:
+    """It says so, so that nobody looks for what is not there."""
+    page = lenient_page
+    page.goto(PROJECTS)
+    page.get_by_label("Name", exact=True).fill("too much")
+    page.route(
+        f"**{PROJECTS}", lambda one: one.fulfill(status=413, content_type="text/html", body="Too large")
+    )
+
+    page.get_by_role("button", name="Create project").click()
+
+    expect(page.locator("[data-toast]")).to_contain_text("nothing was changed")
+    expect(page.get_by_label("Name", exact=True)).to_have_value("too much")
 
 
 def test_a_window_that_is_widened_closes_the_menu_of_a_narrow_one(page: Page) -> None:

@@ -2,6 +2,7 @@
 import { say } from "./toasts.js";
 
 const UNREACHED = "The node could not be reached; nothing was lost. Try again.";
+const UNANSWERED = "The node could not be reached or did not answer. What you sent may have been done: look first, then try again.";
 const REFUSED = "The node did not take this, and nothing was changed.";
 const pageTasks = [];
 const places = new Map(); // how far down each entry of the history was left
@@ -124,8 +125,7 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.querySelector('meta[name="csrf"]')) {
-      // Not a page of the dashboard: the node says that it can't serve them now, or will not read what was sent.
-      say(answer.status === 503 ? UNREACHED : REFUSED, "failed");
+      failed(request, answer); // Not a page of the dashboard: of the node, or of a proxy before it.
       return;
     }
     const problem = request.method === "POST" && page.querySelector("[data-problem]");
@@ -141,12 +141,20 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
     remember();
   } catch (error) {
     if (error.name === "AbortError") return;
-    say(UNREACHED, "failed");
+    failed(request);
   } finally {
     if (underWay === own) underWay = null;
     document.body.classList.remove("busy");
     for (const button of buttons) button.disabled = false;
   }
+}
+
+// Says no more than is known: that a form did nothing is told by a refusal only, and by none of a page that it has led to.
+function failed(request, answer) {
+  const sent = request.method === "POST";
+  const refused = answer?.status >= 400 && answer.status < 500 && !(sent && answer.redirected);
+  if (refused) say(REFUSED, "failed");
+  else say(sent ? UNANSWERED : UNREACHED, "failed");
 }
 
 function show(next, { place, keeps }) {
