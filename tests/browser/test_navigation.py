@@ -6,9 +6,54 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from fakes.dashboard import shoot
-from support.node import Node
+from support.node import Node, until, without_control
 
 PROJECTS = "/dashboard/team/projects"
+
+
+def test_going_back_and_forth_at_once_leaves_the_page_that_the_address_names(page: Page) -> None:
+    """Else a form is filled in that belongs to another page than the one in the address."""
+    page.goto("/dashboard/usage")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="API keys").click()
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    held: list[Route] = []
+    ended: list[str] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.on("requestfinished", lambda one: ended.append(one.url))
+    page.on("requestfailed", lambda one: ended.append(one.url))
+    page.route("**/dashboard/usage", hold)
+
+    _go(page, -1)
+    until(lambda: page.evaluate("location.pathname") == "/dashboard/usage" and bool(held))
+    _go(page, 1)
+    held[0].continue_()
+    until(lambda: page.evaluate("location.pathname") == "/dashboard/keys" and held[0].request.url in ended)
+    expect(page.locator("body.busy")).to_have_count(0)
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("API keys")
+    page.unroute("**/dashboard/usage")
+    _go(page, -1)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Usage")
+    _go(page, 1)
+    expect(page.get_by_role("heading", level=1)).to_have_text("API keys")
+
+
+def test_going_back_while_the_node_starts_again_comes_by_itself(lenient_page: Page, node: Node) -> None:
+    """The address is that of the other page at once; what is shown must not stay that of this one."""
+    page = lenient_page
+    page.goto("/dashboard/usage")
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="API keys").click()
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+
+    with without_control(node):
+        _go(page, -1)
+        expect(page.get_by_role("heading", name="The dashboard is starting again")).to_be_visible()
+
+    expect(page.get_by_role("heading", name="Usage", level=1)).to_be_visible(timeout=60_000)
+    assert page.evaluate("location.pathname") == "/dashboard/usage"
 
 
 def _too_late(route: Route) -> None:
@@ -77,3 +122,14 @@ def test_a_window_that_is_widened_closes_the_menu_of_a_narrow_one(page: Page) ->
     expect(page.locator("[inert]")).to_have_count(0)
     page.get_by_label("Search").click()
     expect(page.get_by_label("Search")).to_be_focused()
+
+
+def _go(page: Page, steps: int) -> None:
+    """Go through the history, and come back when the page was told."""
+    page.evaluate(
+        """(steps) => new Promise((told) => {
+            addEventListener('popstate', () => told(), { once: true });
+            history.go(steps);
+        })""",
+        steps,
+    )

@@ -8,6 +8,7 @@ const pageTasks = [];
 const places = new Map(); // how far down each entry of the history was left
 let entry = 0;
 let shown = "";
+let ahead = false; // the history leads to a page that has not come yet: the address is its own already
 let underWay = null;
 let opening = false;
 
@@ -51,13 +52,21 @@ function here() {
 // Notes which page is shown, and gives its entry of the history a number to be found by.
 function remember() {
   shown = here();
+  ahead = false;
   if (history.state?.entry === undefined) history.replaceState({ entry: Math.random() }, "");
   entry = history.state.entry;
 }
 
 function wentThroughHistory() {
-  if (here() === shown) return; // only another place of this page
-  places.set(entry, scrollY);
+  if (here() === shown) {
+    if (!ahead) return; // only another place of this page
+    underWay?.abort(); // back at the page that is still shown: the other must not take its place
+    entry = history.state?.entry;
+    ahead = false;
+    return;
+  }
+  if (!ahead) places.set(entry, scrollY);
+  ahead = true;
   entry = history.state?.entry;
   visit(location.href, { push: false, place: places.get(entry) || 0 });
 }
@@ -135,7 +144,7 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
     }
     const samePage = url.pathname + url.search === here();
     const keeps = keepPlace || (request.method === "POST" && samePage && answer.ok);
-    if (push && !samePage) places.set(entry, scrollY);
+    if (push && !samePage && !ahead) places.set(entry, scrollY);
     show(page, { place: keeps ? scrollY : place, keeps });
     if (push && !samePage && !(request.method === "POST" && answer.status >= 400)) history.pushState(null, "", answer.url);
     remember();
@@ -153,7 +162,8 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
 function failed(request, answer) {
   const sent = request.method === "POST";
   const refused = answer?.status >= 400 && answer.status < 500 && !(sent && answer.redirected);
-  if (refused) say(REFUSED, "failed");
+  if (ahead && !sent) location.reload(); // the address is not that of what is shown any more
+  else if (refused) say(REFUSED, "failed");
   else say(sent ? UNANSWERED : UNREACHED, "failed");
 }
 
