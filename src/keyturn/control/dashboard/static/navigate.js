@@ -2,11 +2,13 @@
 import { say } from "./toasts.js";
 
 const UNREACHED = "The node could not be reached; nothing was lost. Try again.";
+const UNANSWERED = "The node could not be reached or did not answer. What you sent may have been done: look first, then try again.";
 const REFUSED = "The node did not take this, and nothing was changed.";
 const pageTasks = [];
 const places = new Map(); // how far down each entry of the history was left
 let entry = 0;
 let shown = "";
+let ahead = false; // the history leads to a page that has not come yet: the address is its own already
 let underWay = null;
 let opening = false;
 
@@ -26,6 +28,8 @@ export function start() {
   // What lies below the opened menu of a narrow window is out of reach, by keyboard, too; toggle and beforetoggle don't bubble.
   document.addEventListener("beforetoggle", (event) => event.target.id === "pages" && menu(event.newState === "open"), true);
   document.addEventListener("toggle", (event) => event.target.id === "pages" && event.newState === "open" && event.target.querySelector("nav a").focus(), true);
+  // In a wide window the menu stands beside the content and keeps nothing out of reach. As wide as base.css has it.
+  matchMedia("(max-width: 56rem)").addEventListener("change", () => document.querySelector("#pages:popover-open")?.hidePopover());
 }
 
 export function visit(url, { push = true, place = 0 } = {}) {
@@ -48,13 +52,21 @@ function here() {
 // Notes which page is shown, and gives its entry of the history a number to be found by.
 function remember() {
   shown = here();
+  ahead = false;
   if (history.state?.entry === undefined) history.replaceState({ entry: Math.random() }, "");
   entry = history.state.entry;
 }
 
 function wentThroughHistory() {
-  if (here() === shown) return; // only another place of this page
-  places.set(entry, scrollY);
+  if (here() === shown) {
+    if (!ahead) return; // only another place of this page
+    underWay?.abort(); // back at the page that is still shown: the other must not take its place
+    entry = history.state?.entry;
+    ahead = false;
+    return;
+  }
+  if (!ahead) places.set(entry, scrollY);
+  ahead = true;
   entry = history.state?.entry;
   visit(location.href, { push: false, place: places.get(entry) || 0 });
 }
@@ -122,8 +134,7 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
     }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (!page.querySelector('meta[name="csrf"]')) {
-      // Not a page of the dashboard: the node says that it can't serve them now, or will not read what was sent.
-      say(answer.status === 503 ? UNREACHED : REFUSED, "failed");
+      failed(request, answer); // Not a page of the dashboard: of the node, or of a proxy before it.
       return;
     }
     const problem = request.method === "POST" && page.querySelector("[data-problem]");
@@ -133,18 +144,27 @@ async function load(request, { push = true, keepPlace = false, place = 0, form =
     }
     const samePage = url.pathname + url.search === here();
     const keeps = keepPlace || (request.method === "POST" && samePage && answer.ok);
-    if (push && !samePage) places.set(entry, scrollY);
+    if (push && !samePage && !ahead) places.set(entry, scrollY);
     show(page, { place: keeps ? scrollY : place, keeps });
     if (push && !samePage && !(request.method === "POST" && answer.status >= 400)) history.pushState(null, "", answer.url);
     remember();
   } catch (error) {
     if (error.name === "AbortError") return;
-    say(UNREACHED, "failed");
+    failed(request);
   } finally {
     if (underWay === own) underWay = null;
     document.body.classList.remove("busy");
     for (const button of buttons) button.disabled = false;
   }
+}
+
+// Says no more than is known: that a form did nothing is told by a refusal only, and by none of a page that it has led to.
+function failed(request, answer) {
+  const sent = request.method === "POST";
+  const refused = answer?.status >= 400 && answer.status < 500 && !(sent && answer.redirected);
+  if (ahead && !sent) location.reload(); // the address is not that of what is shown any more
+  else if (refused) say(REFUSED, "failed");
+  else say(sent ? UNANSWERED : UNREACHED, "failed");
 }
 
 function show(next, { place, keeps }) {
