@@ -5,8 +5,7 @@ import re
 from playwright.sync_api import Page, expect
 
 from fakes.dashboard import Visit, shoot
-from keyturn.control.dashboard.guard import STALE
-from keyturn.control.dashboard.once import SENT_OTHERWISE
+from keyturn.control.dashboard.once import EARLIER, SENT_OTHERWISE
 from support.node import Node, until
 
 PATH = "/dashboard/billing"
@@ -142,7 +141,7 @@ def test_credit_forms_that_are_sent_twice_do_their_work_once(node: Node, owner: 
     codes = node.manage("GET", "/api/v1/credit/codes")["data"]
     assert [answer.status_code for answer in answers] == [303, 303, 303, 303, 200, 303]
     assert once_more.headers["location"] == page
-    assert (too_old.status_code, STALE in too_old.text) == (400, True)
+    assert (too_old.status_code, EARLIER in too_old.text) == (400, True)
     assert node.manage("GET", f"/api/v1/credit?account={account}")["data"]["balance_usd"] == "9"
     assert [one["note"] for one in codes].count("Sent twice") == 2
 

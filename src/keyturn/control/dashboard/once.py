@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from keyturn import system
-from keyturn.control.dashboard.guard import CSRF_FIELD, STALE, Form
+from keyturn.control.dashboard.guard import CSRF_FIELD, Form
 from keyturn.control.management import Management
 from keyturn.domain.refusals import Reason, Refused
 from keyturn.services.idempotency import KeptAnswer
@@ -24,10 +24,11 @@ SENT_OTHERWISE = (
 _UNDER_WAY = (
     "This form was sent a moment ago and is being worked on; look whether it is done before you send it again"
 )
+EARLIER = "This form is of an earlier version of the page: reload it and send it again. Nothing was changed"
 _WORDS = {
     Reason.IDEMPOTENCY_KEY_REUSED: SENT_OTHERWISE,
     Reason.IDEMPOTENCY_IN_FLIGHT: _UNDER_WAY,
-    Reason.IDEMPOTENCY_KEY_INVALID: STALE,
+    Reason.IDEMPOTENCY_KEY_INVALID: EARLIER,
 }
 _FORGOTTEN = KeptAnswer(408, [], b"")
 """What nothing came of can be tried again."""
