@@ -1,7 +1,7 @@
 """What was used in the steps of a report, remembered while nothing changes in them: most of a month is over.
 
 For what ``OwnerSums`` and ``KeyRows`` do not remember: days of time zones that do not begin with an hour of UTC, and models, upstreams
-and all else that is no owner. A month of days in India is read from hours and minutes, which takes half a second.
+and all else that is no owner. A month of days in Nepal is read from hours and minutes: by account that took 0.4 s.
 """
 
 import asyncio

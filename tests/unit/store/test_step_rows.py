@@ -90,7 +90,7 @@ async def test_days_that_begin_within_an_hour_are_their_owners_requests(store: S
 async def test_only_the_step_that_has_changed_is_read_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A month of India's days takes half a second to read, and all but the last of them are over."""
+    """A month of Nepal's days takes 0.4 s to read, and all but the last of them are over."""
     await own(store)
     await use(store, requests(300, since_s=SINCE_S, until_s=UNTIL_S))
     steps, asked = days(HOUR_S // 2), noted(monkeypatch)
